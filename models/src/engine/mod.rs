@@ -1,0 +1,187 @@
+//! Engines: each runs one cell (a scenario, a protocol, a number of callers) many times.
+
+mod loom;
+mod random;
+mod threads;
+
+use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
+use crate::verdict::Verdict;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// What is explored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// What happens.
+    pub scenario: Scenario,
+    /// To which protocol.
+    pub protocol: Protocol,
+    /// With how many callers.
+    pub callers: usize,
+    /// Who chooses the interleavings.
+    pub engine: Engine,
+}
+
+/// How far it is explored.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Executions, at most. For `threads` rounds.
+    pub executions: u64,
+    /// Time, at most.
+    pub time: Duration,
+    /// Preemptions of an execution, at most; `None` for all. For `loom`.
+    pub preemptions: Option<usize>,
+    /// Where random choices start.
+    pub seed: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            executions: 1_000_000,
+            time: Duration::from_secs(60),
+            preemptions: None,
+            seed: 1,
+        }
+    }
+}
+
+/// How much of a cell was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coverage {
+    /// Every interleaving that the engine can tell apart.
+    Complete,
+    /// Every one with at most this many preemptions.
+    Preemptions(usize),
+    /// As many as were asked for, chosen by chance.
+    Sampled,
+    /// The search was cut off.
+    Incomplete,
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.pad("complete"),
+            Self::Preemptions(bound) => f.pad(&format!("preemptions <= {bound}")),
+            Self::Sampled => f.pad("sampled"),
+            Self::Incomplete => f.pad("incomplete"),
+        }
+    }
+}
+
+/// What is said of a cell. `Holds` is said of complete searches only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Judgement {
+    /// No execution violates anything, and all were seen.
+    Holds,
+    /// None of those that were seen violates anything.
+    Bounded,
+    /// An execution violates something.
+    Broken,
+    /// The budget ran out before the search was over, and nothing was violated until then.
+    Incomplete,
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Holds => "holds",
+            Self::Bounded => "bounded",
+            Self::Broken => "broken",
+            Self::Incomplete => "incomplete",
+        })
+    }
+}
+
+/// What an engine found out about a cell.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// What was explored.
+    pub cell: Cell,
+    /// The outcomes, and how often each was reached.
+    pub outcomes: BTreeMap<Verdict, u64>,
+    /// Executions that came to their end.
+    pub executions: u64,
+    /// How much was seen.
+    pub coverage: Coverage,
+}
+
+impl Findings {
+    fn new(cell: Cell) -> Self {
+        Self {
+            cell,
+            outcomes: BTreeMap::new(),
+            executions: 0,
+            coverage: Coverage::Incomplete,
+        }
+    }
+
+    fn add(&mut self, verdict: Verdict, count: u64) {
+        self.executions += count;
+        *self.outcomes.entry(verdict).or_default() += count;
+    }
+
+    /// The most computes of one execution.
+    pub fn worst(&self) -> u32 {
+        self.outcomes.keys().map(|verdict| verdict.computes).max().unwrap_or(0)
+    }
+
+    /// What is said of the cell.
+    pub fn judgement(&self) -> Judgement {
+        if self.violated().next().is_some() {
+            return Judgement::Broken;
+        }
+        match self.coverage {
+            Coverage::Complete => Judgement::Holds,
+            Coverage::Preemptions(_) | Coverage::Sampled => Judgement::Bounded,
+            Coverage::Incomplete => Judgement::Incomplete,
+        }
+    }
+
+    /// The outcomes that violate something, the worst first.
+    pub fn violated(&self) -> impl Iterator<Item = (&Verdict, &u64)> {
+        self.outcomes.iter().rev().filter(|(verdict, _)| !verdict.violated.is_empty())
+    }
+
+    /// Whether some execution violates this invariant.
+    pub fn violates(&self, invariant: Invariant) -> bool {
+        self.violated().any(|(verdict, _)| verdict.violated.contains(&invariant))
+    }
+}
+
+/// Why a cell cannot be explored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Called with the executions so far; for people who wait.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// Explores a cell.
+///
+/// # Errors
+///
+/// [`Refused`] if the engine cannot take that many callers.
+pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Refused> {
+    let (fewest, most, why) = cell.engine.callers();
+    if cell.callers < fewest || cell.callers > most {
+        let Cell { callers, engine, .. } = cell;
+        return Err(Refused(format!(
+            "{callers} callers: {engine} takes {fewest} to {most} ({why})"
+        )));
+    }
+    Ok(match cell.engine {
+        Engine::Random | Engine::Pct => random::explore(cell, budget, progress),
+        Engine::Loom => loom::explore(cell, budget, progress),
+        Engine::Threads => threads::explore(cell, budget, progress),
+    })
+}

@@ -1,0 +1,65 @@
+//! What happened in one execution, in terms of no particular build of the core.
+
+/// The number of a published value, as the core gave it.
+pub type Version = u64;
+/// The number of a lease, as the core gave it.
+pub type Lease = u64;
+
+/// A step that a request took; see `xfetch_core::Event`, which it mirrors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is documented at xfetch_core::Event")]
+pub enum Event {
+    FreshHit(Version),
+    StaleHit(Version),
+    Miss,
+    SkippedBefore(Version),
+    Leased(Lease),
+    Busy(Lease),
+    Waited(Lease),
+    SkippedInside(Lease, Version),
+    ComputeStarted(Lease, Option<Version>),
+    ComputeFinished(Lease, bool),
+    Published(Lease, Version),
+    Discarded(Lease),
+    Released(Lease),
+    Inserted(Version),
+    Invalidated,
+    Rejected(Lease),
+}
+
+/// An event, who caused it and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The task: 0 sets the scene, callers count from 1. Engines without task numbers say 0.
+    pub task: usize,
+    /// The section of the execution that it belongs to, where the engine counts them.
+    pub step: usize,
+    /// The scenario's time in nanoseconds.
+    pub now: u64,
+    /// The hash of the key.
+    pub key: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What a caller went home with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// The value that was there at the start.
+    Stale,
+    /// A value that was computed since.
+    Fresh,
+    /// An error.
+    Error,
+}
+
+/// One execution.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The events in the order of their sections.
+    pub records: Vec<Record>,
+    /// What each caller went home with.
+    pub answers: Vec<Answer>,
+    /// How long a published entry is fresh, in nanoseconds.
+    pub payload: u64,
+}

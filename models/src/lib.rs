@@ -1,0 +1,15 @@
+//! The suite that proves `xfetch-core`: scenarios, broken twins, judges, engines.
+//!
+//! One scenario text (`text/`) is compiled three times, on the three builds of the core's sources:
+//! [`on_threads`] (what ships), [`on_sections`] (announced operations on Shuttle) and [`on_loom`].
+//! A run gives a [`history::History`]; [`judge`] says what it violates; an [`engine`] runs many.
+
+#[macro_use]
+pub mod catalogue;
+pub mod engine;
+pub mod history;
+pub mod judge;
+pub mod on_loom;
+pub mod on_sections;
+pub mod on_threads;
+pub mod verdict;

@@ -1,0 +1,39 @@
+//! The scenario text on the announced primitives of `sections`, which are Shuttle's.
+
+mod backend {
+    pub(super) use xfetch_core_shuttle as core;
+
+    pub(super) mod thread {
+        pub(in super::super) use sections::thread::spawn;
+    }
+
+    /// Shuttle's number of the task: 0 is main.
+    pub(super) fn current_task() -> usize {
+        shuttle::current::me().into()
+    }
+
+    /// Operations announced so far.
+    pub(super) fn current_step() -> usize {
+        sections::announcements() as usize
+    }
+
+    /// All callers are ready when the scheduler takes its first decision.
+    #[derive(Clone)]
+    pub(super) struct Start;
+
+    impl Start {
+        pub(super) fn new(_callers: usize) -> Self {
+            Self
+        }
+
+        pub(super) fn wait(&self) {}
+    }
+
+    /// Others can run between the sections of a compute without its help.
+    pub(super) fn work() {}
+}
+
+#[path = "../text/mod.rs"]
+mod text;
+
+pub use text::{backend_name, run};

@@ -1,0 +1,129 @@
+//! The cache as its users see it.
+
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::entry::{Found, Version};
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::protocol::Protocol;
+use crate::request::{Look, Request};
+use crate::shared::Shared;
+use crate::sync::Arc;
+use crate::world::{Key, Of, Parts, With};
+use std::error::Error as StdError;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+/// A stampede-proof cache with two lifetimes: stale values are served while one request refreshes.
+///
+/// Handles are cheap to clone and share one cache.
+///
+/// ```
+/// use std::time::Duration;
+/// use xfetch_core::Cache;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120)).build()?;
+/// let length = cache.get_or_compute(&"page", |key| key.len())?;
+/// assert_eq!(*length, 4);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Cache<K: Key, V: Send + Sync + 'static, E: Parts = With> {
+    pub(crate) shared: Arc<Shared<Of<K, V, E>>>,
+}
+
+impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
+    /// A cache whose entries are fresh for `payload` and kept for `storage`.
+    ///
+    /// The lifetimes are judged by [`Builder::build`].
+    pub fn builder(payload: Duration, storage: Duration) -> Builder<K, V> {
+        Builder::new(payload, storage)
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
+    /// The key's value. What is fresh is returned; what is stale is returned too and refreshed by
+    /// at most one request; what is absent is computed by one request while the others wait.
+    ///
+    /// `compute` runs on the executor, or for an absent key on this thread. It holds no lock and
+    /// may take its time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Panicked`] if the key was absent and its compute panicked, [`Error::Timeout`] if
+    /// it was absent and another request took longer than the wait time-out to compute it.
+    pub fn get_or_compute<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
+    where
+        F: FnOnce(&K) -> V + Send + 'static,
+    {
+        self.answer(key, move |key| Ok(compute(key)))
+    }
+
+    /// As [`get_or_compute`](Self::get_or_compute), for a compute that can fail.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] too, if the key was absent and its compute returned an error.
+    pub fn try_get_or_compute<F, X>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
+    where
+        F: FnOnce(&K) -> Result<V, X> + Send + 'static,
+        X: StdError + Send + Sync + 'static,
+    {
+        self.answer(key, move |key| compute(key).map_err(|cause| Error::Failed(Arc::new(cause))))
+    }
+
+    fn answer<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
+    where
+        F: FnOnce(&K) -> Result<V, Error> + Send + 'static,
+    {
+        <E::Protocol as Protocol>::answer(&self.request(key), compute)
+    }
+
+    /// The key's value if there is one, fresh or stale. Nothing is computed.
+    pub fn get(&self, key: &K) -> Option<Found<V>> {
+        match self.request(key).look() {
+            Look::Fresh(found) => Some(found),
+            Look::Stale(stale) => Some(stale.found),
+            Look::Absent => None,
+        }
+    }
+
+    /// Puts a value into the cache. A compute that began before is discarded when it ends.
+    pub fn insert(&self, key: K, value: V) -> Version {
+        let hash = self.hash(&key);
+        let entry = self.shared.lifetimes.entry(value, self.shared.clock.now());
+        let version = self.shared.store.insert(hash, key, &self.shared.leases, entry);
+        self.shared.observer.on(hash, Event::Inserted(version));
+        version
+    }
+
+    /// Removes the key. A compute that began before is discarded when it ends, also if the key is
+    /// absent.
+    pub fn invalidate(&self, key: &K) {
+        let hash = self.hash(key);
+        self.shared.store.invalidate(hash, key, &self.shared.leases);
+        self.shared.observer.on(hash, Event::Invalidated);
+    }
+
+    fn request<'a>(&'a self, key: &'a K) -> Request<'a, Of<K, V, E>> {
+        Request::new(&self.shared, key, self.hash(key))
+    }
+
+    fn hash(&self, key: &K) -> u64 {
+        self.shared.hasher.hash_one(key)
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> Clone for Cache<K, V, E> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> fmt::Debug for Cache<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! What the store keeps for a key: a value, its version and two deadlines.
+
+use crate::clock::Moment;
+use crate::error::ConfigError;
+use crate::sync::Arc;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// The number of a published value. No two values of a cache share one, and the versions of a key
+/// grow for as long as the cache lives, through removal and re-insertion too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub(crate) u64);
+
+impl Version {
+    /// The version as a number, for logs.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// How far an entry has got in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Freshness {
+    /// Before its payload deadline: served as it is.
+    Fresh,
+    /// Between its deadlines: served, and refreshed.
+    Stale,
+    /// At or past its storage deadline: never served.
+    Expired,
+}
+
+/// How long an entry is fresh (`payload`) and how long it is kept (`storage`), both from the moment
+/// of its publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    payload: Duration,
+    storage: Duration,
+}
+
+impl Lifetimes {
+    /// Equal lifetimes are allowed: such an entry is never stale, it goes from fresh to expired.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `payload` is longer than `storage`.
+    pub fn new(payload: Duration, storage: Duration) -> Result<Self, ConfigError> {
+        if payload > storage {
+            return Err(ConfigError::PayloadOutlivesStorage { payload, storage });
+        }
+        Ok(Self { payload, storage })
+    }
+
+    /// What a value becomes that is published at `now`.
+    pub(crate) fn entry<V>(self, value: V, now: Moment) -> Arc<Entry<V>> {
+        let stale_at = now.after(self.payload);
+        Arc::new(Entry { value, stale_at, expires_at: now.after(self.storage) })
+    }
+}
+
+/// A value and its deadlines.
+#[derive(Debug)]
+pub(crate) struct Entry<V> {
+    value: V,
+    stale_at: Moment,
+    expires_at: Moment,
+}
+
+impl<V> Entry<V> {
+    // INVARIANT(never-serve-expired): the one place that compares a deadline with the time.
+    pub(crate) fn freshness(&self, now: Moment) -> Freshness {
+        if now >= self.expires_at {
+            Freshness::Expired
+        } else if now >= self.stale_at {
+            Freshness::Stale
+        } else {
+            Freshness::Fresh
+        }
+    }
+}
+
+/// What a request gets: the value, without a copy of it, and what the cache knew when it answered.
+///
+/// It dereferences to the value and keeps it alive after the cache has let go of it.
+#[derive(Debug)]
+pub struct Found<V> {
+    entry: Arc<Entry<V>>,
+    version: Option<Version>,
+    freshness: Freshness,
+}
+
+impl<V> Found<V> {
+    pub(crate) fn new(version: Version, entry: &Arc<Entry<V>>, freshness: Freshness) -> Self {
+        Self { entry: Arc::clone(entry), version: Some(version), freshness }
+    }
+
+    /// A value that an insert or an invalidation overtook while it was computed.
+    pub(crate) fn unpublished(entry: Arc<Entry<V>>) -> Self {
+        Self { entry, version: None, freshness: Freshness::Fresh }
+    }
+
+    /// The version of the value. `None` if it was never published: it was computed for this
+    /// request, and the key was inserted or invalidated meanwhile.
+    pub fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Whether the value was past its payload deadline when the request looked.
+    pub fn is_stale(&self) -> bool {
+        self.freshness == Freshness::Stale
+    }
+}
+
+impl<V> Clone for Found<V> {
+    fn clone(&self) -> Self {
+        Self { entry: Arc::clone(&self.entry), version: self.version, freshness: self.freshness }
+    }
+}
+
+impl<V> Deref for Found<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.entry.value
+    }
+}

@@ -1,0 +1,76 @@
+//! What can go wrong: one type for building a cache, one for asking it.
+
+use crate::sync::Arc;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// A configuration that no cache can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// An entry would be gone before it was stale.
+    PayloadOutlivesStorage {
+        /// The payload TTL that was asked for.
+        payload: Duration,
+        /// The storage TTL that was asked for, which is its limit.
+        storage: Duration,
+    },
+    /// The store cannot be split into this many parts.
+    Shards {
+        /// The number that was asked for. The limit is 1 to 65,536.
+        shards: usize,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PayloadOutlivesStorage { payload, storage } => {
+                write!(f, "payload TTL {payload:?} is longer than its limit, the storage TTL {storage:?}")
+            }
+            Self::Shards { shards } => {
+                write!(f, "{shards} shards are outside the limit of 1 to {}", crate::builder::MAX_SHARDS)
+            }
+        }
+    }
+}
+
+impl StdError for ConfigError {}
+
+/// Why a request has no value. Clones share the cause: every request that waited for a compute
+/// that failed gets the same error.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The compute returned an error.
+    Failed(Arc<dyn StdError + Send + Sync>),
+    /// The compute panicked, with this message.
+    Panicked(Arc<str>),
+    /// Another request was still computing the value when the patience of this one ended.
+    Timeout {
+        /// The configured limit.
+        waited: Duration,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(cause) => write!(f, "the compute failed: {cause}"),
+            Self::Panicked(message) => write!(f, "the compute panicked: {message}"),
+            Self::Timeout { waited } => {
+                write!(f, "no value within the wait time-out of {waited:?}")
+            }
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Failed(cause) => Some(cause.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! One stream of events, many readers: metrics, tracing and the suite's ledger all read this one.
+
+use crate::entry::Version;
+use crate::key_lock::LeaseId;
+
+/// A step that a request has taken.
+///
+/// Each is emitted directly after the unlock that made it true, with no synchronising operation
+/// between the two: whoever runs one section at a time sees the events in the order of the sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The look found a fresh entry.
+    FreshHit(Version),
+    /// The look found a stale entry.
+    StaleHit(Version),
+    /// The look found nothing, or an expired entry.
+    Miss,
+    /// The re-check before the lease found a newer entry: no lease was touched.
+    SkippedBefore(Version),
+    /// The request holds the key's lease.
+    Leased(LeaseId),
+    /// Someone else holds it; a stale request goes home with its stale value.
+    Busy(LeaseId),
+    /// Someone else held it; a miss has waited until it was released, or its patience ended.
+    Waited(LeaseId),
+    /// The re-check under the lease found an entry that needs no compute.
+    SkippedInside(LeaseId, Version),
+    /// A compute starts. It saw this version, or an absence.
+    ComputeStarted(LeaseId, Option<Version>),
+    /// The compute has returned a value (`true`), or an error or a panic.
+    ComputeFinished(LeaseId, bool),
+    /// The value is in the store under this version.
+    Published(LeaseId, Version),
+    /// The value was discarded: an insert or an invalidation came after the compute had begun.
+    Discarded(LeaseId),
+    /// The lease is free again.
+    Released(LeaseId),
+    /// A user's value is in the store under this version.
+    Inserted(Version),
+    /// A user removed the key.
+    Invalidated,
+    /// The executor refused the refresh; its lease is released.
+    Rejected(LeaseId),
+}
+
+/// A reader of events. It is called on the thread that took the step, never under a lock of the
+/// cache, and must not ask the cache for a key whose compute it is told of.
+pub trait Observer: Send + Sync + 'static {
+    /// The step that was taken for the key with this hash.
+    fn on(&self, key: u64, event: Event);
+}
+
+/// Nobody reads the events, and nothing of them remains in the compiled code.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    #[inline(always)]
+    fn on(&self, _key: u64, _event: Event) {}
+}
+
+impl<O: Observer> Observer for crate::sync::Arc<O> {
+    fn on(&self, key: u64, event: Event) {
+        O::on(self, key, event);
+    }
+}

@@ -1,0 +1,46 @@
+//! A small in-memory X-Fetch cache core: stale-while-revalidate with **at most one compute per
+//! staleness window**, checked on the code that ships.
+//!
+//! An entry is fresh until its payload deadline, stale until its storage deadline, then expired. A
+//! *staleness window* is one version, or one absence, of a key: from when it first needs a compute
+//! until a newer version is published, or the key is removed or inserted anew. At most one compute
+//! is started per window as long as none has failed; after a failure one more each, never two at a
+//! time.
+//!
+//! Start with [`Cache`]. The protocol is the shortest file of the crate, `src/protocol.rs`.
+
+mod builder;
+mod cache;
+mod clock;
+mod entry;
+mod error;
+mod event;
+mod executor;
+mod key_lock;
+mod protocol;
+mod request;
+mod shared;
+mod store;
+mod sync;
+mod world;
+
+pub use builder::{Builder, MAX_SHARDS};
+pub use cache::Cache;
+pub use clock::{Clock, ManualClock, Moment, SystemClock};
+pub use entry::{Found, Freshness, Version};
+pub use error::{ConfigError, Error};
+pub use event::{Event, NoObserver, Observer};
+pub use executor::{CallerRuns, Executor, Job};
+pub use key_lock::LeaseId;
+pub use world::{Key, Parts, With};
+
+/// What the suite's broken twins are made of. Hidden and unstable.
+#[doc(hidden)]
+pub mod steps {
+    pub use crate::key_lock::LeaseTable;
+    pub use crate::protocol::{Answer, DoubleRecheck, Protocol};
+    pub use crate::request::{Compute, Judgement, Lease, Look, Request, Stale, Turn};
+    pub use crate::store::Sight;
+    pub use crate::sync::BACKEND;
+    pub use crate::world::World;
+}

@@ -1,0 +1,192 @@
+//! Keys to entries: sharded hash tables, each under a read-write lock of its own.
+//!
+//! Keys are hashed outside the locks and the hash is kept, so that a table never hashes a key
+//! again. The one piece of foreign code that runs under a lock is a key's `Eq`.
+
+use crate::entry::{Entry, Version};
+use crate::key_lock::{LeaseId, LeaseTable};
+use crate::sync::{Arc, RwLock};
+use hashbrown::HashTable;
+
+/// A place in the order of a shard's writes. An answer carries the stamp at which it was read, and
+/// a publication that rests on it is refused once a fence stands behind that stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stamp(u64);
+
+/// What a look at the store saw.
+#[doc(hidden)]
+pub struct Sight<V> {
+    entry: Option<(Version, Arc<Entry<V>>)>,
+    stamp: Stamp,
+}
+
+impl<V> Sight<V> {
+    /// What someone sees who has not looked.
+    pub(crate) fn nothing() -> Self {
+        Self { entry: None, stamp: Stamp(0) }
+    }
+
+    pub(crate) fn entry(&self) -> Option<(Version, &Arc<Entry<V>>)> {
+        self.entry.as_ref().map(|(version, entry)| (*version, entry))
+    }
+
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.entry.as_ref().map(|(version, _)| *version)
+    }
+}
+
+impl<V> Clone for Sight<V> {
+    fn clone(&self) -> Self {
+        Self { entry: self.entry.clone(), stamp: self.stamp }
+    }
+}
+
+struct Cell<K, V> {
+    hash: u64,
+    key: K,
+    version: Version,
+    entry: Arc<Entry<V>>,
+}
+
+struct Shard<K, V> {
+    cells: HashTable<Cell<K, V>>,
+    /// The stamp of the last write; versions are made from it.
+    stamp: u64,
+    /// Leases whose computes in flight were overtaken, and when. A lease's own publication or
+    /// failure removes its fences, so there are never more than leases held.
+    fences: Vec<(LeaseId, Stamp)>,
+}
+
+/// What a write took out of a shard, for the caller to drop outside the lock.
+type Old<K, V> = (Option<K>, Option<Arc<Entry<V>>>);
+
+impl<K: Eq, V> Shard<K, V> {
+    fn sight(&self, hash: u64, key: &K) -> Sight<V> {
+        let cell = self.cells.find(hash, |cell| cell.key == *key);
+        Sight {
+            entry: cell.map(|cell| (cell.version, Arc::clone(&cell.entry))),
+            stamp: Stamp(self.stamp),
+        }
+    }
+
+    fn put(&mut self, hash: u64, key: K, version: Version, entry: Arc<Entry<V>>) -> Old<K, V> {
+        if let Some(cell) = self.cells.find_mut(hash, |cell| cell.key == key) {
+            cell.version = version;
+            return (Some(key), Some(std::mem::replace(&mut cell.entry, entry)));
+        }
+        self.cells.insert_unique(hash, Cell { hash, key, version, entry }, |cell| cell.hash);
+        (None, None)
+    }
+
+    fn remove(&mut self, hash: u64, key: &K) -> Option<Cell<K, V>> {
+        self.cells.find_entry(hash, |cell| cell.key == *key).ok().map(|cell| cell.remove().0)
+    }
+
+    fn tick(&mut self) -> Stamp {
+        self.stamp += 1;
+        Stamp(self.stamp)
+    }
+
+    // INVARIANT(invalidation-wins): under the lock under which the entry changes, so that no
+    // publication comes between the two.
+    fn fence(&mut self, overtaken: Option<LeaseId>, stamp: Stamp) {
+        let Some(lease) = overtaken else { return };
+        self.fences.retain(|(other, _)| *other != lease);
+        self.fences.push((lease, stamp));
+    }
+
+    /// Takes the lease's fence away; `true` if it stood behind `since`.
+    fn take_fence(&mut self, lease: LeaseId, since: Stamp) -> bool {
+        let fenced = self.fences.iter().any(|(other, stamp)| *other == lease && *stamp > since);
+        self.fences.retain(|(other, _)| *other != lease);
+        fenced
+    }
+}
+
+/// The store of a cache.
+pub(crate) struct Store<K, V> {
+    shards: Box<[RwLock<Shard<K, V>>]>,
+}
+
+impl<K: Eq, V> Store<K, V> {
+    /// `shards` is a power of two.
+    pub(crate) fn new(shards: usize) -> Self {
+        let shard = || Shard { cells: HashTable::new(), stamp: 0, fences: Vec::new() };
+        Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect() }
+    }
+
+    /// What the key has now.
+    pub(crate) fn read(&self, hash: u64, key: &K) -> Sight<V> {
+        self.shards[self.index(hash)].read().sight(hash, key)
+    }
+
+    /// Publishes a computed entry, or hands it back if the key was written since its compute began.
+    pub(crate) fn publish(
+        &self,
+        hash: u64,
+        key: K,
+        (lease, began): (LeaseId, &Sight<V>),
+        entry: Arc<Entry<V>>,
+    ) -> Result<Version, Arc<Entry<V>>> {
+        let index = self.index(hash);
+        let mut shard = self.shards[index].write();
+        if shard.take_fence(lease, began.stamp) {
+            drop(shard);
+            return Err(entry);
+        }
+        let version = self.version(index, shard.tick());
+        let old = shard.put(hash, key, version, entry);
+        drop(shard);
+        drop(old);
+        Ok(version)
+    }
+
+    /// Takes back the fence of a compute that has nothing to publish.
+    pub(crate) fn abandon(&self, hash: u64, lease: LeaseId) {
+        self.shards[self.index(hash)].write().take_fence(lease, Stamp(0));
+    }
+
+    /// Publishes a user's entry, ahead of every compute that is in flight for the key.
+    pub(crate) fn insert(
+        &self,
+        hash: u64,
+        key: K,
+        leases: &LeaseTable<K>,
+        entry: Arc<Entry<V>>,
+    ) -> Version {
+        let index = self.index(hash);
+        let mut shard = self.shards[index].write();
+        let stamp = shard.tick();
+        let version = self.version(index, stamp);
+        shard.fence(leases.holder(hash, &key), stamp);
+        let old = shard.put(hash, key, version, entry);
+        drop(shard);
+        drop(old);
+        version
+    }
+
+    /// Removes the key, ahead of every compute that is in flight for it; of an absent one too.
+    pub(crate) fn invalidate(&self, hash: u64, key: &K, leases: &LeaseTable<K>) {
+        let mut shard = self.shards[self.index(hash)].write();
+        let stamp = shard.tick();
+        shard.fence(leases.holder(hash, key), stamp);
+        let old = shard.remove(hash, key);
+        drop(shard);
+        drop(old);
+    }
+
+    fn index(&self, hash: u64) -> usize {
+        shard_index(hash, self.shards.len())
+    }
+
+    /// Unique in the cache: a shard's stamps grow, and each shard has the numbers of its own index.
+    fn version(&self, index: usize, stamp: Stamp) -> Version {
+        Version(stamp.0 * self.shards.len() as u64 + index as u64)
+    }
+}
+
+/// Which of `shards` (a power of two) has the key with this hash. The table inside takes its bits
+/// from the two ends of the hash.
+pub(crate) fn shard_index(hash: u64, shards: usize) -> usize {
+    (hash >> 32) as usize & (shards - 1)
+}
