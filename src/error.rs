@@ -27,10 +27,17 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PayloadOutlivesStorage { payload, storage } => {
-                write!(f, "payload TTL {payload:?} is longer than its limit, the storage TTL {storage:?}")
+                write!(
+                    f,
+                    "payload TTL {payload:?} is longer than its limit, the storage TTL {storage:?}"
+                )
             }
             Self::Shards { shards } => {
-                write!(f, "{shards} shards are outside the limit of 1 to {}", crate::builder::MAX_SHARDS)
+                write!(
+                    f,
+                    "{shards} shards are outside the limit of 1 to {}",
+                    crate::builder::MAX_SHARDS
+                )
             }
         }
     }

@@ -90,7 +90,8 @@ impl<K: Eq> LeaseTable<K> {
             if timed_out {
                 return false;
             }
-            let waiting = slot.waiting.get_or_insert_with(|| Waiting(Arc::new(Condvar::new()))).clone();
+            let waiting =
+                slot.waiting.get_or_insert_with(|| Waiting(Arc::new(Condvar::new()))).clone();
             (shard, timed_out) = waiting.0.wait_for(shard, timeout);
         }
     }

@@ -25,7 +25,8 @@ impl Verdict {
         for answer in &history.answers {
             *answers.entry(*answer).or_default() += 1;
         }
-        let violated = judge::violated(history).into_iter().map(|(invariant, _)| invariant).collect();
+        let violated =
+            judge::violated(history).into_iter().map(|(invariant, _)| invariant).collect();
         Self { computes: computes as u32, answers, violated }
     }
 

@@ -43,7 +43,9 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
     let cut_off = began.elapsed() > budget.time;
 
     let mut findings = Findings::new(cell);
-    for (verdict, count) in std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+    for (verdict, count) in
+        std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
+    {
         findings.add(verdict, count);
     }
     progress(findings.executions);

@@ -38,12 +38,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            executions: 1_000_000,
-            time: Duration::from_secs(60),
-            preemptions: None,
-            seed: 1,
-        }
+        Self { executions: 1_000_000, time: Duration::from_secs(60), preemptions: None, seed: 1 }
     }
 }
 
@@ -110,12 +105,7 @@ pub struct Findings {
 
 impl Findings {
     fn new(cell: Cell) -> Self {
-        Self {
-            cell,
-            outcomes: BTreeMap::new(),
-            executions: 0,
-            coverage: Coverage::Incomplete,
-        }
+        Self { cell, outcomes: BTreeMap::new(), executions: 0, coverage: Coverage::Incomplete }
     }
 
     fn add(&mut self, verdict: Verdict, count: u64) {

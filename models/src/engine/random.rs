@@ -53,11 +53,17 @@ impl Search<'_> {
         let ran = catch_unwind(AssertUnwindSafe(|| {
             runner.run(move || {
                 let verdict = Verdict::of(&on_sections::run(scenario, protocol, callers));
-                *collect.lock().unwrap_or_else(PoisonError::into_inner).entry(verdict).or_default() += 1;
+                *collect
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(verdict)
+                    .or_default() += 1;
             })
         }));
         // Executions that came to their end are counted here: Shuttle counts those that began.
-        for (verdict, count) in std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+        for (verdict, count) in
+            std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
+        {
             self.findings.add(verdict, count);
         }
         if ran.is_err() {

@@ -19,8 +19,10 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
             return findings;
         }
         let run = || on_threads::run(cell.scenario, cell.protocol, cell.callers);
-        let verdict = catch_unwind(AssertUnwindSafe(run))
-            .map_or_else(|_| Verdict::unfinished(Invariant::NoPanic), |history| Verdict::of(&history));
+        let verdict = catch_unwind(AssertUnwindSafe(run)).map_or_else(
+            |_| Verdict::unfinished(Invariant::NoPanic),
+            |history| Verdict::of(&history),
+        );
         findings.add(verdict, 1);
         progress(round + 1);
     }

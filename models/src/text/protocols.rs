@@ -1,11 +1,11 @@
 //! What ships, and its broken twins: each overrides one step, `LockOnly` two.
 
+use super::core::Error;
 use super::core::LeaseId;
 pub(super) use super::core::steps::DoubleRecheck;
 use super::core::steps::{
     Answer, Judgement, Lease, LeaseTable, Look, Protocol, Request, Sight, Stale, World,
 };
-use super::core::Error;
 use std::sync::Arc;
 
 /// Phase 1 of the field report: everybody is let through. Each request takes a lease of a table of

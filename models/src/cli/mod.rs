@@ -1,0 +1,135 @@
+//! What a user types, and what he sees.
+
+mod explore;
+mod plan;
+mod table;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+use std::time::Duration;
+use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::engine::{Budget, Cell, Judgement};
+
+/// Explores xfetch-core and its broken twins. Without a command: everything, at the default budget.
+#[derive(Parser)]
+#[command(name = "xfetch", version, arg_required_else_help = false)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Where the report goes.
+    #[arg(long, default_value = "target/xfetch/report.json")]
+    output: std::path::PathBuf,
+    /// A hundredth of the executions, for a first look.
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Explores one cell: a scenario, a protocol, a number of callers, an engine.
+    Explore(Explore),
+}
+
+#[derive(clap::Args)]
+struct Explore {
+    /// Who chooses the interleavings: loom, random, pct, threads.
+    #[arg(long, default_value = "random")]
+    engine: Engine,
+    /// What happens: field.
+    #[arg(long, default_value = "field")]
+    scenario: Scenario,
+    /// What ships, or a broken twin.
+    #[arg(long, default_value = "double-recheck")]
+    protocol: Protocol,
+    /// Callers at once.
+    #[arg(long, default_value_t = 2)]
+    callers: usize,
+    /// Executions, at most.
+    #[arg(long, default_value_t = 1_000)]
+    budget: u64,
+    /// Seconds, at most.
+    #[arg(long, default_value_t = 60)]
+    time: u32,
+    /// Preemptions of an execution, at most (loom); all unless told.
+    #[arg(long)]
+    preemptions: Option<usize>,
+    /// Where random choices start.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How the findings are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Explore {
+    fn cell(&self) -> Cell {
+        let Self { scenario, protocol, callers, engine, .. } = *self;
+        Cell { scenario, protocol, callers, engine }
+    }
+
+    fn budget(&self) -> Budget {
+        Budget {
+            executions: self.budget,
+            time: Duration::from_secs(self.time.into()),
+            preemptions: self.preemptions,
+            seed: self.seed,
+        }
+    }
+}
+
+/// Bad input is one line, and exit code 2.
+fn refuse(line: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {line}");
+    ExitCode::from(2)
+}
+
+/// 0 as it should be, 1 broken, 3 the budget ran out.
+fn exit(judgement: Judgement) -> ExitCode {
+    ExitCode::from(match judgement {
+        Judgement::Holds | Judgement::Bounded => 0,
+        Judgement::Broken => 1,
+        Judgement::Incomplete => 3,
+    })
+}
+
+pub(crate) fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error)
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
+        {
+            print(&error.to_string());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return refuse(one_line(&error)),
+    };
+    match arguments.command {
+        Some(Command::Explore(options)) => explore::run(&options),
+        None => plan::run(&arguments.output, arguments.quick),
+    }
+}
+
+/// clap explains over several lines; the first paragraph names the value and what there is.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    said.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+/// Prints; a reader that has gone away is not an error.
+fn print(text: &str) {
+    use std::io::Write;
+    drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
+}

@@ -1,0 +1,70 @@
+//! The findings as a table: a row per protocol.
+
+use comfy_table::{Table, presets};
+use xfetch_models::catalogue::{Engine, Protocol};
+use xfetch_models::engine::{Coverage, Findings};
+
+const HEADER: [&str; 8] = [
+    "phase",
+    "protocol",
+    "report's count",
+    "worst at 100",
+    "worst at 2 (loom)",
+    "executions",
+    "coverage",
+    "verdict",
+];
+
+pub(super) fn table(findings: &[Findings]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(HEADER);
+    for protocol in Protocol::ALL.iter().copied() {
+        let of: Vec<_> = findings.iter().filter(|found| found.cell.protocol == protocol).collect();
+        table.add_row(row(protocol, &of));
+    }
+    format!(
+        "{table}\n\nA broken cell comes back with its seed: cargo run --release -- explore \
+         --engine random --protocol NAME --callers 100 --seed 1"
+    )
+}
+
+fn row(protocol: Protocol, of: &[&Findings]) -> [String; 8] {
+    let loom = |found: &&&Findings| found.cell.engine == Engine::Loom;
+    let worst = |sampled: bool| {
+        of.iter().filter(|found| loom(found) != sampled).map(|found| found.worst()).max()
+    };
+    let executions: u64 = of.iter().map(|found| found.executions).sum();
+    [
+        protocol.phase().into(),
+        protocol.slug().into(),
+        protocol.reported().into(),
+        worst(true).unwrap_or(0).to_string(),
+        worst(false).unwrap_or(0).to_string(),
+        executions.to_string(),
+        coverage(of),
+        verdict(of),
+    ]
+}
+
+fn coverage(of: &[&Findings]) -> String {
+    if of.iter().any(|found| found.coverage == Coverage::Incomplete) {
+        return "incomplete".into();
+    }
+    "loom complete, others sampled".into()
+}
+
+/// `holds` is said of complete searches; sampling makes the whole row bounded.
+fn verdict(of: &[&Findings]) -> String {
+    let mut violated: Vec<_> =
+        of.iter().flat_map(|found| found.violated()).flat_map(|(v, _)| &v.violated).collect();
+    violated.sort();
+    violated.dedup();
+    if !violated.is_empty() {
+        let slugs: Vec<_> = violated.iter().map(|invariant| invariant.slug()).collect();
+        return format!("broken: {}", slugs.join(", "));
+    }
+    if coverage(of) == "incomplete" {
+        return "incomplete".into();
+    }
+    "holds at 2, bounded at 100".into()
+}
