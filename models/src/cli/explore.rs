@@ -32,11 +32,11 @@ fn text(findings: &Findings, options: &Explore) -> String {
         findings.coverage,
     );
     for (verdict, count) in &findings.outcomes {
-        drop(writeln!(out, "{count:>10} x {}", outcome(verdict)));
+        let _ = writeln!(out, "{count:>10} x {}", outcome(verdict));
     }
-    drop(writeln!(out, "\n{}", findings.judgement()));
+    let _ = writeln!(out, "\n{}", findings.judgement());
     if findings.judgement() == Judgement::Broken {
-        drop(writeln!(out, "seed {}; again: {}", options.seed, command(options)));
+        let _ = writeln!(out, "seed {}; again: {}", options.seed, command(options));
     }
     out
 }
@@ -64,7 +64,7 @@ fn command(options: &Explore) -> String {
         options.seed,
     );
     if let Some(bound) = options.preemptions {
-        drop(write!(line, " --preemptions {bound}"));
+        let _ = write!(line, " --preemptions {bound}");
     }
     line
 }

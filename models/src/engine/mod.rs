@@ -160,7 +160,7 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 ///
 /// # Errors
 ///
-/// [`Refused`] if the engine cannot take that many callers.
+/// [`Refused`] if the engine cannot take that many callers, or the budget allows nothing.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Refused> {
     let (fewest, most, why) = cell.engine.callers();
     if cell.callers < fewest || cell.callers > most {
@@ -168,6 +168,9 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findin
         return Err(Refused(format!(
             "{callers} callers: {engine} takes {fewest} to {most} ({why})"
         )));
+    }
+    if budget.executions == 0 {
+        return Err(Refused("0 executions: a search has at least 1".into()));
     }
     Ok(match cell.engine {
         Engine::Random | Engine::Pct => random::explore(cell, budget, progress),

@@ -1,0 +1,45 @@
+//! A hundred callers under Shuttle, by chance.
+//!
+//! - what ships computes once; each twin violates the invariant that it was written for;
+//! - the same seed gives the same executions;
+//! - executions are counted when they have ended, so that a search of nothing passes nothing.
+
+use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::engine::{Budget, Cell, Findings, Judgement, explore};
+
+fn search(protocol: Protocol, engine: Engine, executions: u64) -> Findings {
+    let cell = Cell { scenario: Scenario::Field, protocol, callers: 100, engine };
+    let budget = Budget { executions, ..Budget::default() };
+    let findings = explore(cell, &budget, &|_| {}).expect("a hundred callers are few");
+    assert_eq!(findings.executions, executions);
+    findings
+}
+
+#[test]
+fn a_hundred_callers_compute_once() {
+    for engine in [Engine::Random, Engine::Pct] {
+        let findings = search(Protocol::DoubleRecheck, engine, 400);
+        assert_eq!((findings.judgement(), findings.worst()), (Judgement::Bounded, 1));
+    }
+}
+
+#[test]
+fn every_twin_violates_what_it_was_written_for() {
+    for protocol in Protocol::ALL.iter().copied() {
+        let random = search(protocol, Engine::Random, 300);
+        let pct = search(protocol, Engine::Pct, 200);
+        match protocol.breaks() {
+            Some(invariant) => assert!(
+                random.violates(invariant) || pct.violates(invariant),
+                "{protocol} keeps {invariant}"
+            ),
+            None => assert_eq!(random.violated().count() + pct.violated().count(), 0, "{protocol}"),
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_outcomes() {
+    let run = || search(Protocol::NoLock, Engine::Random, 100).outcomes;
+    assert_eq!(run(), run());
+}
