@@ -13,14 +13,14 @@ pub(super) fn run(options: &Explore) -> ExitCode {
         Ok(findings) => {
             match options.format {
                 Format::Json => print(&format!("{:#}", json(&findings))),
-                Format::Text => print(&text(&findings, options)),
+                Format::Text => print(&text(&findings)),
             }
             exit(findings.judgement())
         }
     }
 }
 
-fn text(findings: &Findings, options: &Explore) -> String {
+fn text(findings: &Findings) -> String {
     let cell = findings.cell;
     let mut out = format!(
         "{} on {}, {} callers, {}: {} executions, {}\n\n",
@@ -36,7 +36,7 @@ fn text(findings: &Findings, options: &Explore) -> String {
     }
     let _ = writeln!(out, "\n{}", findings.judgement());
     if findings.judgement() == Judgement::Broken {
-        let _ = writeln!(out, "seed {}; again: {}", options.seed, command(options));
+        let _ = writeln!(out, "seed {}; again: {}", findings.budget.seed, command(findings));
     }
     out
 }
@@ -53,17 +53,15 @@ fn outcome(verdict: &Verdict) -> String {
     format!("{} computes, answers {}{violated}", verdict.computes, answers.join(" ").to_lowercase())
 }
 
-fn command(options: &Explore) -> String {
+/// What repeats a cell.
+pub(super) fn command(findings: &Findings) -> String {
+    let (cell, budget) = (findings.cell, findings.budget);
     let mut line = format!(
-        "cargo run --release -- explore --engine {} --scenario {} --protocol {} --callers {} --budget {} --seed {}",
-        options.engine,
-        options.scenario,
-        options.protocol,
-        options.callers,
-        options.budget,
-        options.seed,
+        "cargo run --release -- explore --engine {} --scenario {} --protocol {} --callers {} \
+         --budget {} --seed {}",
+        cell.engine, cell.scenario, cell.protocol, cell.callers, budget.executions, budget.seed,
     );
-    if let Some(bound) = options.preemptions {
+    if let Some(bound) = budget.preemptions {
         let _ = write!(line, " --preemptions {bound}");
     }
     line
@@ -90,6 +88,7 @@ pub(super) fn json(findings: &Findings) -> Value {
         "coverage": findings.coverage.to_string(),
         "judgement": findings.judgement().to_string(),
         "worst": findings.worst(),
+        "reproduce": command(findings),
         "outcomes": outcomes,
     })
 }

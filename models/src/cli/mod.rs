@@ -20,7 +20,7 @@ struct Arguments {
     /// Where the report goes.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
-    /// A hundredth of the executions, for a first look.
+    /// A fiftieth of the executions, for a first look. loom stays complete.
     #[arg(long)]
     quick: bool,
 }

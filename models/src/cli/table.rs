@@ -1,5 +1,6 @@
 //! The findings as a table: a row per protocol.
 
+use super::explore;
 use comfy_table::{Table, presets};
 use xfetch_models::catalogue::{Engine, Protocol};
 use xfetch_models::engine::{Coverage, Findings};
@@ -22,10 +23,19 @@ pub(super) fn table(findings: &[Findings]) -> String {
         let of: Vec<_> = findings.iter().filter(|found| found.cell.protocol == protocol).collect();
         table.add_row(row(protocol, &of));
     }
-    format!(
-        "{table}\n\nA broken cell comes back with its seed: cargo run --release -- explore \
-         --engine random --protocol NAME --callers 100 --seed 1"
-    )
+    format!("{table}\n\nHow each broken one comes back:\n{}", reproduce(findings))
+}
+
+/// For each broken protocol the first engine that breaks it and can repeat itself: loom, random
+/// and pct do, threads do not.
+fn reproduce(findings: &[Findings]) -> String {
+    let repeats = |found: &&Findings| {
+        found.cell.engine != Engine::Threads && found.violated().next().is_some()
+    };
+    let of = |protocol| findings.iter().filter(repeats).find(move |f| f.cell.protocol == protocol);
+    let commands: Vec<_> =
+        Protocol::ALL.iter().filter_map(|protocol| of(*protocol)).map(explore::command).collect();
+    commands.join("\n")
 }
 
 fn row(protocol: Protocol, of: &[&Findings]) -> [String; 8] {

@@ -42,7 +42,7 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
     }));
     let cut_off = began.elapsed() > budget.time;
 
-    let mut findings = Findings::new(cell);
+    let mut findings = Findings::new(cell, budget);
     for (verdict, count) in
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
     {

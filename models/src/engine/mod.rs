@@ -95,6 +95,8 @@ impl fmt::Display for Judgement {
 pub struct Findings {
     /// What was explored.
     pub cell: Cell,
+    /// How far.
+    pub budget: Budget,
     /// The outcomes, and how often each was reached.
     pub outcomes: BTreeMap<Verdict, u64>,
     /// Executions that came to their end.
@@ -104,8 +106,9 @@ pub struct Findings {
 }
 
 impl Findings {
-    fn new(cell: Cell) -> Self {
-        Self { cell, outcomes: BTreeMap::new(), executions: 0, coverage: Coverage::Incomplete }
+    fn new(cell: Cell, budget: &Budget) -> Self {
+        let (budget, coverage) = (*budget, Coverage::Incomplete);
+        Self { cell, budget, outcomes: BTreeMap::new(), executions: 0, coverage }
     }
 
     fn add(&mut self, verdict: Verdict, count: u64) {

@@ -19,7 +19,8 @@ type Seen = Arc<Mutex<BTreeMap<Verdict, u64>>>;
 pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findings {
     assert_eq!(on_sections::backend_name(), "sections on shuttle");
     let executions = usize::try_from(budget.executions).unwrap_or(usize::MAX);
-    let mut search = Search { cell, budget, began: Instant::now(), findings: Findings::new(cell) };
+    let mut search =
+        Search { cell, budget, began: Instant::now(), findings: Findings::new(cell, budget) };
     if cell.engine == Engine::Pct {
         for (part, depth) in DEPTHS.into_iter().enumerate() {
             let share = (executions + part) / DEPTHS.len();

@@ -13,7 +13,7 @@ use std::time::Instant;
 pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findings {
     assert_eq!(on_threads::backend_name(), "parking_lot");
     let began = Instant::now();
-    let mut findings = Findings::new(cell);
+    let mut findings = Findings::new(cell, budget);
     for round in 0..budget.executions {
         if began.elapsed() > budget.time {
             return findings;
