@@ -6,7 +6,7 @@ pub type Version = u64;
 pub type Lease = u64;
 
 /// A step that a request took; see `xfetch_core::Event`, which it mirrors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is documented at xfetch_core::Event")]
 pub enum Event {
     FreshHit(Version),
@@ -28,7 +28,7 @@ pub enum Event {
 }
 
 /// An event, who caused it and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     /// The task: 0 sets the scene, callers count from 1. Engines without task numbers say 0.
     pub task: usize,

@@ -39,7 +39,11 @@ fn every_twin_violates_what_it_was_written_for() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_outcomes() {
-    let run = || search(Protocol::NoLock, Engine::Random, 100).outcomes;
-    assert_eq!(run(), run());
+fn the_same_seed_gives_the_same_executions() {
+    for engine in [Engine::Random, Engine::Pct] {
+        let run = || search(Protocol::NoLock, engine, 100);
+        let (one, two) = (run(), run());
+        assert_eq!((one.fingerprint, one.outcomes), (two.fingerprint, two.outcomes));
+        assert_ne!(one.fingerprint, search(Protocol::LockOnly, engine, 100).fingerprint);
+    }
 }

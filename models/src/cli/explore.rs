@@ -85,6 +85,7 @@ pub(super) fn json(findings: &Findings) -> Value {
         "callers": cell.callers,
         "engine": cell.engine.slug(),
         "executions": findings.executions,
+        "fingerprint": format!("{:016x}", findings.fingerprint),
         "coverage": findings.coverage.to_string(),
         "judgement": findings.judgement().to_string(),
         "worst": findings.worst(),

@@ -101,6 +101,9 @@ pub struct Findings {
     pub outcomes: BTreeMap<Verdict, u64>,
     /// Executions that came to their end.
     pub executions: u64,
+    /// A hash over every event of every execution, in order: equal for equal executions. Of
+    /// `random` and `pct` only.
+    pub fingerprint: u64,
     /// How much was seen.
     pub coverage: Coverage,
 }
@@ -108,7 +111,7 @@ pub struct Findings {
 impl Findings {
     fn new(cell: Cell, budget: &Budget) -> Self {
         let (budget, coverage) = (*budget, Coverage::Incomplete);
-        Self { cell, budget, outcomes: BTreeMap::new(), executions: 0, coverage }
+        Self { cell, budget, outcomes: BTreeMap::new(), executions: 0, fingerprint: 0, coverage }
     }
 
     fn add(&mut self, verdict: Verdict, count: u64) {

@@ -2,11 +2,13 @@
 
 use super::{Budget, Cell, Coverage, Findings, Progress};
 use crate::catalogue::{Engine, Invariant};
+use crate::history::History;
 use crate::on_sections;
 use crate::verdict::Verdict;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -14,13 +16,30 @@ use std::time::Instant;
 /// PCT finds a bug of depth d best at depth d, and may never find it at another.
 const DEPTHS: [usize; 4] = [1, 2, 3, 5];
 
-type Seen = Arc<Mutex<BTreeMap<Verdict, u64>>>;
+#[derive(Default)]
+struct Seen {
+    outcomes: BTreeMap<Verdict, u64>,
+    /// Seeded by nothing: the same events give the same hash in every process.
+    events: DefaultHasher,
+}
+
+impl Seen {
+    fn add(&mut self, history: &History) {
+        history.records.hash(&mut self.events);
+        *self.outcomes.entry(Verdict::of(history)).or_default() += 1;
+    }
+}
 
 pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findings {
     assert_eq!(on_sections::backend_name(), "sections on shuttle");
     let executions = usize::try_from(budget.executions).unwrap_or(usize::MAX);
-    let mut search =
-        Search { cell, budget, began: Instant::now(), findings: Findings::new(cell, budget) };
+    let mut search = Search {
+        cell,
+        budget,
+        began: Instant::now(),
+        findings: Findings::new(cell, budget),
+        parts: 0,
+    };
     if cell.engine == Engine::Pct {
         for (part, depth) in DEPTHS.into_iter().enumerate() {
             let share = (executions + part) / DEPTHS.len();
@@ -39,12 +58,13 @@ struct Search<'a> {
     budget: &'a Budget,
     began: Instant,
     findings: Findings,
+    parts: u32,
 }
 
 impl Search<'_> {
     fn run(&mut self, scheduler: impl Scheduler + 'static) {
         let Cell { scenario, protocol, callers, .. } = self.cell;
-        let seen = Seen::default();
+        let seen: Arc<Mutex<Seen>> = Arc::default();
         let collect = Arc::clone(&seen);
         let mut config = Config::new();
         config.failure_persistence = FailurePersistence::None;
@@ -53,18 +73,16 @@ impl Search<'_> {
         let runner = Runner::new(scheduler, config);
         let ran = catch_unwind(AssertUnwindSafe(|| {
             runner.run(move || {
-                let verdict = Verdict::of(&on_sections::run(scenario, protocol, callers));
-                *collect
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .entry(verdict)
-                    .or_default() += 1;
+                sections::reset();
+                let history = on_sections::run(scenario, protocol, callers);
+                collect.lock().unwrap_or_else(PoisonError::into_inner).add(&history);
             })
         }));
         // Executions that came to their end are counted here: Shuttle counts those that began.
-        for (verdict, count) in
-            std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
-        {
+        let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+        self.findings.fingerprint ^= seen.events.finish().rotate_left(self.parts);
+        self.parts += 1;
+        for (verdict, count) in seen.outcomes {
             self.findings.add(verdict, count);
         }
         if ran.is_err() {
