@@ -1,5 +1,5 @@
 //! A small in-memory X-Fetch cache core: stale-while-revalidate with **at most one compute per
-//! staleness window**, checked on the code that ships.
+//! staleness window**. The README says how much of that has been checked, and how.
 //!
 //! An entry is fresh until its payload deadline, stale until its storage deadline, then expired. A
 //! *staleness window* is one version, or one absence, of a key: from when it first needs a compute

@@ -52,6 +52,18 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
+fn a_seed_of_the_environment_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_xfetch"))
+        .args(["explore", "--engine", "random"])
+        .env("SHUTTLE_RANDOM_SEED", "5")
+        .output()
+        .expect("the command was built");
+    let line = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(line.contains("SHUTTLE_RANDOM_SEED=5") && line.lines().count() == 1, "{line}");
+}
+
+#[test]
 fn a_budget_that_runs_out_is_incomplete() {
     let output = xfetch("explore --engine loom --budget 100");
     assert_eq!(output.status.code(), Some(3));

@@ -48,6 +48,7 @@ pub(super) fn run(output: &Path, quick: bool) -> ExitCode {
     };
     let report = json!({
         "schema": 1,
+        "rows": table::rows(&findings),
         "cells": findings.iter().map(explore::json).collect::<Vec<_>>(),
     });
     print(&table::table(&findings));

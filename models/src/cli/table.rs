@@ -2,6 +2,7 @@
 
 use super::explore;
 use comfy_table::{Table, presets};
+use serde_json::Value;
 use xfetch_models::catalogue::{Engine, Protocol};
 use xfetch_models::engine::{Coverage, Findings};
 
@@ -38,6 +39,20 @@ fn reproduce(findings: &[Findings]) -> String {
     commands.join("\n")
 }
 
+/// The rows of the table, for the report.
+pub(super) fn rows(findings: &[Findings]) -> Vec<Value> {
+    let of = |protocol: Protocol| -> Vec<_> {
+        findings.iter().filter(|found| found.cell.protocol == protocol).collect()
+    };
+    let object = |protocol: Protocol| {
+        HEADER
+            .iter()
+            .map(|name| (*name).to_owned())
+            .zip(row(protocol, &of(protocol)).map(Value::from))
+    };
+    Protocol::ALL.iter().map(|protocol| object(*protocol).collect()).collect()
+}
+
 fn row(protocol: Protocol, of: &[&Findings]) -> [String; 8] {
     let loom = |found: &&&Findings| found.cell.engine == Engine::Loom;
     let worst = |sampled: bool| {
@@ -63,7 +78,7 @@ fn coverage(of: &[&Findings]) -> String {
     "loom complete, others sampled".into()
 }
 
-/// `holds` is said of complete searches; sampling makes the whole row bounded.
+/// `holds` is said of the complete search of two callers alone.
 fn verdict(of: &[&Findings]) -> String {
     let mut violated: Vec<_> =
         of.iter().flat_map(|found| found.violated()).flat_map(|(v, _)| &v.violated).collect();

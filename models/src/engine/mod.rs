@@ -166,7 +166,8 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
 ///
 /// # Errors
 ///
-/// [`Refused`] if the engine cannot take that many callers, or the budget allows nothing.
+/// [`Refused`] if the engine cannot take that many callers, the budget allows
+/// nothing, or the environment would replace the seed.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Refused> {
     let (fewest, most, why) = cell.engine.callers();
     if cell.callers < fewest || cell.callers > most {
@@ -178,9 +179,24 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findin
     if budget.executions == 0 {
         return Err(Refused("0 executions: a search has at least 1".into()));
     }
+    if matches!(cell.engine, Engine::Random | Engine::Pct) {
+        refuse_another_seed(budget.seed)?;
+    }
     Ok(match cell.engine {
         Engine::Random | Engine::Pct => random::explore(cell, budget, progress),
         Engine::Loom => loom::explore(cell, budget, progress),
         Engine::Threads => threads::explore(cell, budget, progress),
     })
+}
+
+/// Shuttle takes this variable before any seed that it is given: the seed that we print would not
+/// be the one that was used.
+fn refuse_another_seed(seed: u64) -> Result<(), Refused> {
+    match std::env::var_os("SHUTTLE_RANDOM_SEED") {
+        None => Ok(()),
+        Some(other) => Err(Refused(format!(
+            "SHUTTLE_RANDOM_SEED={} would replace the seed {seed}: unset it and use --seed",
+            other.display()
+        ))),
+    }
 }
