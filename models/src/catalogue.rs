@@ -45,12 +45,13 @@ impl fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
-/// An enum whose values have slugs.
+/// An enum whose values have slugs, and their documentation as text.
 macro_rules! slugs {
-    ($(#[$doc:meta])* $Name:ident, $kind:literal, $($(#[$vdoc:meta])* $Value:ident = $slug:literal),* $(,)?) => {
+    ($(#[$doc:meta])* $Name:ident, $kind:literal,
+     $($(#[doc = $about:expr])* $Value:ident = $slug:literal),* $(,)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $Name { $($(#[$vdoc])* $Value),* }
+        pub enum $Name { $($(#[doc = $about])* $Value),* }
 
         impl $Name {
             /// All of them, in the order of the tables.
@@ -59,6 +60,11 @@ macro_rules! slugs {
             /// The name that people type and read.
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$Value => $slug),* }
+            }
+
+            /// What it means, in a sentence or two.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$Value => concat!($($about),*).trim_ascii()),* }
             }
         }
 
@@ -107,6 +113,8 @@ slugs! {
 slugs! {
     /// How interleavings are chosen.
     Engine, "engine",
+    /// All of them at the granularity of synchronising operations, sequentially consistent.
+    Sections = "sections",
     /// All of them in the C11 memory model, two to four callers.
     Loom = "loom",
     /// Uniformly random choices.
@@ -141,11 +149,6 @@ macro_rules! protocol_enum {
                 use Invariant::*;
                 match self { $(Self::$Type => $breaks),* }
             }
-
-            /// What it does differently.
-            pub const fn what(self) -> &'static str {
-                match self { $(Self::$Type => $what),* }
-            }
         }
     };
 }
@@ -157,7 +160,9 @@ impl Engine {
     pub const fn callers(self) -> (usize, usize, &'static str) {
         match self {
             Self::Loom => (1, 4, "loom has five threads, and one of them only joins"),
-            Self::Random | Self::Pct => (1, 1_000, "a step costs time with every task that waits"),
+            Self::Sections => (1, 16, "the number of interleavings explodes"),
+            Self::Random => (1, 1_000, "a step costs time with every task that waits"),
+            Self::Pct => (2, 1_000, "one caller leaves no choice, and a step costs time with each"),
             Self::Threads => (1, 1_000, "real threads of this machine"),
         }
     }

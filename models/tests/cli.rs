@@ -1,7 +1,11 @@
 //! The command as a user meets it: bad input is one line and exit code 2, a budget that runs out
 //! is exit code 3, and a seed repeats its executions to the byte.
 
+use sections::Schedule;
 use std::process::{Command, Output};
+use xfetch_models::catalogue::{Protocol, Scenario};
+use xfetch_models::on_sections;
+use xfetch_models::token::Token;
 
 fn xfetch(arguments: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xfetch"))
@@ -29,6 +33,15 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "explore --budget lots",
         "explore --surprise",
         "explore --callers",
+        "explore --engine sections --callers 17",
+        "explore --engine pct --callers 1",
+        "replay",
+        "replay x",
+        "replay x1:field:lock-only:2:1.1:8f75ad120",
+        "replay x1:field:lock-only:2:1.1",
+        "replay x9:field:lock-only:2:1.1:8f75ad1203",
+        "replay 91029ac9a0d5e9f3f9bd01",
+        "replay {\"scenario\":\"field\"}",
     ]
     .iter()
     .map(|arguments| {
@@ -68,6 +81,43 @@ fn a_budget_that_runs_out_is_incomplete() {
     let output = xfetch("explore --engine loom --budget 100");
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stdout).contains("incomplete"));
+}
+
+/// The token that a search prints for a protocol's violation.
+fn token(protocol: &str) -> String {
+    let line = format!("explore --engine sections --protocol {protocol}");
+    let output = String::from_utf8(xfetch(&line).stdout).expect("text");
+    let token = output.split_whitespace().find(|word| word.starts_with("x1:"));
+    token.expect("a broken protocol has a token").to_owned()
+}
+
+#[test]
+fn a_token_is_replayed_as_lanes() {
+    let output = xfetch(&format!("replay {}", token("release-before-publish")));
+    assert_eq!(output.status.code(), Some(0), "reproduced");
+    insta::assert_snapshot!(String::from_utf8(output.stdout).expect("text"));
+}
+
+/// The twin's token, told of what ships: the sections are the same up to the lease, the violation
+/// is gone.
+#[test]
+fn a_token_that_violates_nothing_any_more_exits_with_1() {
+    let (scenario, callers) = (Scenario::Field, 2);
+    let body = move || on_sections::run(scenario, Protocol::DoubleRecheck, callers);
+    let execution = sections::replay(&Schedule::new(vec![0, 1]), body).expect("two can run");
+    let checksum = execution.checksum & 0xff_ffff;
+    let schedule = execution.schedule;
+    let protocol = Protocol::DoubleRecheck;
+    let token = Token { scenario, protocol, callers, schedule, checksum };
+    let output = xfetch(&format!("replay {token}"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing is violated"));
+
+    let stale = Token { checksum: checksum ^ 1, ..token };
+    let output = xfetch(&format!("replay {stale}"));
+    assert_eq!(output.status.code(), Some(2));
+    let line = String::from_utf8_lossy(&output.stderr);
+    assert!(line.contains("scenario changed") && line.lines().count() == 1, "{line}");
 }
 
 #[test]

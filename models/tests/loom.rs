@@ -10,7 +10,7 @@ use xfetch_models::engine::{Budget, Cell, Coverage, Findings, Judgement, explore
 
 fn search(protocol: Protocol, callers: usize, budget: Budget) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Loom };
-    let findings = explore(cell, &budget, &|_| {}).expect("loom takes so many callers");
+    let findings = explore(cell, &budget, None).expect("loom takes so many callers");
     println!("loom, {protocol}, {callers} callers: {} executions", findings.executions);
     findings
 }

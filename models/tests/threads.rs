@@ -6,7 +6,7 @@ use xfetch_models::engine::{Budget, Cell, Judgement, explore};
 fn worst(protocol: Protocol) -> (Judgement, u32) {
     let cell = Cell { scenario: Scenario::Field, protocol, callers: 100, engine: Engine::Threads };
     let budget = Budget { executions: 50, ..Budget::default() };
-    let findings = explore(cell, &budget, &|_| {}).expect("a hundred callers are few");
+    let findings = explore(cell, &budget, None).expect("a hundred callers are few");
     (findings.judgement(), findings.worst())
 }
 

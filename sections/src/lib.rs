@@ -1,14 +1,48 @@
-//! Synchronisation primitives that announce what they are about to do, on Shuttle.
-//!
-//! Today an announcement is remembered and nothing more: Shuttle's own schedulers decide at
-//! Shuttle's own points. The exhaustive scheduler that decides at announcements alone comes next.
+#![doc = include_str!("../README.md")]
 
-mod announce;
+mod error;
+mod operation;
+mod replay;
+mod rules;
+mod sample;
+mod schedule;
+mod scheduler;
+mod search;
+mod shrink;
+mod state;
 pub mod sync;
+pub mod thread;
 
-pub use announce::{Access, announcements, reset};
+#[cfg(test)]
+mod litmus;
 
-/// Threads, as Shuttle schedules them.
-pub mod thread {
-    pub use shuttle::thread::{JoinHandle, spawn};
+pub use error::Error;
+pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
+pub use replay::replay;
+pub use sample::Sample;
+pub use schedule::{Execution, Outcome, Schedule, Step};
+pub use search::{Coverage, Search};
+pub use shrink::{Failing, shrink};
+
+/// Writes into a ledger: a section that touches nothing but the ledger with this number.
+///
+/// A search keeps the order of steps that conflict, and no other. Where a property asks for the
+/// order of more (did two computes overlap? did one request begin after another had ended?), say so
+/// here: the beginnings and ends become sections of one object, and every order of them is explored.
+pub fn ledger(number: u32) {
+    let object = Object::ledger(number);
+    if rules::on(rules::Rule::LedgersAreSections) {
+        state::announce(Kind::Ledger, object);
+    }
+    state::with(|state| state.touch(object, Access::Write));
+}
+
+/// The number of the task that runs: 0 is main.
+pub fn task() -> TaskNumber {
+    state::with(|state| state.current)
+}
+
+/// How many decisions this execution has taken so far; the step under way is the last of them.
+pub fn decisions() -> usize {
+    state::with(|state| state.run.decisions)
 }

@@ -2,13 +2,23 @@
 
 use super::{Explore, Format, exit, print, refuse};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
-use xfetch_models::engine::{Findings, Judgement, explore};
+use xfetch_models::catalogue::Invariant;
+use xfetch_models::engine::{Cell, Example, Findings, Judgement, explore};
+use xfetch_models::lanes::counted;
+use xfetch_models::replay::{Shrunk, Subject, smallest};
 use xfetch_models::verdict::Verdict;
 
+/// More outcomes than these are not listed one by one.
+const MANY: usize = 24;
+
+/// What brings a token's execution back.
+pub(super) const REPLAY: &str = "cargo run --release -- replay";
+
 pub(super) fn run(options: &Explore) -> ExitCode {
-    match explore(options.cell(), &options.budget(), &|_| {}) {
+    match explore(options.cell(), &options.budget(), None) {
         Err(refused) => refuse(refused),
         Ok(findings) => {
             match options.format {
@@ -31,26 +41,74 @@ fn text(findings: &Findings) -> String {
         findings.executions,
         findings.coverage,
     );
-    for (verdict, count) in &findings.outcomes {
-        let _ = writeln!(out, "{count:>10} x {}", outcome(verdict));
+    if findings.outcomes.len() <= MANY {
+        for (verdict, count) in &findings.outcomes {
+            let _ = writeln!(out, "{count:>10} x {}", outcome(verdict));
+        }
+    } else {
+        for ((computes, violated), count) in without_answers(findings) {
+            let _ = writeln!(out, "{count:>10} x {computes} computes{}", violates(violated));
+        }
     }
     let _ = writeln!(out, "\n{}", findings.judgement());
     if findings.judgement() == Judgement::Broken {
-        let _ = writeln!(out, "seed {}; again: {}", findings.budget.seed, command(findings));
+        let _ = writeln!(out, "again: {}", command(findings));
+        for (invariant, shrunk) in tokens(findings) {
+            let _ = writeln!(out, "\n{invariant}: {REPLAY} {}\n{}", shrunk.token, why(&shrunk));
+        }
     }
     out
+}
+
+/// What is known of a token being the smallest.
+fn why(shrunk: &Shrunk) -> String {
+    let smaller = if shrunk.preemptions == 0 {
+        "and there cannot be fewer"
+    } else if shrunk.fewest_preemptions() {
+        "the fewest: every schedule with fewer was tried"
+    } else {
+        "as few as shrinking by replays found"
+    };
+    format!("  {}, {smaller}", counted(shrunk.preemptions as usize, "preemption"))
+}
+
+/// The smallest token of each violation whose schedule is data.
+pub(super) fn tokens(findings: &Findings) -> BTreeMap<Invariant, Shrunk> {
+    let Cell { scenario, protocol, callers, .. } = findings.cell;
+    let subject = Subject { scenario, protocol, callers };
+    let mut smallest_examples: BTreeMap<Invariant, &Example> = BTreeMap::new();
+    for (verdict, example) in &findings.examples {
+        for invariant in &verdict.violated {
+            let smallest = smallest_examples.entry(*invariant).or_insert(example);
+            *smallest = example.min(smallest);
+        }
+    }
+    let shrink = |(invariant, example)| (invariant, smallest(subject, example, invariant));
+    smallest_examples.into_iter().map(shrink).collect()
 }
 
 fn outcome(verdict: &Verdict) -> String {
     let answers: Vec<_> =
         verdict.answers.iter().map(|(answer, count)| format!("{count} {answer:?}")).collect();
-    let violated: Vec<_> = verdict.violated.iter().map(|invariant| invariant.slug()).collect();
-    let violated = if violated.is_empty() {
-        String::new()
-    } else {
-        format!("; violates {}", violated.join(", "))
-    };
+    let violated = violates(&verdict.violated);
     format!("{} computes, answers {}{violated}", verdict.computes, answers.join(" ").to_lowercase())
+}
+
+fn violates(violated: &BTreeSet<Invariant>) -> String {
+    if violated.is_empty() {
+        return String::new();
+    }
+    let violated: Vec<_> = violated.iter().map(|invariant| invariant.slug()).collect();
+    format!("; violates {}", violated.join(", "))
+}
+
+/// The outcomes by what matters most. A hundred callers go home in too many ways to list.
+fn without_answers(findings: &Findings) -> BTreeMap<(u32, &BTreeSet<Invariant>), u64> {
+    let mut grouped = BTreeMap::new();
+    for (verdict, count) in &findings.outcomes {
+        *grouped.entry((verdict.computes, &verdict.violated)).or_default() += count;
+    }
+    grouped
 }
 
 /// What repeats a cell.
@@ -79,17 +137,23 @@ pub(super) fn json(findings: &Findings) -> Value {
             json!({ "computes": verdict.computes, "violated": violated, "count": count })
         })
         .collect();
+    let tokens: BTreeMap<_, _> = tokens(findings)
+        .into_iter()
+        .map(|(invariant, shrunk)| (invariant.slug(), shrunk.token.to_string()))
+        .collect();
     json!({
         "scenario": cell.scenario.slug(),
         "protocol": cell.protocol.slug(),
         "callers": cell.callers,
         "engine": cell.engine.slug(),
         "executions": findings.executions,
+        "redundant": findings.redundant,
         "fingerprint": format!("{:016x}", findings.fingerprint),
         "coverage": findings.coverage.to_string(),
         "judgement": findings.judgement().to_string(),
         "worst": findings.worst(),
         "reproduce": command(findings),
+        "tokens": tokens,
         "outcomes": outcomes,
     })
 }

@@ -2,6 +2,7 @@
 
 mod explore;
 mod plan;
+mod replay;
 mod table;
 
 use clap::error::ErrorKind;
@@ -29,11 +30,17 @@ struct Arguments {
 enum Command {
     /// Explores one cell: a scenario, a protocol, a number of callers, an engine.
     Explore(Explore),
+    /// Runs one execution again and shows it, a column a caller: 0 if it violates something, 1 if
+    /// it does not any more, 2 if the token cannot be read or the scenario has changed.
+    Replay {
+        /// As `explore` prints it.
+        token: String,
+    },
 }
 
 #[derive(clap::Args)]
 struct Explore {
-    /// Who chooses the interleavings: loom, random, pct, threads.
+    /// Who chooses the interleavings: sections, loom, random, pct, threads.
     #[arg(long, default_value = "random")]
     engine: Engine,
     /// What happens: field.
@@ -45,13 +52,13 @@ struct Explore {
     /// Callers at once.
     #[arg(long, default_value_t = 2)]
     callers: usize,
-    /// Executions, at most.
-    #[arg(long, default_value_t = 1_000)]
-    budget: u64,
+    /// Executions, at most: 1,000 unless told, and for sections and loom 100,000,000.
+    #[arg(long)]
+    budget: Option<u64>,
     /// Seconds, at most.
     #[arg(long, default_value_t = 60)]
     time: u32,
-    /// Preemptions of an execution, at most (loom); all unless told.
+    /// Preemptions of an execution, at most (sections, loom); all unless told.
     #[arg(long)]
     preemptions: Option<usize>,
     /// Where random choices start.
@@ -75,13 +82,21 @@ impl Explore {
     }
 
     fn budget(&self) -> Budget {
+        let exhaustive = matches!(self.engine, Engine::Sections | Engine::Loom);
+        let unless_told = if exhaustive { 100_000_000 } else { 1_000 };
         Budget {
-            executions: self.budget,
+            executions: self.budget.unwrap_or(unless_told),
+            workers: cores(),
             time: Duration::from_secs(self.time.into()),
             preemptions: self.preemptions,
             seed: self.seed,
         }
     }
+}
+
+/// How many OS threads can work at once.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Bad input is one line, and exit code 2.
@@ -112,6 +127,7 @@ pub(crate) fn main() -> ExitCode {
     };
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
+        Some(Command::Replay { token }) => replay::run(&token),
         None => plan::run(&arguments.output, arguments.quick),
     }
 }

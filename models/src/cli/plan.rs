@@ -1,13 +1,13 @@
 //! The main job: the field scenario, every protocol, every engine.
 
-use super::{explore, print, refuse, table};
-use indicatif::{ProgressBar, ProgressStyle};
+use super::table::{self, SECTIONS_CALLERS};
+use super::{cores, explore, print, refuse};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
 use xfetch_models::engine::{self, Budget, Cell, Coverage, Findings};
@@ -16,27 +16,35 @@ use xfetch_models::engine::{self, Budget, Cell, Coverage, Findings};
 const CALLERS: usize = 100;
 /// As many as loom finishes.
 const LOOM_CALLERS: usize = 2;
+/// More executions than a complete search of any cell has.
+const EVERYTHING: u64 = 10_000_000;
 
-/// The cells, the longest first. What is to keep everything is sampled longer than a broken twin.
+/// The cells, those with the most to do first. What is to keep everything is sampled longer than a
+/// broken twin.
 fn cells(quick: bool) -> Vec<(Cell, Budget)> {
     let mut cells = Vec::new();
-    for engine in Engine::ALL.iter().copied() {
-        for protocol in Protocol::ALL.iter().copied() {
-            let keeps = protocol.breaks().is_none();
-            let (callers, executions) = match engine {
-                Engine::Loom => (LOOM_CALLERS, 10_000_000),
-                Engine::Random => (CALLERS, if keeps { 5_000 } else { 300 }),
-                Engine::Pct => (CALLERS, if keeps { 2_000 } else { 200 }),
-                Engine::Threads => (CALLERS, 100),
-            };
-            let executions =
-                if quick && engine != Engine::Loom { executions / 50 } else { executions };
-            let time = Duration::from_secs(80);
+    let time = Duration::from_secs(80);
+    for protocol in Protocol::ALL.iter().copied() {
+        let keeps = protocol.breaks().is_none();
+        let mut cell = |engine, callers, executions| {
             let budget = Budget { executions, time, ..Budget::default() };
             cells.push((Cell { scenario: Scenario::Field, protocol, callers, engine }, budget));
+        };
+        let sampled = |executions: u64| if quick { executions / 50 } else { executions };
+        for callers in SECTIONS_CALLERS {
+            cell(Engine::Sections, callers, EVERYTHING);
         }
+        cell(Engine::Loom, LOOM_CALLERS, EVERYTHING);
+        cell(Engine::Random, CALLERS, sampled(if keeps { 5_000 } else { 300 }));
+        cell(Engine::Pct, CALLERS, sampled(if keeps { 2_000 } else { 200 }));
+        cell(Engine::Threads, CALLERS, sampled(100));
     }
-    cells.sort_by_key(|(cell, budget)| (cell.engine == Engine::Loom, u64::MAX - budget.executions));
+    let size = |cell: &Cell, budget: &Budget| match cell.engine {
+        Engine::Sections => 10_u64.pow(cell.callers as u32),
+        Engine::Loom => 10_000,
+        _ => budget.executions * 5,
+    };
+    cells.sort_by_key(|(cell, budget)| u64::MAX - size(cell, budget));
     cells
 }
 
@@ -61,36 +69,47 @@ pub(super) fn run(output: &Path, quick: bool) -> ExitCode {
 
 /// Runs the cells on all cores; the results come in a fixed order.
 fn all(cells: &[(Cell, Budget)]) -> Result<Vec<Findings>, engine::Refused> {
-    let bar = ProgressBar::new(cells.len() as u64);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} cells  {msg}  {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let executions: Arc<AtomicU64> = Arc::default();
+    let bar = bar(cells.len(), &executions);
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some((cell, budget)) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let found = engine::explore(*cell, budget, &|_| {});
+            let found = engine::explore(*cell, budget, Some(&executions));
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push(found);
-            let executions: u64 = done.iter().flatten().map(|found| found.executions).sum();
-            let rate = executions as f64 / bar.elapsed().as_secs_f64().max(0.001);
-            let line = format!("{executions} executions, {rate:.0}/s");
-            if bar.is_hidden() {
-                eprintln!("{}/{} cells, {line}", done.len(), cells.len());
-            }
-            bar.set_message(line);
             bar.inc(1);
+            if bar.is_hidden() && (done.len() % 8 == 0 || done.len() == cells.len()) {
+                let ran = executions.load(Ordering::Relaxed);
+                eprintln!("{}/{} cells, {ran} executions", done.len(), cells.len());
+            }
         }
     };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
+        for _ in 0..cores() {
             scope.spawn(work);
         }
     });
     bar.finish_and_clear();
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut findings = done.into_iter().collect::<Result<Vec<_>, _>>()?;
-    findings.sort_by_key(|found| (found.cell.protocol, found.cell.engine));
+    findings.sort_by_key(|found| (found.cell.protocol, found.cell.engine, found.cell.callers));
     Ok(findings)
+}
+
+/// Moves while a cell is being explored too: it shows executions, not only cells.
+fn bar(cells: usize, executions: &Arc<AtomicU64>) -> ProgressBar {
+    let bar = ProgressBar::new(cells as u64);
+    let template = "{bar:30} {pos}/{len} cells  {executions} executions  {elapsed}";
+    let style = ProgressStyle::with_template(template);
+    let ran = Arc::clone(executions);
+    let show = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
+        let _ = write!(to, "{}", ran.load(Ordering::Relaxed));
+    };
+    bar.set_style(
+        style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("executions", show),
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }
 
 fn write(output: &Path, text: &str) -> std::io::Result<()> {

@@ -1,84 +1,124 @@
-//! The findings as a table: a row per protocol.
+//! The findings as tables: a row per protocol.
 
-use super::explore;
+use super::explore::{REPLAY, tokens};
 use comfy_table::{Table, presets};
 use serde_json::Value;
 use xfetch_models::catalogue::{Engine, Protocol};
 use xfetch_models::engine::{Coverage, Findings};
 
-const HEADER: [&str; 8] = [
+/// The callers with which `sections` is asked.
+pub(super) const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
+
+const HEADER: [&str; 10] = [
     "phase",
     "protocol",
     "report's count",
-    "worst at 100",
-    "worst at 2 (loom)",
-    "executions",
-    "coverage",
+    "worst of 2",
+    "of 3",
+    "of 4",
+    "of 5 callers",
+    "of 2 (loom)",
+    "of 100 (sampled)",
     "verdict",
 ];
 
+const EXECUTIONS_HEADER: [&str; 5] =
+    ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
+
 pub(super) fn table(findings: &[Findings]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_header(HEADER);
-    for protocol in Protocol::ALL.iter().copied() {
-        let of: Vec<_> = findings.iter().filter(|found| found.cell.protocol == protocol).collect();
-        table.add_row(row(protocol, &of));
-    }
-    format!("{table}\n\nHow each broken one comes back:\n{}", reproduce(findings))
+    format!(
+        "The most computes of one execution, and what is said of it:\n{}\n\n\
+         Executions of sections, of every interleaving one per equivalence class, and those that \
+         only repeated others:\n{}\n\nHow each broken one comes back:\n{}",
+        markdown(&HEADER, |protocol| row(protocol, findings).to_vec()),
+        markdown(&EXECUTIONS_HEADER, |protocol| executions(protocol, findings)),
+        reproduce(findings)
+    )
 }
 
-/// For each broken protocol the first engine that breaks it and can repeat itself: loom, random
-/// and pct do, threads do not.
+fn markdown(header: &[&str], row: impl Fn(Protocol) -> Vec<String>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
+    table.add_rows(Protocol::ALL.iter().map(|protocol| row(*protocol)));
+    table.to_string()
+}
+
+/// For each broken protocol the token of the invariant that it was written to violate.
 fn reproduce(findings: &[Findings]) -> String {
-    let repeats = |found: &&Findings| {
-        found.cell.engine != Engine::Threads && found.violated().next().is_some()
+    let of = |protocol: &Protocol| {
+        let invariant = protocol.breaks()?;
+        let mut cells = findings.iter().filter(|found| found.cell.protocol == *protocol);
+        let shrunk = cells.find_map(|found| tokens(found).remove(&invariant))?;
+        Some(format!("{REPLAY} {}", shrunk.token))
     };
-    let of = |protocol| findings.iter().filter(repeats).find(move |f| f.cell.protocol == protocol);
-    let commands: Vec<_> =
-        Protocol::ALL.iter().filter_map(|protocol| of(*protocol)).map(explore::command).collect();
+    let commands: Vec<_> = Protocol::ALL.iter().filter_map(of).collect();
     commands.join("\n")
 }
 
 /// The rows of the table, for the report.
 pub(super) fn rows(findings: &[Findings]) -> Vec<Value> {
-    let of = |protocol: Protocol| -> Vec<_> {
-        findings.iter().filter(|found| found.cell.protocol == protocol).collect()
+    let object = |protocol: &Protocol| -> Value {
+        let names = HEADER.iter().map(|name| (*name).to_owned());
+        names.zip(row(*protocol, findings).map(Value::from)).collect()
     };
-    let object = |protocol: Protocol| {
-        HEADER
-            .iter()
-            .map(|name| (*name).to_owned())
-            .zip(row(protocol, &of(protocol)).map(Value::from))
-    };
-    Protocol::ALL.iter().map(|protocol| object(*protocol).collect()).collect()
+    Protocol::ALL.iter().map(object).collect()
 }
 
-fn row(protocol: Protocol, of: &[&Findings]) -> [String; 8] {
-    let loom = |found: &&&Findings| found.cell.engine == Engine::Loom;
-    let worst = |sampled: bool| {
-        of.iter().filter(|found| loom(found) != sampled).map(|found| found.worst()).max()
-    };
-    let executions: u64 = of.iter().map(|found| found.executions).sum();
+fn row(protocol: Protocol, findings: &[Findings]) -> [String; HEADER.len()] {
+    let of: Vec<_> = findings.iter().filter(|found| found.cell.protocol == protocol).collect();
+    let sections = |callers| worst(&of, |found| is(found, Engine::Sections, callers));
+    let [two, three, four, five] = SECTIONS_CALLERS.map(sections);
     [
         protocol.phase().into(),
         protocol.slug().into(),
         protocol.reported().into(),
-        worst(true).unwrap_or(0).to_string(),
-        worst(false).unwrap_or(0).to_string(),
-        executions.to_string(),
-        coverage(of),
-        verdict(of),
+        two,
+        three,
+        four,
+        five,
+        worst(&of, |found| found.cell.engine == Engine::Loom),
+        worst(&of, |found| !exhaustive(found)),
+        verdict(&of),
     ]
 }
 
-fn coverage(of: &[&Findings]) -> String {
-    if of.iter().any(|found| found.coverage == Coverage::Incomplete) {
-        return "incomplete".into();
-    }
-    "loom complete, others sampled".into()
+fn is(found: &Findings, engine: Engine, callers: usize) -> bool {
+    found.cell.engine == engine && found.cell.callers == callers
 }
 
-/// `holds` is said of the complete search of two callers alone.
+fn exhaustive(found: &Findings) -> bool {
+    matches!(found.cell.engine, Engine::Sections | Engine::Loom)
+}
+
+/// The worst of some cells; a question mark behind it if one of them was cut off.
+fn worst(of: &[&Findings], which: impl Fn(&Findings) -> bool) -> String {
+    let cells = || of.iter().filter(|found| which(found));
+    let cut_off = cells().any(|found| found.coverage == Coverage::Incomplete);
+    match cells().map(|found| found.worst()).max() {
+        Some(worst) => format!("{worst}{}", if cut_off { "?" } else { "" }),
+        None => "not run".into(),
+    }
+}
+
+fn executions(protocol: Protocol, findings: &[Findings]) -> Vec<String> {
+    let of = |callers| {
+        let is = |found: &&Findings| {
+            found.cell.protocol == protocol && is(found, Engine::Sections, callers)
+        };
+        findings.iter().find(is).map_or_else(
+            || "not run".into(),
+            |found| {
+                let cut_off = found.coverage == Coverage::Incomplete;
+                let mark = if cut_off { " incomplete" } else { "" };
+                format!("{} ({}){mark}", found.executions, found.redundant)
+            },
+        )
+    };
+    let counts = SECTIONS_CALLERS.into_iter().map(of);
+    std::iter::once(protocol.slug().to_owned()).chain(counts).collect()
+}
+
+/// `holds` is said of complete searches alone.
 fn verdict(of: &[&Findings]) -> String {
     let mut violated: Vec<_> =
         of.iter().flat_map(|found| found.violated()).flat_map(|(v, _)| &v.violated).collect();
@@ -88,8 +128,12 @@ fn verdict(of: &[&Findings]) -> String {
         let slugs: Vec<_> = violated.iter().map(|invariant| invariant.slug()).collect();
         return format!("broken: {}", slugs.join(", "));
     }
-    if coverage(of) == "incomplete" {
+    if of.iter().any(|found| found.coverage == Coverage::Incomplete) {
         return "incomplete".into();
     }
-    "holds at 2, bounded at 100".into()
+    let most = |engine| {
+        let cells = of.iter().filter(|found| found.cell.engine == engine);
+        cells.map(|found| found.cell.callers).max().unwrap_or(0)
+    };
+    format!("holds at {}, bounded at {}", most(Engine::Sections), most(Engine::Random))
 }

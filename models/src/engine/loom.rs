@@ -9,6 +9,7 @@ use crate::on_loom;
 use crate::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -31,13 +32,16 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
     builder.location = false;
 
     let seen: Arc<Mutex<BTreeMap<Verdict, u64>>> = Arc::default();
-    let collect = Arc::clone(&seen);
+    let (collect, counter) = (Arc::clone(&seen), progress.cloned());
     let began = Instant::now();
     let searched = catch_unwind(AssertUnwindSafe(|| {
         builder.check(move || {
             let history = on_loom::run(cell.scenario, cell.protocol, cell.callers);
             let mut seen = collect.lock().unwrap_or_else(PoisonError::into_inner);
             *seen.entry(Verdict::of(&history)).or_default() += 1;
+            if let Some(counter) = &counter {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }));
     let cut_off = began.elapsed() > budget.time;
@@ -48,7 +52,6 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
     {
         findings.add(verdict, count);
     }
-    progress(findings.executions);
     match searched {
         Err(panic) => findings.add(Verdict::unfinished(reason(panic.as_ref())), 1),
         // loom counts the execution that it does not begin.

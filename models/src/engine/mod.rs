@@ -2,12 +2,16 @@
 
 mod loom;
 mod random;
+pub(crate) mod sections;
 mod threads;
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
 use crate::verdict::Verdict;
+use ::sections::Schedule;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// What is explored.
@@ -30,15 +34,23 @@ pub struct Budget {
     pub executions: u64,
     /// Time, at most.
     pub time: Duration,
-    /// Preemptions of an execution, at most; `None` for all. For `loom`.
+    /// Preemptions of an execution, at most; `None` for all. For `loom` and `sections`.
     pub preemptions: Option<usize>,
     /// Where random choices start.
     pub seed: u64,
+    /// OS threads that search, for `sections`; the others use one.
+    pub workers: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { executions: 1_000_000, time: Duration::from_secs(60), preemptions: None, seed: 1 }
+        Self {
+            executions: 1_000_000,
+            time: Duration::from_secs(60),
+            preemptions: None,
+            seed: 1,
+            workers: 1,
+        }
     }
 }
 
@@ -90,6 +102,15 @@ impl fmt::Display for Judgement {
     }
 }
 
+/// The smallest schedule that was seen to lead to an outcome: the fewest preemptions first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Example {
+    /// Decisions that took a caller off while it could have gone on.
+    pub preemptions: u32,
+    /// The choices.
+    pub schedule: Schedule,
+}
+
 /// What an engine found out about a cell.
 #[derive(Clone, Debug)]
 pub struct Findings {
@@ -99,8 +120,12 @@ pub struct Findings {
     pub budget: Budget,
     /// The outcomes, and how often each was reached.
     pub outcomes: BTreeMap<Verdict, u64>,
-    /// Executions that came to their end.
+    /// How some of them come back: of `sections`, `random` and `pct`, whose schedules are data.
+    pub examples: BTreeMap<Verdict, Example>,
+    /// Executions that came to their end and count.
     pub executions: u64,
+    /// Executions of `sections` that only repeated others, and do not count.
+    pub redundant: u64,
     /// A hash over every event of every execution, in order: equal for equal executions. Of
     /// `random` and `pct` only.
     pub fingerprint: u64,
@@ -110,8 +135,26 @@ pub struct Findings {
 
 impl Findings {
     fn new(cell: Cell, budget: &Budget) -> Self {
-        let (budget, coverage) = (*budget, Coverage::Incomplete);
-        Self { cell, budget, outcomes: BTreeMap::new(), executions: 0, fingerprint: 0, coverage }
+        Self {
+            cell,
+            budget: *budget,
+            outcomes: BTreeMap::new(),
+            examples: BTreeMap::new(),
+            executions: 0,
+            redundant: 0,
+            fingerprint: 0,
+            coverage: Coverage::Incomplete,
+        }
+    }
+
+    fn merge(&mut self, seen: sections::Seen) {
+        for (verdict, (count, example)) in seen {
+            let smallest = self.examples.entry(verdict.clone()).or_insert_with(|| example.clone());
+            if example < *smallest {
+                *smallest = example;
+            }
+            self.add(verdict, count);
+        }
     }
 
     fn add(&mut self, verdict: Verdict, count: u64) {
@@ -147,6 +190,9 @@ impl Findings {
     }
 }
 
+/// Why an exploration means nothing.
+type Fault = ::sections::Error;
+
 /// Why a cell cannot be explored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused(pub String);
@@ -159,15 +205,15 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Called with the executions so far; for people who wait.
-pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+/// Counts executions while they are run, for people who wait.
+pub type Progress<'a> = Option<&'a Arc<AtomicU64>>;
 
 /// Explores a cell.
 ///
 /// # Errors
 ///
-/// [`Refused`] if the engine cannot take that many callers, the budget allows
-/// nothing, or the environment would replace the seed.
+/// [`Refused`] if the engine cannot take that many callers, the budget allows nothing, the
+/// environment would replace the seed, or the exploration turned out to mean nothing.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Refused> {
     let (fewest, most, why) = cell.engine.callers();
     if cell.callers < fewest || cell.callers > most {
@@ -182,11 +228,13 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findin
     if matches!(cell.engine, Engine::Random | Engine::Pct) {
         refuse_another_seed(budget.seed)?;
     }
-    Ok(match cell.engine {
-        Engine::Random | Engine::Pct => random::explore(cell, budget, progress),
-        Engine::Loom => loom::explore(cell, budget, progress),
-        Engine::Threads => threads::explore(cell, budget, progress),
-    })
+    let fault = |fault: Fault| Refused(format!("{} on {}: {fault}", cell.scenario, cell.protocol));
+    match cell.engine {
+        Engine::Sections => sections::explore(cell, budget, progress).map_err(fault),
+        Engine::Random | Engine::Pct => random::explore(cell, budget, progress).map_err(fault),
+        Engine::Loom => Ok(loom::explore(cell, budget, progress)),
+        Engine::Threads => Ok(threads::explore(cell, budget, progress)),
+    }
 }
 
 /// Shuttle takes this variable before any seed that it is given: the seed that we print would not

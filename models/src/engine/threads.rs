@@ -8,13 +8,14 @@ use crate::catalogue::Invariant;
 use crate::on_threads;
 use crate::verdict::Verdict;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findings {
     assert_eq!(on_threads::backend_name(), "parking_lot");
     let began = Instant::now();
     let mut findings = Findings::new(cell, budget);
-    for round in 0..budget.executions {
+    for _ in 0..budget.executions {
         if began.elapsed() > budget.time {
             return findings;
         }
@@ -24,7 +25,9 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
             |history| Verdict::of(&history),
         );
         findings.add(verdict, 1);
-        progress(round + 1);
+        if let Some(progress) = progress {
+            progress.fetch_add(1, Ordering::Relaxed);
+        }
     }
     findings.coverage = Coverage::Sampled;
     findings

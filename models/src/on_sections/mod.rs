@@ -7,14 +7,14 @@ mod backend {
         pub(in super::super) use sections::thread::spawn;
     }
 
-    /// Shuttle's number of the task: 0 is main.
+    /// 0 is main, callers count from 1.
     pub(super) fn current_task() -> usize {
-        shuttle::current::me().into()
+        sections::task()
     }
 
-    /// Operations announced so far.
+    /// Decisions so far; the section under way is the last of them.
     pub(super) fn current_step() -> usize {
-        sections::announcements() as usize
+        sections::decisions()
     }
 
     /// All callers are ready when the scheduler takes its first decision.

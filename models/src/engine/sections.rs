@@ -1,0 +1,63 @@
+//! `sections`: every interleaving of synchronising operations, one of each equivalence class.
+
+use super::{Budget, Cell, Coverage, Example, Fault, Findings, Progress};
+use crate::catalogue::Invariant;
+use crate::history::History;
+use crate::on_sections;
+use crate::verdict::Verdict;
+use sections::{Execution, Outcome, Search};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// The outcomes that were reached, each with how often and by which schedule.
+pub(super) type Seen = BTreeMap<Verdict, (u64, Example)>;
+
+pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Fault> {
+    assert_eq!(on_sections::backend_name(), "sections on shuttle");
+    let search = Search {
+        reduce: budget.preemptions.is_none(),
+        preemptions: budget.preemptions.map(|bound| u32::try_from(bound).unwrap_or(u32::MAX)),
+        executions: budget.executions,
+        time: budget.time,
+        workers: budget.workers,
+        progress: progress.cloned(),
+        ..Search::default()
+    };
+    let Cell { scenario, protocol, callers, .. } = cell;
+    let body = move || on_sections::run(scenario, protocol, callers);
+    let (covered, seen) = search.run(body, |seen: &mut Seen, execution| {
+        note(seen, &execution);
+        ControlFlow::Continue(())
+    })?;
+    let mut findings = Findings::new(cell, budget);
+    seen.into_iter().for_each(|seen| findings.merge(seen));
+    findings.redundant = covered.redundant;
+    if covered.exhausted {
+        findings.coverage = budget.preemptions.map_or(Coverage::Complete, Coverage::Preemptions);
+    }
+    Ok(findings)
+}
+
+/// Adds an execution to what was seen; the smallest schedule of each outcome is kept.
+pub(super) fn note(seen: &mut Seen, execution: &Execution<History>) {
+    let example =
+        Example { preemptions: execution.preemptions, schedule: execution.schedule.clone() };
+    match seen.get_mut(&judge(&execution.outcome)) {
+        Some((count, smallest)) => {
+            *count += 1;
+            if example < *smallest {
+                *smallest = example;
+            }
+        }
+        None => drop(seen.insert(judge(&execution.outcome), (1, example))),
+    }
+}
+
+/// What is said of an execution, however it ended.
+pub(crate) fn judge(outcome: &Outcome<History>) -> Verdict {
+    match outcome {
+        Outcome::Returned(history) => Verdict::of(history),
+        Outcome::Deadlock(_) => Verdict::unfinished(Invariant::NoDeadlock),
+        Outcome::Panicked(_) => Verdict::unfinished(Invariant::NoPanic),
+    }
+}

@@ -1,0 +1,158 @@
+//! An execution as lanes: a column a caller, a line a section, and what the cache knew after it.
+
+use crate::catalogue::Invariant;
+use crate::history::{Event, History, Record};
+use crate::judge;
+use crate::replay::Replayed;
+use comfy_table::{Table, presets};
+use sections::{Kind, Outcome, Step};
+use std::fmt::Write;
+
+/// The whole picture, with the sentences of what was violated.
+pub fn lanes(replayed: &Replayed) -> String {
+    let Replayed { token, execution, verdict } = replayed;
+    let mut out = format!(
+        "{} on {}: {}, {}, {}\n",
+        token.scenario,
+        token.protocol,
+        counted(token.callers, "caller"),
+        counted(execution.preemptions as usize, "preemption"),
+        counted(execution.steps.len(), "section"),
+    );
+    let empty = History::default();
+    let history = match &execution.outcome {
+        Outcome::Returned(history) => history,
+        _ => &empty,
+    };
+    if execution.preemptions > 0 {
+        out.push_str("! marks a preemption: whoever ran before could have gone on\n");
+    }
+    let _ = writeln!(out, "{}\n", table(&execution.steps, history, token.callers));
+    match &execution.outcome {
+        Outcome::Returned(_) => {}
+        Outcome::Deadlock(waiting) => {
+            for (task, operation) in waiting {
+                let _ = writeln!(out, "caller {task} waits for ever to {operation}");
+            }
+        }
+        Outcome::Panicked(message) => {
+            let _ = writeln!(out, "panicked: {message}");
+        }
+    }
+    for invariant in &verdict.violated {
+        let _ = writeln!(out, "violated: {invariant}. {}", invariant.about());
+    }
+    if verdict.violated.is_empty() {
+        out.push_str("nothing is violated\n");
+    }
+    out
+}
+
+fn table(steps: &[Step], history: &History, callers: usize) -> Table {
+    let mut table = Table::new();
+    let lane = |caller| format!("caller {caller}");
+    let header = ["section".to_owned()].into_iter().chain((1..=callers).map(lane));
+    let header = header.chain(["lease".into(), "version".into(), String::new()]);
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
+    let (violations, mut cache) = (judge::violated(history), Known::default());
+    let records = || history.records.iter().enumerate();
+    records().filter(|(_, record)| record.step == 0).for_each(|(_, record)| cache.learn(record));
+    for (number, step) in (1..).zip(steps) {
+        let of_step: Vec<_> = records().filter(|(_, record)| record.step == number).collect();
+        of_step.iter().for_each(|(_, record)| cache.learn(record));
+        let said: Vec<_> = of_step.iter().map(|(_, record)| say(record.event)).collect();
+        let mark = violations.iter().find(|(_, at)| of_step.iter().any(|(index, _)| index == at));
+        let mut row = vec![format!("{number}{}", if step.preempts { " !" } else { "" })];
+        row.extend(
+            (1..=callers).map(|caller| {
+                if caller == step.task { phrase(step, &said) } else { String::new() }
+            }),
+        );
+        row.extend([cache.holders(), cache.version()]);
+        row.push(mark.map_or_else(String::new, |(invariant, _)| violated(*invariant)));
+        table.add_row(row);
+    }
+    table
+}
+
+/// A number of things, as people write it.
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+fn violated(invariant: Invariant) -> String {
+    format!("<- violates {invariant}")
+}
+
+/// What the section did; where it told nobody, what it was.
+fn phrase(step: &Step, said: &[String]) -> String {
+    let what = match step.operation.kind {
+        Kind::ReadLock => "map",
+        Kind::WriteLock => "map, write",
+        Kind::Lock => "leases",
+        Kind::Wait | Kind::Woken | Kind::WokenOrTimeout => "wait",
+        Kind::NotifyOne | Kind::NotifyAll => "notify",
+        Kind::Ledger => "compute",
+        _ => return format!("{} {}", step.operation, said.join(", ")),
+    };
+    if said.is_empty() {
+        format!("{what}: nothing new")
+    } else {
+        format!("{what}: {}", said.join(", "))
+    }
+}
+
+fn say(event: Event) -> String {
+    match event {
+        Event::FreshHit(version) => format!("fresh v{version}"),
+        Event::StaleHit(version) => format!("stale v{version}"),
+        Event::Miss => "absent".into(),
+        Event::SkippedBefore(version) => format!("v{version} is fresh, skips"),
+        Event::Leased(lease) => format!("takes lease {lease}"),
+        Event::Busy(lease) => format!("lease {lease} is taken"),
+        Event::Waited(lease) => format!("has waited for lease {lease}"),
+        Event::SkippedInside(_, version) => format!("v{version} needs nothing, skips"),
+        Event::ComputeStarted(_, Some(version)) => format!("COMPUTES for v{version}"),
+        Event::ComputeStarted(_, None) => "COMPUTES for nothing there".into(),
+        Event::ComputeFinished(_, true) => "done".into(),
+        Event::ComputeFinished(_, false) => "fails".into(),
+        Event::Published(_, version) => format!("publishes v{version}"),
+        Event::Discarded(_) => "was overtaken, discards".into(),
+        Event::Released(lease) => format!("releases lease {lease}"),
+        Event::Inserted(version) => format!("inserts v{version}"),
+        Event::Invalidated => "invalidates".into(),
+        Event::Rejected(_) => "is rejected".into(),
+    }
+}
+
+/// What is known of the cache after a section.
+#[derive(Default)]
+struct Known {
+    leases: Vec<(u64, usize)>,
+    version: Option<u64>,
+}
+
+impl Known {
+    fn learn(&mut self, record: &Record) {
+        match record.event {
+            Event::Leased(lease) => self.leases.push((lease, record.task)),
+            Event::Released(lease) => {
+                let place = self.leases.iter().position(|(held, _)| *held == lease);
+                place.map(|place| self.leases.remove(place));
+            }
+            Event::Published(_, version) | Event::Inserted(version) => self.version = Some(version),
+            Event::Invalidated => self.version = None,
+            _ => {}
+        }
+    }
+
+    fn holders(&self) -> String {
+        let holders: Vec<_> =
+            self.leases.iter().map(|(lease, task)| format!("{lease}: caller {task}")).collect();
+        holders.join(", ")
+    }
+
+    fn version(&self) -> String {
+        self.version.map_or_else(|| "none".into(), |version| format!("v{version}"))
+    }
+}

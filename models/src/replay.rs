@@ -1,0 +1,191 @@
+//! One execution again, by its token, and the smallest token of a violation.
+
+use crate::catalogue::{Invariant, Protocol, Scenario};
+use crate::engine::Example;
+use crate::engine::sections::judge;
+use crate::history::History;
+use crate::on_sections;
+use crate::token::Token;
+use crate::verdict::Verdict;
+use sections::{Error, Execution, Failing, Schedule, Search, shrink};
+use std::fmt;
+use std::ops::ControlFlow;
+
+/// An execution that came back.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// Its token.
+    pub token: Token,
+    /// What happened.
+    pub execution: Execution<History>,
+    /// What is said of it.
+    pub verdict: Verdict,
+}
+
+/// The scenario, or the core under it, is not what it was when the token was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stale(String);
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scenario changed since the token was made: {}", self.0)
+    }
+}
+
+impl std::error::Error for Stale {}
+
+/// Runs the token's execution again.
+///
+/// # Errors
+///
+/// [`Stale`] if what the callers are about to do at some decision is not what it was.
+pub fn replay(token: &Token) -> Result<Replayed, Stale> {
+    let subject = Subject::of(token);
+    let execution = subject.replay(&token.schedule).map_err(|error| Stale(error.to_string()))?;
+    let now = subject.token(&execution);
+    if now.checksum != token.checksum {
+        let Token { checksum, .. } = token;
+        let message = format!("checksum {checksum:06x} then, {:06x} now", now.checksum);
+        return Err(Stale(message));
+    }
+    let verdict = judge(&execution.outcome);
+    Ok(Replayed { token: now, execution, verdict })
+}
+
+/// What is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// What happens.
+    pub scenario: Scenario,
+    /// To which protocol.
+    pub protocol: Protocol,
+    /// With how many callers.
+    pub callers: usize,
+}
+
+impl Subject {
+    fn of(token: &Token) -> Self {
+        let Token { scenario, protocol, callers, .. } = *token;
+        Self { scenario, protocol, callers }
+    }
+
+    fn body(self) -> impl Fn() -> History + Clone + Send + Sync + 'static {
+        let Self { scenario, protocol, callers } = self;
+        move || on_sections::run(scenario, protocol, callers)
+    }
+
+    fn replay(self, schedule: &Schedule) -> Result<Execution<History>, Error> {
+        sections::replay(schedule, self.body())
+    }
+
+    fn token(self, execution: &Execution<History>) -> Token {
+        let Self { scenario, protocol, callers } = self;
+        let (schedule, checksum) = (execution.schedule.clone(), execution.checksum & 0xff_ffff);
+        Token { scenario, protocol, callers, schedule, checksum }
+    }
+
+    /// The schedule, if it still violates the invariant.
+    fn fails(self, schedule: &Schedule, invariant: Invariant) -> Option<Failing> {
+        let execution = self.replay(schedule).ok()?;
+        let violates = judge(&execution.outcome).violated.contains(&invariant);
+        let Execution { schedule, preemptions, .. } = execution;
+        violates.then_some(Failing { schedule, preemptions })
+    }
+
+    /// Makes an example small by replays alone, with as many callers as it has.
+    pub fn shrink(self, example: &Example, invariant: Invariant) -> Shrunk {
+        let Example { schedule, preemptions } = example.clone();
+        let start = Failing { schedule, preemptions };
+        let Failing { schedule, preemptions } =
+            shrink(start, |schedule| self.fails(schedule, invariant));
+        let execution = self.replay(&schedule);
+        let checksum = execution.map_or(0, |execution| execution.checksum & 0xff_ffff);
+        let Self { scenario, protocol, callers } = self;
+        let token = Token { scenario, protocol, callers, schedule, checksum };
+        Shrunk { token, preemptions, searched: Vec::new() }
+    }
+
+    /// Looks at every schedule with at most `bound` preemptions; the first that violates.
+    fn search(self, bound: u32, invariant: Invariant) -> (Searched, Option<Example>) {
+        let search = Search {
+            reduce: false,
+            preemptions: Some(bound),
+            executions: BOUNDED_EXECUTIONS,
+            workers: 1,
+            ..Search::default()
+        };
+        type Found = Option<Example>;
+        let found = search.run(self.body(), move |found: &mut Found, execution| {
+            if !judge(&execution.outcome).violated.contains(&invariant) {
+                return ControlFlow::Continue(());
+            }
+            let Execution { schedule, preemptions, .. } = execution;
+            *found = Some(Example { preemptions, schedule });
+            ControlFlow::Break(())
+        });
+        let (coverage, found) = found.unwrap_or_default();
+        let failing = found.into_iter().flatten().next();
+        let executions = coverage.complete;
+        (Searched { bound, callers: self.callers, executions, all: coverage.exhausted }, failing)
+    }
+}
+
+/// A search below this bound looks at no more executions than this.
+const BOUNDED_EXECUTIONS: u64 = 20_000;
+/// The most callers with which a smaller execution is looked for.
+const FEW_CALLERS: usize = 4;
+
+/// A search that found nothing, or what the smallest token was found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// Preemptions, at most.
+    pub bound: u32,
+    /// Callers.
+    pub callers: usize,
+    /// Executions.
+    pub executions: u64,
+    /// Whether there are no others.
+    pub all: bool,
+}
+
+/// A violation made small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The token.
+    pub token: Token,
+    /// Its preemptions.
+    pub preemptions: u32,
+    /// The searches with fewer preemptions or callers, in which nothing violated the invariant.
+    pub searched: Vec<Searched>,
+}
+
+impl Shrunk {
+    /// Whether every schedule with fewer preemptions was looked at, with as many callers as the
+    /// token has.
+    pub fn fewest_preemptions(&self) -> bool {
+        let callers = self.token.callers;
+        (0..self.preemptions).all(|bound| {
+            let of = |searched: &&Searched| searched.bound == bound && searched.callers == callers;
+            self.searched.iter().find(of).is_some_and(|searched| searched.all)
+        })
+    }
+}
+
+/// Makes a violation small: the fewest preemptions, then the fewest callers, then the choices.
+///
+/// Schedules with few preemptions are searched through first, at increasing bounds, with few
+/// callers; only if that finds nothing is the example itself shrunk, by replays.
+pub fn smallest(subject: Subject, example: &Example, invariant: Invariant) -> Shrunk {
+    let mut searched = Vec::new();
+    for bound in 0..=example.preemptions.min(2) {
+        for callers in 1..=subject.callers.min(FEW_CALLERS) {
+            let fewer = Subject { callers, ..subject };
+            let (search, found) = fewer.search(bound, invariant);
+            if let Some(found) = found {
+                return Shrunk { searched, ..fewer.shrink(&found, invariant) };
+            }
+            searched.push(search);
+        }
+    }
+    Shrunk { searched, ..subject.shrink(example, invariant) }
+}

@@ -1,0 +1,169 @@
+//! A token: a failing interleaving in one line that can be pasted anywhere.
+//!
+//! `docs/REPLAY.md` is its description.
+
+use crate::catalogue::{Protocol, Scenario, Unknown};
+use sections::Schedule;
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+/// What every token of this version begins with.
+const VERSION: &str = "x1";
+/// Longer texts are not looked at.
+pub const MAX_LENGTH: usize = 65_536;
+/// The most decisions with a choice that a token may have.
+const MAX_CHOICES: usize = 1_000_000;
+/// The most callers that a token may have.
+pub const MAX_CALLERS: usize = 1_000;
+
+/// An execution of a scenario, named by the choices that lead to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What happens.
+    pub scenario: Scenario,
+    /// To which protocol.
+    pub protocol: Protocol,
+    /// With how many callers.
+    pub callers: usize,
+    /// The choices.
+    pub schedule: Schedule,
+    /// 24 bits of the checksum over what every caller was about to do at each decision. If it
+    /// differs now, the scenario has changed since.
+    pub checksum: u32,
+}
+
+/// Why a text is not a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It begins with something else.
+    Foreign,
+    /// It has the form of another version.
+    Version(String),
+    /// Longer than any token: this many bytes.
+    TooLong(usize),
+    /// Fields are missing, or there are too many: this many.
+    Fields(usize),
+    /// Its own check does not fit: a character is wrong or missing.
+    Check,
+    /// A name that nothing has.
+    Unknown(Unknown),
+    /// A field that cannot be read: its name, what it says and what it should be.
+    Field(&'static str, String, &'static str),
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign => write!(f, "not a token: it does not begin with \"{VERSION}:\""),
+            Self::Version(version) => write!(f, "version {version:?}: this build reads {VERSION}"),
+            Self::TooLong(length) => {
+                write!(f, "{length} bytes are longer than the limit of {MAX_LENGTH}")
+            }
+            Self::Fields(fields) => {
+                write!(f, "{fields} fields instead of 6: is a part of it missing?")
+            }
+            Self::Check => f.write_str("a character is wrong or missing: its check does not fit"),
+            Self::Unknown(unknown) => unknown.fmt(f),
+            Self::Field(name, value, limit) => write!(f, "{name} {value:?}: {limit}"),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl From<Unknown> for Malformed {
+    fn from(unknown: Unknown) -> Self {
+        Self::Unknown(unknown)
+    }
+}
+
+/// 16 bits over the text before them.
+fn check(text: &str) -> u32 {
+    crc32fast::hash(text.as_bytes()) & 0xffff
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, protocol, callers, schedule, checksum } = self;
+        let choices = write_choices(schedule);
+        let text = format!("{VERSION}:{scenario}:{protocol}:{callers}:{choices}:{checksum:06x}");
+        write!(f, "{text}{:04x}", check(&text))
+    }
+}
+
+/// "place.choice" for each choice that is not 0, places counted from 0; "0" if there is none.
+fn write_choices(schedule: &Schedule) -> String {
+    let mut text = String::new();
+    for (place, choice) in schedule.choices().iter().enumerate().filter(|(_, choice)| **choice > 0)
+    {
+        let dash = if text.is_empty() { "" } else { "-" };
+        let _ = write!(text, "{dash}{place}.{choice}");
+    }
+    if text.is_empty() { "0".into() } else { text }
+}
+
+fn read_choices(text: &str) -> Option<Schedule> {
+    if text == "0" {
+        return Some(Schedule::default());
+    }
+    let mut choices = Vec::new();
+    for part in text.split('-') {
+        let (place, choice) = part.split_once('.')?;
+        let (place, choice) = (place.parse::<usize>().ok()?, choice.parse::<u32>().ok()?);
+        if place < choices.len() || place >= MAX_CHOICES || choice == 0 {
+            return None;
+        }
+        choices.resize(place, 0);
+        choices.push(choice);
+    }
+    Some(Schedule::new(choices))
+}
+
+impl FromStr for Token {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let text = text.trim();
+        if text.len() > MAX_LENGTH {
+            return Err(Malformed::TooLong(text.len()));
+        }
+        let fields: Vec<_> = text.split(':').collect();
+        let [version, scenario, protocol, callers, choices, checks] = fields[..] else {
+            return Err(about_the_form(text, fields.len()));
+        };
+        if version != VERSION {
+            return Err(about_the_form(text, fields.len()));
+        }
+        if checks.len() != 10 || !checks.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Malformed::Check);
+        }
+        let (checksum, own) = (&checks[..6], &checks[6..]);
+        if u32::from_str_radix(own, 16) != Ok(check(&text[..text.len() - own.len()])) {
+            return Err(Malformed::Check);
+        }
+        let field = |name, value: &str, limit| Malformed::Field(name, value.to_owned(), limit);
+        let count = callers.parse().ok().filter(|count| (1..=MAX_CALLERS).contains(count));
+        let schedule = read_choices(choices);
+        Ok(Self {
+            scenario: scenario.parse()?,
+            protocol: protocol.parse()?,
+            callers: count.ok_or_else(|| field("callers", callers, "1 to 1000"))?,
+            schedule: schedule
+                .ok_or_else(|| field("choices", choices, "PLACE.CHOICE-PLACE.CHOICE..., or 0"))?,
+            checksum: u32::from_str_radix(checksum, 16).map_err(|_| Malformed::Check)?,
+        })
+    }
+}
+
+/// What is wrong with a text that has not the form of a token.
+fn about_the_form(text: &str, fields: usize) -> Malformed {
+    let version = text.split(':').next().unwrap_or_default();
+    let digits = version.strip_prefix('x').unwrap_or_default();
+    if version == VERSION {
+        Malformed::Fields(fields)
+    } else if fields > 1 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        Malformed::Version(version.chars().take(20).collect())
+    } else {
+        Malformed::Foreign
+    }
+}

@@ -1,0 +1,238 @@
+//! Tokens: every broken cell has one that is short, small and comes back; whatever else is given
+//! instead of one is refused in one line.
+//!
+//! `XFETCH_REPLAY=TOKEN cargo test` runs the token's execution here, and fails if it violates
+//! something: with a debugger attached, or while the code is being mended.
+
+use proptest::prelude::*;
+use sections::Schedule;
+use std::time::{Duration, Instant};
+use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::engine::{Budget, Cell, Example, explore};
+use xfetch_models::lanes::lanes;
+use xfetch_models::replay::{Shrunk, Subject, replay, smallest};
+use xfetch_models::token::{Malformed, Token};
+
+const BROKEN: [Protocol; 5] = [
+    Protocol::NoLock,
+    Protocol::LockOnly,
+    Protocol::BeforeOnly,
+    Protocol::ReleaseBeforePublish,
+    Protocol::AlwaysSkip,
+];
+
+#[test]
+fn the_token_of_the_environment_violates_nothing() {
+    let Ok(text) = std::env::var("XFETCH_REPLAY") else { return };
+    let token: Token = match text.parse() {
+        Ok(token) => token,
+        Err(malformed) => panic!("XFETCH_REPLAY={text:?}: {malformed}"),
+    };
+    let replayed = replay(&token).unwrap_or_else(|stale| panic!("XFETCH_REPLAY={text}: {stale}"));
+    let lanes = lanes(&replayed);
+    println!("{lanes}");
+    assert!(replayed.verdict.violated.is_empty(), "XFETCH_REPLAY={text} is reproduced:\n{lanes}");
+}
+
+/// A cell that breaks `invariant`, and the smallest schedule that it has met.
+fn broken(protocol: Protocol, engine: Engine, callers: usize, executions: u64) -> Vec<Shrunk> {
+    let cell = Cell { scenario: Scenario::Field, protocol, callers, engine };
+    let budget = Budget { executions, ..Budget::default() };
+    let findings = explore(cell, &budget, None).expect("the cell can be explored");
+    let invariant = protocol.breaks().expect("a broken twin");
+    let violates = |(verdict, example): (&_, &Example)| {
+        let verdict: &xfetch_models::verdict::Verdict = verdict;
+        verdict.violated.contains(&invariant).then(|| example.clone())
+    };
+    let examples = findings.examples.iter().filter_map(violates);
+    let subject = Subject { scenario: Scenario::Field, protocol, callers };
+    examples.min().map(|example| smallest(subject, &example, invariant)).into_iter().collect()
+}
+
+fn judge_token(shrunk: &Shrunk, invariant: Invariant) {
+    let text = shrunk.token.to_string();
+    assert!(text.len() <= 60, "{text} has {} characters", text.len());
+    assert_eq!(text.parse::<Token>().as_ref(), Ok(&shrunk.token));
+    let replayed = replay(&shrunk.token).expect("it was made just now");
+    assert!(replayed.verdict.violated.contains(&invariant), "{text} violates {invariant}");
+    assert_eq!(replayed.execution.preemptions, shrunk.preemptions);
+    assert!(shrunk.fewest_preemptions(), "{text}: not every schedule with fewer was tried");
+}
+
+#[test]
+fn every_broken_cell_has_a_short_token_with_the_fewest_preemptions() {
+    for protocol in BROKEN {
+        let invariant = protocol.breaks().expect("a broken twin");
+        let mut tokens = Vec::new();
+        for (engine, callers, executions) in [
+            (Engine::Sections, 2, 1_000_000),
+            (Engine::Sections, 4, 1_000_000),
+            (Engine::Random, 100, 100),
+            (Engine::Pct, 100, 400),
+        ] {
+            tokens.extend(broken(protocol, engine, callers, executions));
+        }
+        assert!(tokens.len() >= 3, "{protocol} is found by sections and by chance");
+        for shrunk in &tokens {
+            judge_token(shrunk, invariant);
+            assert_eq!(shrunk.token, tokens[0].token, "{protocol}: whoever finds it");
+        }
+        println!("{protocol}: {} ({} preemptions)", tokens[0].token, tokens[0].preemptions);
+    }
+}
+
+/// The first look of the second caller has to come before the first one's publication: one
+/// preemption. Without it callers run one after the other. What always skips needs no second caller.
+#[test]
+fn the_fewest_preemptions_are_one_but_for_what_always_skips() {
+    for protocol in BROKEN {
+        let shrunk = broken(protocol, Engine::Sections, 3, 1_000_000).remove(0);
+        let alone = protocol == Protocol::AlwaysSkip;
+        let expected = if alone { (0, 1) } else { (1, 2) };
+        assert_eq!((shrunk.preemptions, shrunk.token.callers), expected, "{protocol}");
+    }
+}
+
+/// Without the search that is tried first: what chance has found with twenty callers, by replays
+/// alone. A local minimum: nothing in it can be dropped, lowered or moved to an earlier decision.
+#[test]
+fn a_long_schedule_shrinks_by_replays() {
+    for protocol in [Protocol::NoLock, Protocol::LockOnly, Protocol::ReleaseBeforePublish] {
+        let invariant = protocol.breaks().expect("a broken twin");
+        let subject = Subject { scenario: Scenario::Field, protocol, callers: 20 };
+        let cell =
+            Cell { engine: Engine::Random, callers: 20, scenario: Scenario::Field, protocol };
+        let budget = Budget { executions: 50, ..Budget::default() };
+        let findings = explore(cell, &budget, None).expect("the cell can be explored");
+        let violates = findings.examples.iter().filter(|(v, _)| v.violated.contains(&invariant));
+        let start = violates.map(|(_, example)| example).max().expect("chance finds it");
+        let least = subject.shrink(start, invariant);
+        let deviations =
+            |schedule: &Schedule| schedule.choices().iter().filter(|c| **c > 0).count();
+        println!("{protocol}: from {} preemptions to {}", start.preemptions, least.token);
+        assert!(start.preemptions > 20);
+        assert_eq!((least.preemptions, deviations(&least.token.schedule)), (1, 1));
+    }
+}
+
+fn a_token() -> Token {
+    broken(Protocol::LockOnly, Engine::Sections, 2, 1_000).remove(0).token
+}
+
+#[test]
+fn a_token_of_another_scenario_says_that_it_has_changed() {
+    let token = a_token();
+    let stale = Token { checksum: token.checksum ^ 1, ..token.clone() };
+    let message = replay(&stale).expect_err("another checksum").to_string();
+    assert!(message.starts_with("scenario changed since the token was made"), "{message}");
+    let longer = Token { schedule: Schedule::new(vec![0, 0, 9]), ..token };
+    let message = replay(&longer).expect_err("too few can run").to_string();
+    assert!(message.contains("choice 2 of the schedule is 9"), "{message}");
+}
+
+#[test]
+fn a_token_with_a_character_wrong_or_missing_is_refused() {
+    let text = a_token().to_string();
+    for place in 0..text.len() {
+        let mut missing = text.clone();
+        missing.remove(place);
+        assert!(missing.parse::<Token>().is_err(), "{missing}");
+        assert!(text[..place].parse::<Token>().is_err(), "{}", &text[..place]);
+        for other in ["0", "9", "a", ":", "-", "é"] {
+            let mut wrong = text.clone();
+            wrong.replace_range(place..=place, other);
+            assert!(wrong == text || wrong.parse::<Token>().is_err(), "{wrong}");
+        }
+    }
+}
+
+/// A token's own check, written again: so that texts get past it to what is behind.
+fn with_check(text: &str) -> String {
+    let mut digest = crc32fast::Hasher::new();
+    digest.update(text.as_bytes());
+    format!("{text}{:04x}", digest.finalize() & 0xffff)
+}
+
+#[test]
+fn what_is_behind_the_check_is_refused_by_name() {
+    let refused = |text: &str| with_check(text).parse::<Token>().expect_err(text).to_string();
+    assert!(refused("x1:nowhere:lock-only:2:1.1:000000").starts_with("unknown scenario"));
+    assert!(refused("x1:field:nothing:2:1.1:000000").starts_with("unknown protocol"));
+    for callers in ["0", "1001", "-1", "99999999999999999999", ""] {
+        let message = refused(&format!("x1:field:lock-only:{callers}:1.1:000000"));
+        assert_eq!(message, format!("callers {callers:?}: 1 to 1000"));
+    }
+    for choices in ["", "1", "1.0", "2.1-1.1", "1.1-1.1", "1000000.1", "1.4294967296", "1.1-", "."]
+    {
+        let message = refused(&format!("x1:field:lock-only:2:{choices}:000000"));
+        assert!(message.starts_with(&format!("choices {choices:?}")), "{message}");
+    }
+    assert_eq!("x2:field".parse::<Token>(), Err(Malformed::Version("x2".into())));
+    assert_eq!("91029ac9".parse::<Token>(), Err(Malformed::Foreign));
+    assert_eq!("x1:field:lock-only:2".parse::<Token>(), Err(Malformed::Fields(4)));
+    let long = format!("x1:{}", "a".repeat(70_000));
+    assert_eq!(long.parse::<Token>(), Err(Malformed::TooLong(70_003)));
+}
+
+fn quiet(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(quiet(100_000))]
+
+    /// Anything at all, and things that look like tokens.
+    #[test]
+    fn no_text_makes_the_reader_panic(
+        text in prop_oneof![
+            ".{0,80}",
+            "x1:field:(lock-only|no-lock|.{0,8}):[0-9]{1,5}:([0-9]{1,9}\\.[0-9]{1,11}-?){0,6}:[0-9a-f]{10}",
+            "x[0-9]{0,3}(:[a-z0-9.-]{0,12}){0,7}",
+        ],
+        checked: bool,
+    ) {
+        let text = if checked { with_check(&text) } else { text };
+        match text.parse::<Token>() {
+            Ok(token) => prop_assert_eq!(token.to_string().parse::<Token>(), Ok(token)),
+            Err(malformed) => prop_assert_eq!(malformed.to_string().lines().count(), 1),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(quiet(3_000))]
+
+    /// Well-formed tokens that nobody has made: refused or replayed, never a panic.
+    #[test]
+    fn no_token_makes_the_replay_panic(
+        choices in prop::collection::vec(0..4_u32, 0..12),
+        callers in 1..5_usize,
+        protocol in prop::sample::select(Protocol::ALL),
+        checksum in 0..0x100_0000_u32,
+        fresh: bool,
+    ) {
+        let (scenario, schedule) = (Scenario::Field, Schedule::new(choices));
+        let mut token = Token { scenario, protocol, callers, schedule, checksum };
+        if fresh {
+            let body = move || xfetch_models::on_sections::run(scenario, protocol, callers);
+            let Ok(execution) = sections::replay(&token.schedule, body) else { return Ok(()) };
+            token.checksum = execution.checksum & 0xff_ffff;
+        }
+        let replayed = replay(&token);
+        prop_assert!(!fresh || replayed.is_ok());
+        if let Ok(replayed) = replayed {
+            prop_assert!(lanes(&replayed).lines().count() > 5);
+        }
+    }
+}
+
+/// A figure for people, not a limit: how long it takes to find and shrink each violation.
+#[test]
+fn finding_and_shrinking_is_quick() {
+    for protocol in BROKEN {
+        let began = Instant::now();
+        let shrunk = broken(protocol, Engine::Sections, 2, 1_000).remove(0);
+        println!("{protocol}: {} in {:?}", shrunk.token, began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(60), "a hang, not a slow machine");
+    }
+}

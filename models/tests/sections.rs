@@ -1,0 +1,140 @@
+//! `sections` on the core that ships, and on its twins.
+//!
+//! - the worst case of two to five callers is exact: every interleaving was covered;
+//! - the counts of executions are those of the abstract protocol, counted by another program;
+//! - nothing is lost by the reduction: the same outcomes as without it;
+//! - a caller takes at most six sections.
+
+mod abstract_protocol;
+
+use abstract_protocol::Abstract;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::engine::{Budget, Cell, Coverage, Findings, Judgement, explore};
+use xfetch_models::history::History;
+use xfetch_models::on_sections;
+use xfetch_models::verdict::Verdict;
+
+fn complete(protocol: Protocol, callers: usize) -> Findings {
+    let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
+    let budget = Budget { executions: 10_000_000, workers: 2, ..Budget::default() };
+    let findings = explore(cell, &budget, None).expect("sections takes so many callers");
+    assert_eq!(findings.coverage, Coverage::Complete, "{protocol}, {callers} callers");
+    findings
+}
+
+/// The computes that are the most that so many callers can make, and the fewest.
+fn extremes(protocol: Protocol, callers: usize) -> (u32, u32) {
+    let findings = complete(protocol, callers);
+    let fewest = findings.outcomes.keys().map(|verdict| verdict.computes).min();
+    println!(
+        "{protocol}, {callers} callers: {} complete, {} redundant",
+        findings.executions, findings.redundant
+    );
+    (fewest.expect("there are outcomes"), findings.worst())
+}
+
+/// A caller computes at most once a request, so that as many computes as callers are the worst that
+/// can be. One is the least while a stale value is refreshed at all.
+#[test]
+fn the_worst_case_of_two_to_five_callers_is_exact() {
+    for callers in 2..=5_u32 {
+        let extremes = |protocol| extremes(protocol, callers as usize);
+        assert_eq!(extremes(Protocol::DoubleRecheck), (1, 1));
+        assert_eq!(extremes(Protocol::InsideOnly), (1, 1));
+        assert_eq!(extremes(Protocol::NoLock), (1, callers));
+        assert_eq!(extremes(Protocol::LockOnly), (1, callers));
+        assert_eq!(extremes(Protocol::BeforeOnly), (1, callers));
+        assert_eq!(extremes(Protocol::AlwaysSkip), (0, 0));
+        if callers < 5 {
+            assert_eq!(extremes(Protocol::ReleaseBeforePublish), (1, callers));
+        }
+    }
+}
+
+/// What ships keeps everything, and each twin violates what it was written for, at every number.
+#[test]
+fn what_ships_holds_and_every_twin_is_broken() {
+    for protocol in Protocol::ALL.iter().copied() {
+        for callers in 2..=4 {
+            let findings = complete(protocol, callers);
+            match protocol.breaks() {
+                None => assert_eq!(findings.judgement(), Judgement::Holds, "{protocol}"),
+                Some(invariant) => assert!(findings.violates(invariant), "{protocol}"),
+            }
+        }
+    }
+}
+
+/// The number of complete executions is the number of Mazurkiewicz traces of the abstract protocol,
+/// and without reduction the number of its paths, as another program counts them.
+#[test]
+fn the_counts_are_those_of_the_abstract_protocol() {
+    for protocol in Protocol::ALL.iter().copied() {
+        for callers in 1..=4 {
+            let traces = Abstract::of(protocol, callers).traces();
+            assert_eq!(complete(protocol, callers).executions, traces, "{protocol}, {callers}");
+        }
+        let paths = Abstract::of(protocol, 2).paths();
+        assert_eq!(outcomes(protocol, 2, false).1, paths, "{protocol}");
+    }
+    // The figures of the design, for six sections a caller.
+    let double = |callers| Abstract::of(Protocol::DoubleRecheck, callers);
+    assert_eq!([2, 3].map(|callers| double(callers).paths()), [134, 39_678]);
+    assert_eq!([2, 3, 4, 5].map(|callers| double(callers).traces()), [8, 60, 512, 5_200]);
+    assert_eq!(complete(Protocol::DoubleRecheck, 5).executions, 5_200);
+}
+
+fn outcomes(protocol: Protocol, callers: usize, reduce: bool) -> (BTreeSet<Verdict>, u64) {
+    let search = sections::Search { reduce, ..sections::Search::default() };
+    let body = move || on_sections::run(Scenario::Field, protocol, callers);
+    let visit = |seen: &mut BTreeSet<Verdict>, execution: sections::Execution<History>| {
+        if let sections::Outcome::Returned(history) = execution.outcome {
+            seen.insert(Verdict::of(&history));
+        }
+        ControlFlow::Continue(())
+    };
+    let (coverage, seen) = search.run(body, visit).expect("the scenario is deterministic");
+    assert!(coverage.exhausted);
+    (seen.into_iter().flatten().collect(), coverage.complete)
+}
+
+/// What a judge says may depend on the order of dependent sections alone. If it depended on more,
+/// one execution of a class would be judged otherwise than another, and be lost.
+#[test]
+fn the_reduction_loses_no_verdict() {
+    let mut compared = 0;
+    for protocol in Protocol::ALL.iter().copied() {
+        for callers in [2, 3] {
+            if Abstract::of(protocol, callers).paths() > 100_000 {
+                continue;
+            }
+            let (all, paths) = outcomes(protocol, callers, false);
+            let (reduced, _) = outcomes(protocol, callers, true);
+            assert_eq!(all, reduced, "{protocol}, {callers} callers, {paths} interleavings");
+            compared += 1;
+        }
+    }
+    // All seven with two callers; with three, those of fewer than 100,000 interleavings.
+    assert_eq!(compared, 7 + 5);
+}
+
+/// Look, re-check, acquire, re-check, publish, release.
+#[test]
+fn a_caller_takes_at_most_six_sections() {
+    let most = |protocol| {
+        let search = sections::Search { record: true, ..sections::Search::default() };
+        let body = move || on_sections::run(Scenario::Field, protocol, 3);
+        let visit = |most: &mut usize, execution: sections::Execution<History>| {
+            let of = |caller| execution.steps.iter().filter(|step| step.task == caller).count();
+            *most = (1..=3).map(of).fold(*most, usize::max);
+            ControlFlow::Continue(())
+        };
+        let (_, most) = search.run(body, visit).expect("the scenario is deterministic");
+        most.into_iter().max().expect("a worker counted")
+    };
+    assert_eq!(most(Protocol::DoubleRecheck), 6);
+    assert_eq!(most(Protocol::InsideOnly), 5);
+    assert_eq!(most(Protocol::LockOnly), 4);
+}

@@ -1,0 +1,182 @@
+//! All outcomes of a program: by Shuttle's own search on Shuttle's own primitives, and by this
+//! package's.
+
+use super::log;
+use super::native::backend::{begin, main_joins};
+use crate::{Coverage, Error, Execution, Outcome, Search};
+use shuttle::scheduler::{DfsScheduler, Schedule, Scheduler, Task, TaskId};
+use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, Once};
+
+/// Outcomes, in the words of [`log::outcome`].
+pub type Outcomes = BTreeSet<String>;
+
+/// How Shuttle's search treats main.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Main {
+    /// As any task.
+    TakesPart,
+    /// It spawns before anybody runs and joins after everybody has: it touches nothing that others
+    /// touch, so its place makes no difference, and there are far fewer executions.
+    StaysAside,
+}
+
+/// What Shuttle's search has found.
+#[derive(Debug)]
+pub struct Found {
+    pub outcomes: Outcomes,
+    pub executions: usize,
+    /// Whether there are no other executions.
+    pub exhausted: bool,
+}
+
+/// Shuttle's depth-first search, which outlives the runners that a deadlock ends.
+struct Dfs {
+    search: DfsScheduler,
+    main: Main,
+    executions: usize,
+    at_most: usize,
+    exhausted: bool,
+}
+
+#[derive(Clone)]
+struct SharedDfs(Rc<RefCell<Dfs>>);
+
+impl Scheduler for SharedDfs {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        let mut dfs = self.0.borrow_mut();
+        if dfs.executions == dfs.at_most {
+            return None;
+        }
+        let schedule = dfs.search.new_execution();
+        dfs.executions += usize::from(schedule.is_some());
+        dfs.exhausted = schedule.is_none();
+        begin();
+        schedule
+    }
+
+    fn next_task(
+        &mut self,
+        runnable: &[&Task],
+        current: Option<TaskId>,
+        yielding: bool,
+    ) -> Option<TaskId> {
+        let mut dfs = self.0.borrow_mut();
+        if dfs.main == Main::TakesPart {
+            return dfs.search.next_task(runnable, current, yielding);
+        }
+        let is_main = |task: &&&Task| usize::from(task.id()) == 0;
+        let others: Vec<_> = runnable.iter().filter(|task| !is_main(task)).copied().collect();
+        match runnable.iter().find(is_main) {
+            Some(main) if !main_joins() || others.is_empty() => Some(main.id()),
+            _ => dfs.search.next_task(&others, current, yielding),
+        }
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.0.borrow_mut().search.next_u64()
+    }
+}
+
+/// Every outcome of `body`, which runs on Shuttle's primitives, by at most so many executions.
+pub fn by_shuttle(
+    body: impl Fn() + Clone + Send + Sync + 'static,
+    main: Main,
+    at_most: usize,
+) -> Found {
+    keep_deadlocks_quiet();
+    let search = DfsScheduler::new(None, false);
+    let dfs = Dfs { search, main, executions: 0, at_most, exhausted: false };
+    let dfs = SharedDfs(Rc::new(RefCell::new(dfs)));
+    let outcomes = Arc::new(Mutex::new(Outcomes::new()));
+    while let Err(panic) = run(&dfs, &body, &outcomes) {
+        // The execution has failed and its runner is gone; the search goes on with the next one.
+        outcomes.lock().unwrap().insert(log::outcome(&ending(panic.as_ref())));
+    }
+    let dfs = dfs.0.borrow();
+    let outcomes = std::mem::take(&mut *outcomes.lock().unwrap());
+    Found { outcomes, executions: dfs.executions, exhausted: dfs.exhausted }
+}
+
+fn run(
+    dfs: &SharedDfs,
+    body: &(impl Fn() + Clone + Send + Sync + 'static),
+    outcomes: &Arc<Mutex<Outcomes>>,
+) -> std::thread::Result<usize> {
+    let (body, outcomes) = (body.clone(), Arc::clone(outcomes));
+    let runner = Runner::new(dfs.clone(), config());
+    catch_unwind(AssertUnwindSafe(|| {
+        runner.run(move || {
+            log::clear();
+            body();
+            outcomes.lock().unwrap().insert(log::outcome(""));
+        })
+    }))
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config.failure_persistence = FailurePersistence::None;
+    config.max_steps = MaxSteps::None;
+    config
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn is_deadlock(panic: &(dyn Any + Send)) -> bool {
+    text(panic).starts_with("deadlock! blocked tasks")
+}
+
+fn ending(panic: &(dyn Any + Send)) -> String {
+    if is_deadlock(panic) { "deadlock".into() } else { format!("panicked: {}", text(panic)) }
+}
+
+/// A deadlock is an outcome here. Shuttle sets its panic hook in the first run, so ours comes after.
+fn keep_deadlocks_quiet() {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        Runner::new(DfsScheduler::new(None, false), config()).run(|| {});
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !is_deadlock(panic.payload()) {
+                others(panic);
+            }
+        }));
+    });
+}
+
+/// How an execution of this package's search ended, with what its tasks had seen.
+pub fn outcome_of(execution: &Execution<()>) -> String {
+    match &execution.outcome {
+        Outcome::Returned(()) => log::outcome(""),
+        Outcome::Deadlock(_) => log::outcome("deadlock"),
+        Outcome::Panicked(message) => log::outcome(&format!("panicked: {message}")),
+    }
+}
+
+/// Every outcome of `body`, which runs on this package's primitives.
+pub fn by_sections(
+    body: impl Fn() + Clone + Send + Sync + 'static,
+    reduce: bool,
+    workers: usize,
+) -> Result<(Outcomes, Coverage), Error> {
+    let search = Search { reduce, workers, ..Search::default() };
+    let body = move || {
+        log::clear();
+        body();
+    };
+    let (coverage, found) = search.run(body, |outcomes: &mut Outcomes, execution| {
+        outcomes.insert(outcome_of(&execution));
+        ControlFlow::Continue(())
+    })?;
+    Ok((found.into_iter().flatten().collect(), coverage))
+}

@@ -1,0 +1,31 @@
+//! What the tasks of an execution have seen.
+//!
+//! An entry belongs to the step of the operation before it, and entries are kept by task, so an
+//! outcome depends on nothing but the order of dependent steps.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+thread_local! {
+    static LOG: RefCell<BTreeMap<u32, Vec<i64>>> = RefCell::default();
+}
+
+/// A new execution begins on this OS thread.
+pub(super) fn clear() {
+    LOG.with(|log| log.borrow_mut().clear());
+}
+
+/// Task `label` has seen `value`.
+pub(super) fn note(label: u32, value: i64) {
+    LOG.with(|log| log.borrow_mut().entry(label).or_default().push(value));
+}
+
+/// The outcome: `1:0,1 2:5`, by label. Whoever could not go on has noted less, and `ending` says so.
+pub(super) fn outcome(ending: &str) -> String {
+    let mut words: Vec<String> = LOG.with(|log| {
+        let text = |values: &[i64]| values.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        log.borrow().iter().map(|(label, values)| format!("{label}:{}", text(values))).collect()
+    });
+    words.extend((!ending.is_empty()).then(|| ending.to_owned()));
+    words.join(" ")
+}

@@ -1,0 +1,142 @@
+//! The interpreter of random programs.
+
+use super::super::backend::{JoinHandle, Mutex, spawn};
+use super::{Atomic, Objects, join};
+use crate::litmus::log::note;
+use crate::litmus::program::{FAILED, Op, Program, WOKEN};
+use std::sync::Arc;
+
+/// Runs the program once; main notes the final values.
+pub fn run(program: &Program) {
+    let objects = Objects::new();
+    let tasks = program.0.iter().zip(1..);
+    let handles: Vec<_> = tasks.map(|(ops, label)| start(&objects, ops, label)).collect();
+    handles.into_iter().for_each(join);
+    let o = &objects;
+    let finals = [*o.a.lock(), *o.b.lock(), *o.c.lock(), *o.r.read(), o.x.load(), o.y.load()];
+    finals.into_iter().for_each(|value| note(0, value));
+}
+
+fn start(objects: &Arc<Objects>, ops: &[Op], label: u32) -> JoinHandle<()> {
+    let (objects, ops) = (Arc::clone(objects), ops.to_vec());
+    spawn(move || {
+        let mut actor =
+            Actor { o: &objects, label, mutexes: [false; 2], rwlock: false, children: Vec::new() };
+        actor.perform_all(&ops);
+        actor.children.into_iter().for_each(join);
+    })
+}
+
+/// A task that interprets its operations. It takes no lock that it holds: that is no program.
+struct Actor<'a> {
+    o: &'a Arc<Objects>,
+    label: u32,
+    mutexes: [bool; 2],
+    rwlock: bool,
+    children: Vec<JoinHandle<()>>,
+}
+
+impl<'a> Actor<'a> {
+    fn perform_all(&mut self, ops: &[Op]) {
+        ops.iter().for_each(|op| self.perform(op));
+    }
+
+    fn note(&self, value: i64) {
+        note(self.label, value);
+    }
+
+    fn mutex(&self, number: usize) -> &'a Mutex<i64> {
+        [&self.o.a, &self.o.b][number]
+    }
+
+    fn atomic(&self, number: usize) -> &'a Atomic {
+        [&self.o.x, &self.o.y][number]
+    }
+
+    fn perform(&mut self, op: &Op) {
+        match op {
+            Op::Lock(number, body) => self.lock(*number, body),
+            Op::TryLock(number, body) => self.try_lock(*number, body),
+            Op::Read(body) => self.read(body),
+            Op::Write(body) => self.write(body),
+            Op::Load(number) => self.note(self.atomic(*number).load()),
+            Op::Store(number, value) => self.atomic(*number).store(*value),
+            Op::FetchAdd(number, value) => self.note(self.atomic(*number).fetch_add(*value)),
+            Op::Add(number, value) => self.atomic(*number).add(*value),
+            Op::CompareExchange(number, from, to) => {
+                let found = self.atomic(*number).compare_exchange(*from, *to);
+                self.note(found.unwrap_or_else(|found| found));
+            }
+            Op::Notify { all, flag } => self.notify(*all, *flag),
+            Op::Wait { checks } => self.wait(*checks),
+            Op::Spawn(body) => self.spawn(body),
+        }
+    }
+
+    fn change(&self, value: &mut i64) {
+        self.note(*value);
+        *value = 2 * *value + i64::from(self.label);
+    }
+
+    fn lock(&mut self, number: usize, body: &[Op]) {
+        if self.mutexes[number] {
+            return;
+        }
+        let mut guard = self.mutex(number).lock();
+        self.change(&mut guard);
+        self.mutexes[number] = true;
+        self.perform_all(body);
+        self.mutexes[number] = false;
+    }
+
+    fn try_lock(&mut self, number: usize, body: &[Op]) {
+        let Some(mut guard) = self.mutex(number).try_lock() else { return self.note(FAILED) };
+        self.change(&mut guard);
+        self.mutexes[number] = true;
+        self.perform_all(body);
+        self.mutexes[number] = false;
+    }
+
+    fn read(&mut self, body: &[Op]) {
+        if std::mem::replace(&mut self.rwlock, true) {
+            return;
+        }
+        let guard = self.o.r.read();
+        self.note(*guard);
+        self.perform_all(body);
+        self.rwlock = false;
+    }
+
+    fn write(&mut self, body: &[Op]) {
+        if std::mem::replace(&mut self.rwlock, true) {
+            return;
+        }
+        let mut guard = self.o.r.write();
+        self.change(&mut guard);
+        self.perform_all(body);
+        self.rwlock = false;
+    }
+
+    fn notify(&self, all: bool, flag: bool) {
+        let mut guard = flag.then(|| self.o.c.lock());
+        if let Some(flag) = &mut guard {
+            **flag += 1;
+        }
+        if all { self.o.v.notify_all() } else { self.o.v.notify_one() }
+    }
+
+    fn wait(&self, checks: bool) {
+        let flag = self.o.c.lock();
+        if checks && *flag > 0 {
+            return self.note(*flag);
+        }
+        let flag = self.o.v.wait(flag);
+        self.note(WOKEN);
+        self.note(*flag);
+    }
+
+    fn spawn(&mut self, body: &[Op]) {
+        let label = self.label * 4 + self.children.len() as u32 + 1;
+        self.children.push(start(self.o, body, label));
+    }
+}

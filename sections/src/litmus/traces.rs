@@ -1,0 +1,45 @@
+//! Mazurkiewicz traces of recorded executions, counted without the search's own idea of them.
+
+use crate::{Access, Step, TaskNumber};
+
+/// A step as a letter: whose, and what it did to what.
+type Letter = (TaskNumber, String);
+
+/// The Foata normal form: every step at the earliest level after all steps that it depends on. Two
+/// executions are of one trace if and only if theirs is the same.
+///
+/// An edge from a broadcast to the lock of whom it wakes, and from a spawn to the child's first
+/// step, is not a dependence of footprints. It orders steps that no execution has the other way
+/// round, so it makes no two executions equal or different, and the form is the same without it.
+pub type Trace = Vec<(usize, Letter)>;
+
+pub fn trace(steps: &[Step]) -> Trace {
+    let mut levels: Vec<usize> = Vec::with_capacity(steps.len());
+    for (place, step) in steps.iter().enumerate() {
+        let before = steps[..place].iter().zip(&levels);
+        let level = before.filter(|(other, _)| dependent(step, other)).map(|(_, level)| level + 1);
+        let level = level.max().unwrap_or(0);
+        levels.push(level);
+    }
+    let mut trace: Trace = levels.into_iter().zip(steps.iter().map(letter)).collect();
+    trace.sort();
+    trace
+}
+
+fn letter(step: &Step) -> Letter {
+    let mut objects: Vec<_> = step.footprint.objects().collect();
+    objects.sort_by_key(|(object, _)| *object);
+    (step.task, format!("{} {objects:?}", step.operation))
+}
+
+fn dependent(one: &Step, other: &Step) -> bool {
+    let mut pairs = one
+        .footprint
+        .objects()
+        .flat_map(|mine| other.footprint.objects().map(move |its| (mine, its)));
+    let commute = |one, other| {
+        matches!((one, other), (Access::Read, Access::Read) | (Access::Add, Access::Add))
+    };
+    one.task == other.task
+        || pairs.any(|((mine, how), (its, other))| mine == its && !commute(how, other))
+}

@@ -1,0 +1,78 @@
+//! One execution again: its schedule is all that it takes.
+
+use crate::error::Error;
+use crate::schedule::{Execution, Schedule};
+use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Runs `body` once, along `schedule`, and writes its steps down.
+///
+/// # Errors
+///
+/// [`Error::NoSuchChoice`] if the schedule is of another scenario, and whatever a search can say.
+pub fn replay<T, B>(schedule: &Schedule, body: B) -> Result<Execution<T>, Error>
+where
+    T: Send + 'static,
+    B: Fn() -> T + Clone + Send + Sync + 'static,
+{
+    let mut tried = schedule.tried().clone();
+    loop {
+        let result = Arc::new(Mutex::new(None));
+        let end: Arc<Mutex<Option<Ended>>> = Arc::default();
+        let driver =
+            Replay { schedule: schedule.clone(), begun: false, place: 0, end: Arc::clone(&end) };
+        let setup = Setup { tried: Arc::new(tried.clone()), recording: true };
+        let seen = Arc::clone(&result);
+        let see = move |execution| {
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(execution);
+        };
+        run(driver, setup, body.clone(), see)?;
+        let ended = end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match ended {
+            Some(Ended { error: Some(error), .. }) => return Err(error),
+            Some(Ended { discovered: Some(lock), .. }) => {
+                tried.insert(lock);
+            }
+            _ => {
+                let execution = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+                return execution.ok_or(Error::NoExecutions);
+            }
+        }
+    }
+}
+
+struct Replay {
+    schedule: Schedule,
+    begun: bool,
+    place: usize,
+    end: Arc<Mutex<Option<Ended>>>,
+}
+
+impl Driver for Replay {
+    fn begin(&mut self) -> Option<shuttle::scheduler::Schedule> {
+        (!std::mem::replace(&mut self.begun, true)).then(|| shuttle::scheduler::Schedule::new(0))
+    }
+
+    fn decide(&mut self, point: &Point) -> Result<Choice, Error> {
+        let enabled = point.enabled.len();
+        if enabled == 1 {
+            return Ok(Choice { index: 0, redundant: false });
+        }
+        let (place, choice) = (self.place, self.schedule.choice(self.place));
+        self.place += 1;
+        match usize::try_from(choice) {
+            Ok(index) if index < enabled => Ok(Choice { index, redundant: false }),
+            _ => Err(Error::NoSuchChoice { place, choice, enabled }),
+        }
+    }
+
+    fn end(&mut self, mut ended: Ended) {
+        // A schedule that is longer than the execution belongs to another one.
+        let rest = self.schedule.choices().get(self.place..).unwrap_or_default();
+        if let (Some(choice), None, None) = (rest.first(), &ended.error, ended.discovered) {
+            let (place, choice) = (self.place, *choice);
+            ended.error = Some(Error::NoSuchChoice { place, choice, enabled: 0 });
+        }
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+    }
+}

@@ -1,0 +1,141 @@
+//! Executions chosen by one of Shuttle's own schedulers, which decides at announcements alone: what
+//! it finds is a [`Schedule`](crate::Schedule) that [`replay`](crate::replay) understands.
+
+use crate::error::Error;
+use crate::operation::Object;
+use crate::schedule::Execution;
+use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
+use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long to sample.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Time, at most. How many executions there are is the scheduler's to say.
+    pub time: Duration,
+    /// Whether the steps of each execution are written down.
+    pub record: bool,
+    /// Counts executions while the sampling is under way, for people who wait.
+    pub progress: Option<Arc<AtomicU64>>,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { time: Duration::MAX, record: false, progress: None }
+    }
+}
+
+impl Sample {
+    /// Runs `body` under a scheduler made by `scheduler` until that has had enough; returns how many
+    /// executions came to their end and what they were folded into.
+    ///
+    /// # Errors
+    ///
+    /// As a [`Search`](crate::Search).
+    pub fn run<T, A, S, B, V>(
+        &self,
+        scheduler: impl Fn() -> S,
+        body: B,
+        visit: V,
+    ) -> Result<(u64, A), Error>
+    where
+        T: 'static,
+        A: Default + Send + 'static,
+        S: Scheduler + 'static,
+        B: Fn() -> T + Clone + Send + Sync + 'static,
+        V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Clone + Send + Sync + 'static,
+    {
+        let mut tried = BTreeSet::new();
+        loop {
+            let faults: Arc<Mutex<Faults>> = Arc::default();
+            let stop = Arc::new(AtomicBool::new(false));
+            let driver = Sampler {
+                scheduler: scheduler(),
+                last: None,
+                sample: self.clone(),
+                began: Instant::now(),
+                stop: Arc::clone(&stop),
+                faults: Arc::clone(&faults),
+            };
+            let setup = Setup { tried: Arc::new(tried.clone()), recording: self.record };
+            let accumulator = Arc::new(Mutex::new((A::default(), 0)));
+            let (kept, visit) = (Arc::clone(&accumulator), visit.clone());
+            let see = move |execution| {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.1 += 1;
+                if visit(&mut kept.0, execution).is_break() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            };
+            run(driver, setup, body.clone(), see)?;
+            let faults =
+                std::mem::take(&mut *faults.lock().unwrap_or_else(PoisonError::into_inner));
+            match faults {
+                Faults { error: Some(error), .. } => return Err(error),
+                Faults { discovered: Some(lock), .. } => {
+                    tried.insert(lock);
+                }
+                Faults { .. } => {
+                    let mut kept = accumulator.lock().unwrap_or_else(PoisonError::into_inner);
+                    return Ok((kept.1, std::mem::take(&mut kept.0)));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Faults {
+    error: Option<Error>,
+    discovered: Option<Object>,
+}
+
+struct Sampler<S> {
+    scheduler: S,
+    /// Whom it chose last, whether or not that one can go on: PCT takes priority from it.
+    last: Option<TaskId>,
+    sample: Sample,
+    began: Instant,
+    stop: Arc<AtomicBool>,
+    faults: Arc<Mutex<Faults>>,
+}
+
+impl<S: Scheduler> Driver for Sampler<S> {
+    fn begin(&mut self) -> Option<Schedule> {
+        if self.stop.load(Ordering::Relaxed) || self.began.elapsed() > self.sample.time {
+            return None;
+        }
+        let schedule = self.scheduler.new_execution()?;
+        self.last = None;
+        if let Some(progress) = &self.sample.progress {
+            progress.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(schedule)
+    }
+
+    fn decide(&mut self, point: &Point) -> Result<Choice, Error> {
+        let of = |number: &usize| -> Option<&Task> {
+            point.runnable.iter().copied().find(|task| usize::from(task.id()) == *number)
+        };
+        let mut enabled: Vec<&Task> = point.enabled.iter().filter_map(of).collect();
+        enabled.sort_by_key(|task| task.id());
+        let chosen = self.scheduler.next_task(&enabled, self.last, false);
+        self.last = chosen;
+        let number = chosen.map(usize::from);
+        let index = point.enabled.iter().position(|task| Some(*task) == number);
+        let index = index.ok_or_else(|| Error::Shuttle("a scheduler chose nobody".into()))?;
+        Ok(Choice { index, redundant: false })
+    }
+
+    fn end(&mut self, ended: Ended) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ended { error, discovered, .. } = ended;
+        self.stop.fetch_or(error.is_some() || discovered.is_some(), Ordering::Relaxed);
+        faults.error = faults.error.take().or(error);
+        faults.discovered = faults.discovered.or(discovered);
+    }
+}

@@ -1,0 +1,305 @@
+//! Between Shuttle and whoever chooses: turns Shuttle's scheduling points into decisions at
+//! announcements.
+
+use crate::error::Error;
+use crate::operation::{Footprint, MAIN, Object, Operation, TaskNumber};
+use crate::rules::{Rule, on};
+use crate::schedule::{Execution, Outcome, Schedule as Choices, Step};
+use crate::state::{self, Aborted, Run, State, Status};
+use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// An execution that takes more decisions than this is taken for one that never ends.
+const MAX_DECISIONS: usize = 1_000_000;
+
+/// A decision: somebody has to go on.
+pub(crate) struct Point<'a> {
+    /// Every task but main, and what it is about to do.
+    pub(crate) pending: &'a [(TaskNumber, Operation)],
+    /// Those that can go on: first the one that ran last, if it can.
+    pub(crate) enabled: &'a [TaskNumber],
+    /// Whether the first of them ran last.
+    pub(crate) stays: bool,
+    /// What the step before has touched.
+    pub(crate) step: &'a Footprint,
+    /// The tasks as Shuttle knows them.
+    pub(crate) runnable: &'a [&'a Task],
+}
+
+/// Who goes on.
+pub(crate) struct Choice {
+    /// An index into [`Point::enabled`].
+    pub(crate) index: usize,
+    /// The execution only repeats another one from here on.
+    pub(crate) redundant: bool,
+}
+
+/// Somebody who chooses.
+pub(crate) trait Driver {
+    /// Another execution? It starts with Shuttle's schedule, which carries the seed of its random
+    /// numbers.
+    fn begin(&mut self) -> Option<Schedule>;
+
+    /// Decides.
+    fn decide(&mut self, point: &Point) -> Result<Choice, Error>;
+
+    /// The execution is over. Its last step has touched this.
+    fn end(&mut self, ended: Ended);
+}
+
+/// How an execution was for the one who chose.
+pub(crate) struct Ended {
+    pub(crate) step: Footprint,
+    pub(crate) error: Option<Error>,
+    pub(crate) discovered: Option<Object>,
+    /// A destructor synchronised while its task unwound: nobody has chosen there.
+    pub(crate) unexplored: bool,
+}
+
+/// What is needed to set an execution up.
+#[derive(Clone, Default)]
+pub(crate) struct Setup {
+    pub(crate) tried: Arc<BTreeSet<Object>>,
+    pub(crate) recording: bool,
+}
+
+struct Bridge<D> {
+    driver: D,
+    setup: Setup,
+    begun: bool,
+    pending: Vec<(TaskNumber, Operation)>,
+    enabled: Vec<TaskNumber>,
+}
+
+impl<D: Driver> Bridge<D> {
+    fn end(&mut self) {
+        if !std::mem::take(&mut self.begun) {
+            return;
+        }
+        let ended = state::with(|state| {
+            state.stop();
+            Ended {
+                step: std::mem::take(&mut state.step),
+                error: state.error.take(),
+                discovered: state.discovered.take(),
+                unexplored: state.unexplored,
+            }
+        });
+        self.driver.end(ended);
+    }
+
+    /// Whose turn it is before anybody has to decide: the one who is in the middle of a step, then
+    /// new tasks, until they announce something.
+    fn forced(state: &mut State, runnable: &[&Task]) -> Option<TaskId> {
+        let number = |task: &&&Task| -> TaskNumber { task.id().into() };
+        let running = runnable
+            .iter()
+            .find(|task| matches!(state.status(number(task)), Status::Running | Status::Finished));
+        if let Some(task) = running {
+            return Some(task.id());
+        }
+        let is_new = |task: &&&Task| state.status(task.id().into()) == Status::New;
+        let new = runnable.iter().find(is_new).map(|task| task.id())?;
+        let others = runnable.iter().any(|task| {
+            let task: TaskNumber = task.id().into();
+            task != MAIN && matches!(state.status(task), Status::Announced(_))
+        });
+        if others && !on(Rule::NewTasksRunFirst) {
+            return None;
+        }
+        state.start(new.into());
+        Some(new)
+    }
+
+    fn decide(&mut self, state: &mut State, runnable: &[&Task]) -> TaskId {
+        self.pending.clear();
+        for task in runnable.iter().map(|task| TaskNumber::from(task.id())) {
+            if let (Status::Announced(operation), true) = (state.status(task), task != MAIN) {
+                self.pending.push((task, operation));
+            }
+        }
+        if state.aborting {
+            return self.unwind_next(state);
+        }
+        self.enabled.clear();
+        let last = state.last;
+        let able = self.pending.iter().filter(|(task, operation)| state.enabled(*task, *operation));
+        self.enabled.extend(able.map(|(task, _)| *task));
+        let stays = self.enabled.iter().position(|task| *task == last);
+        if let Some(place) = stays {
+            self.enabled[..=place].rotate_right(1);
+        }
+        if self.enabled.is_empty() {
+            return self.nobody_can_go_on(state);
+        }
+        let point = Point {
+            pending: &self.pending,
+            enabled: &self.enabled,
+            stays: stays.is_some(),
+            step: &state.step,
+            runnable,
+        };
+        match self.driver.decide(&point) {
+            Ok(choice) => self.go_on(state, &choice, stays.is_some()),
+            Err(error) => {
+                state.fail(error);
+                self.unwind_next(state)
+            }
+        }
+    }
+
+    fn go_on(&self, state: &mut State, choice: &Choice, stays: bool) -> TaskId {
+        let task = self.enabled[choice.index];
+        let preempts = stays && choice.index > 0;
+        let chosen = self.pending.iter().find(|(other, _)| *other == task);
+        let operation = chosen.map(|(_, operation)| *operation).expect("who is enabled is pending");
+        if state.recording {
+            write_down(&mut state.run, &state.step, &self.pending, &self.enabled);
+            let footprint = Footprint::default();
+            state.run.steps.push(Step { task, operation, footprint, preempts });
+        }
+        state.run.decisions += 1;
+        if state.run.decisions > MAX_DECISIONS {
+            state.fail(Error::Endless { decisions: MAX_DECISIONS });
+        }
+        state.run.redundant |= choice.redundant;
+        state.run.preemptions += u32::from(preempts);
+        if self.enabled.len() > 1 {
+            state.run.choices.push(choice.index as u32);
+        }
+        state.choose(task, operation);
+        TaskId::from(task)
+    }
+
+    /// Main, if it is the only one left and can; else a deadlock.
+    fn nobody_can_go_on(&self, state: &mut State) -> TaskId {
+        if let Status::Announced(operation) = state.status(MAIN)
+            && state.enabled(MAIN, operation)
+        {
+            state.start(MAIN);
+            return TaskId::from(MAIN);
+        }
+        let mut waiting = self.pending.clone();
+        if let (Status::Announced(operation), true) = (state.status(MAIN), waiting.is_empty()) {
+            waiting.push((MAIN, operation));
+        }
+        state.deadlock = Some(waiting);
+        state.aborting = true;
+        self.unwind_next(state)
+    }
+
+    /// Nothing can be decided any more: the tasks unwind one after the other, main last. Stopping
+    /// Shuttle's execution would leak their stacks.
+    fn unwind_next(&self, state: &mut State) -> TaskId {
+        let holds_a_lock = self.pending.iter().find(|(task, _)| state.holds_a_lock(*task));
+        let task = holds_a_lock.or(self.pending.first()).map_or(MAIN, |(task, _)| *task);
+        state.start(task);
+        TaskId::from(task)
+    }
+}
+
+/// Completes the step before and notes what everybody is about to do.
+fn write_down(
+    run: &mut Run,
+    step: &Footprint,
+    pending: &[(TaskNumber, Operation)],
+    enabled: &[TaskNumber],
+) {
+    if let Some(last) = run.steps.last_mut() {
+        last.footprint = step.clone();
+    }
+    for (task, operation) in pending {
+        let (maker, number) = operation.object.place();
+        for word in [*task, operation.kind as usize, maker, number] {
+            run.checksum.update(&(word as u32).to_le_bytes());
+        }
+    }
+    run.checksum.update(&(enabled.len() as u32).to_le_bytes());
+}
+
+impl<D: Driver> Scheduler for Bridge<D> {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.end();
+        let schedule = self.driver.begin()?;
+        self.begun = true;
+        state::with(|state| state.begin(&self.setup.tried, self.setup.recording));
+        Some(schedule)
+    }
+
+    fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
+        state::with(|state| {
+            if let Some(task) = Self::forced(state, runnable) {
+                return Some(task);
+            }
+            Some(self.decide(state, runnable))
+        })
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        // No schedule records it, so that no replay could give it again.
+        state::with(|state| state.fail(Error::RandomNumber));
+        0
+    }
+}
+
+/// Runs executions of `body` for as long as the driver wants, and shows each one that counts.
+pub(crate) fn run<T, D, B, V>(driver: D, setup: Setup, body: B, visit: V) -> Result<(), Error>
+where
+    D: Driver + 'static,
+    B: Fn() -> T + Send + Sync + 'static,
+    V: Fn(Execution<T>) + Send + Sync + 'static,
+{
+    let mut config = Config::new();
+    config.failure_persistence = FailurePersistence::None;
+    config.max_steps = MaxSteps::None;
+    let (pending, enabled) = (Vec::new(), Vec::new());
+    let bridge = Bridge { driver, setup, begun: false, pending, enabled };
+    let runner = Runner::new(bridge, config);
+    let ran = catch_unwind(AssertUnwindSafe(|| runner.run(move || execute(&body, &visit))));
+    ran.map(drop).map_err(|panic| {
+        state::with(State::stop);
+        Error::Shuttle(message(panic.as_ref()))
+    })
+}
+
+/// One execution, on Shuttle's main task.
+fn execute<T>(body: &impl Fn() -> T, visit: &impl Fn(Execution<T>)) {
+    let returned = catch_unwind(AssertUnwindSafe(body));
+    state::end();
+    let (mut run, deadlock, cannot_be_trusted, last, tried) = state::with(|state| {
+        let failed = state.error.is_some() || state.discovered.is_some();
+        let run = std::mem::take(&mut state.run);
+        (run, state.deadlock.take(), failed, state.step.clone(), Arc::clone(&state.tried))
+    });
+    if cannot_be_trusted || (run.redundant && on(Rule::RedundantIsNotCounted)) {
+        return;
+    }
+    if let Some(step) = run.steps.last_mut() {
+        step.footprint = last;
+    }
+    let outcome = match (returned, deadlock) {
+        (_, Some(waiting)) => Outcome::Deadlock(waiting),
+        (Ok(value), None) => Outcome::Returned(value),
+        (Err(panic), None) => Outcome::Panicked(message(panic.as_ref())),
+    };
+    visit(Execution {
+        outcome,
+        schedule: Choices::new(run.choices).trying(&tried),
+        preemptions: run.preemptions,
+        decisions: run.decisions,
+        steps: run.steps,
+        checksum: run.checksum.finalize(),
+    });
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    if panic.is::<Aborted>() {
+        return "the execution was given up".into();
+    }
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}

@@ -1,0 +1,110 @@
+//! Atomics. All of them are sequentially consistent, whatever ordering is asked for.
+
+use crate::operation::{Access, Kind, Object};
+use crate::rules::{Rule, on};
+use crate::state::{announce, new_object, with};
+use std::sync::atomic as real;
+
+pub use std::sync::atomic::Ordering;
+
+fn step(kind: Kind, object: Object, access: Access) {
+    announce(kind, object);
+    with(|state| state.touch(object, access));
+}
+
+macro_rules! atomic {
+    ($(#[$doc:meta])* $Atomic:ident, $Value:ty) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $Atomic(Object, real::$Atomic);
+
+        impl $Atomic {
+            /// An atomic with this value.
+            pub fn new(value: $Value) -> Self {
+                Self(new_object(), real::$Atomic::new(value))
+            }
+
+            /// The value.
+            pub fn load(&self, _: Ordering) -> $Value {
+                step(Kind::Load, self.0, Access::Read);
+                self.1.load(Ordering::SeqCst)
+            }
+
+            /// Replaces the value.
+            pub fn store(&self, value: $Value, _: Ordering) {
+                step(Kind::Store, self.0, Access::Write);
+                self.1.store(value, Ordering::SeqCst);
+            }
+
+            /// Replaces the value and returns the one before.
+            pub fn swap(&self, value: $Value, _: Ordering) -> $Value {
+                step(Kind::Update, self.0, Access::Write);
+                self.1.swap(value, Ordering::SeqCst)
+            }
+
+            /// Replaces the value if it is `current`.
+            ///
+            /// # Errors
+            ///
+            /// The value, if it is another one.
+            pub fn compare_exchange(
+                &self,
+                current: $Value,
+                new: $Value,
+                _: Ordering,
+                _: Ordering,
+            ) -> Result<$Value, $Value> {
+                step(Kind::Update, self.0, Access::Write);
+                self.1.compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst)
+            }
+        }
+
+        impl Default for $Atomic {
+            fn default() -> Self {
+                Self::new(Default::default())
+            }
+        }
+    };
+}
+
+macro_rules! numbers {
+    ($($Atomic:ident, $Value:ty;)*) => {$(
+        atomic! {
+            #[doc = concat!("A `", stringify!($Value), "` that tasks share.")]
+            $Atomic, $Value
+        }
+
+        impl $Atomic {
+            /// Adds, around the end if need be, and returns the value before.
+            pub fn fetch_add(&self, value: $Value, _: Ordering) -> $Value {
+                let access = if on(Rule::UpdatesAreNotAdditions) { Access::Write } else { Access::Add };
+                step(Kind::Update, self.0, access);
+                self.1.fetch_add(value, Ordering::SeqCst)
+            }
+
+            /// Subtracts, around the end if need be, and returns the value before.
+            pub fn fetch_sub(&self, value: $Value, _: Ordering) -> $Value {
+                step(Kind::Update, self.0, Access::Write);
+                self.1.fetch_sub(value, Ordering::SeqCst)
+            }
+
+            /// Adds without looking at the value, so that two additions commute.
+            pub fn add(&self, value: $Value, _: Ordering) {
+                step(Kind::Add, self.0, Access::Add);
+                self.1.fetch_add(value, Ordering::SeqCst);
+            }
+        }
+    )*};
+}
+
+numbers! {
+    AtomicU32, u32;
+    AtomicU64, u64;
+    AtomicUsize, usize;
+    AtomicI64, i64;
+}
+
+atomic! {
+    /// A `bool` that tasks share.
+    AtomicBool, bool
+}

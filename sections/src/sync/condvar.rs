@@ -1,0 +1,68 @@
+//! A condition variable.
+
+use super::{MutexGuard, announce_release};
+use crate::operation::{Kind, Object};
+use crate::state::{announce, new_object, park, with};
+use std::time::Duration;
+
+/// A condition variable: `std::sync::Condvar` without spurious wake-ups.
+///
+/// Who consumes the notification of a `notify_one` is a choice of the schedule, among those who
+/// waited when it was given. So is whether a wait with a time-out ends by it.
+#[derive(Debug)]
+pub struct Condvar(Object);
+
+impl Condvar {
+    /// A condition variable that nobody waits for.
+    pub fn new() -> Self {
+        Self(new_object())
+    }
+
+    /// Waits for a notification.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.wait_as(Kind::Woken, guard).0
+    }
+
+    /// Waits for a notification or until time is up, which may be at any moment, however long the
+    /// `timeout`; `true` if it was.
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        _timeout: Duration,
+    ) -> (MutexGuard<'a, T>, bool) {
+        self.wait_as(Kind::WokenOrTimeout, guard)
+    }
+
+    fn wait_as<'a, T>(&self, kind: Kind, guard: MutexGuard<'a, T>) -> (MutexGuard<'a, T>, bool) {
+        announce(Kind::Wait, self.0);
+        with(|state| state.wait(self.0, guard.mutex.object));
+        announce_release(guard.mutex.object);
+        let mutex = guard.release_to_wait();
+        if park(kind, self.0, mutex.object) {
+            return (mutex.take(), false);
+        }
+        let timed_out = with(|state| {
+            state.woken(self.0);
+            state.take_timed_out()
+        });
+        (mutex.lock(), timed_out)
+    }
+
+    /// Wakes one who waits.
+    pub fn notify_one(&self) {
+        announce(Kind::NotifyOne, self.0);
+        with(|state| state.notify_one(self.0));
+    }
+
+    /// Wakes everyone who waits.
+    pub fn notify_all(&self) {
+        announce(Kind::NotifyAll, self.0);
+        with(|state| state.notify_all(self.0));
+    }
+}
+
+impl Default for Condvar {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,100 @@
+//! A read-write lock.
+
+use super::{announce_release, own};
+use crate::operation::{Kind, Object};
+use crate::state::{announce, new_object, with};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{PoisonError, TryLockError};
+
+/// A read-write lock: `std::sync::RwLock` without poison. Readers commute; nobody is preferred.
+pub struct RwLock<T> {
+    object: Object,
+    inner: std::sync::RwLock<T>,
+}
+
+impl<T> RwLock<T> {
+    /// A free lock.
+    pub fn new(value: T) -> Self {
+        Self { object: new_object(), inner: std::sync::RwLock::new(value) }
+    }
+
+    /// Waits until nobody writes.
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        announce(Kind::ReadLock, self.object);
+        own(self.object, true);
+        let inner = match self.inner.try_read() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
+            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+        };
+        RwLockReadGuard { object: self.object, inner: Some(inner) }
+    }
+
+    /// Waits until nobody reads or writes.
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        announce(Kind::WriteLock, self.object);
+        own(self.object, false);
+        let inner = match self.inner.try_write() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
+            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+        };
+        RwLockWriteGuard { object: self.object, inner: Some(inner) }
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RwLock").field(&self.object).finish()
+    }
+}
+
+macro_rules! guard {
+    ($(#[$doc:meta])* $Guard:ident, $shared:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $Guard<'a, T> {
+            object: Object,
+            inner: Option<std::sync::$Guard<'a, T>>,
+        }
+
+        impl<T> Drop for $Guard<'_, T> {
+            fn drop(&mut self) {
+                announce_release(self.object);
+                self.inner = None;
+                with(|state| state.release(self.object, $shared));
+            }
+        }
+
+        impl<T> Deref for $Guard<'_, T> {
+            type Target = T;
+
+            fn deref(&self) -> &T {
+                self.inner.as_ref().expect("a guard holds its lock until it is dropped")
+            }
+        }
+    };
+}
+
+guard! {
+    /// The right to read. Dropping it is the release.
+    RwLockReadGuard, true
+}
+
+guard! {
+    /// The right to write. Dropping it is the release.
+    RwLockWriteGuard, false
+}
+
+impl<T> DerefMut for RwLockWriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.inner.as_mut().expect("a guard holds its lock until it is dropped")
+    }
+}
