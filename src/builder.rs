@@ -1,16 +1,19 @@
 //! Builds a cache out of its lifetimes and its replaceable parts.
 
+use crate::back_off::BackOff;
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
+use crate::early::{self, Early};
 use crate::entry::Lifetimes;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Error};
 use crate::event::{NoObserver, Observer};
 use crate::executor::{CallerRuns, Executor};
 use crate::key_lock::LeaseTable;
 use crate::protocol::{DoubleRecheck, Protocol};
-use crate::shared::Shared;
+use crate::shared::{Draw, Refresh, Shared};
 use crate::store::Store;
 use crate::sync::Arc;
+use crate::waits::Waits;
 use crate::world::{Key, Parts, With};
 use std::fmt;
 use std::hash::BuildHasher;
@@ -26,6 +29,8 @@ struct Settings {
     storage: Duration,
     shards: usize,
     wait_timeout: Duration,
+    beta: f64,
+    back_off: (Duration, Duration),
 }
 
 /// Builds a [`Cache`]; made by [`Cache::builder`].
@@ -43,7 +48,9 @@ pub struct Builder<
     observer: O,
     executor: X,
     hasher: S,
-    of: PhantomData<fn() -> (K, V, P)>,
+    draw: Draw,
+    refresh: Option<Refresh<K, V>>,
+    of: PhantomData<fn() -> P>,
 }
 
 impl<K, V> Builder<K, V> {
@@ -54,11 +61,15 @@ impl<K, V> Builder<K, V> {
                 storage,
                 shards: 16,
                 wait_timeout: Duration::from_secs(30),
+                beta: 1.0,
+                back_off: (Duration::from_millis(100), Duration::from_secs(30)),
             },
             clock: SystemClock::new(),
             observer: NoObserver,
             executor: CallerRuns,
             hasher: foldhash::fast::RandomState::default(),
+            draw: Arc::new(early::draw),
+            refresh: None,
             of: PhantomData,
         }
     }
@@ -78,35 +89,80 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
+    /// How early entries are refreshed, 0 to 1,000,000,000; 1 unless told, 0 for never.
+    ///
+    /// With `beta` at 1 a request nominates an entry for an early refresh with probability
+    /// `exp(-remaining / delta)`, where `remaining` is the time to its payload deadline and `delta`
+    /// how long its own compute took; a larger beta makes it earlier (XFetch: Vattani, Chierichetti
+    /// and Lowenstein 2015). What was inserted has no compute, and is never refreshed early.
+    pub fn beta(mut self, beta: f64) -> Self {
+        self.settings.beta = beta;
+        self
+    }
+
+    /// How long a key is left alone after its compute failed: `initial` after the first failure,
+    /// twice as long after each further one in a row, at most `cap`, of which a part between a half
+    /// and the whole is drawn; 100 ms and 30 s unless told.
+    pub fn back_off(mut self, initial: Duration, cap: Duration) -> Self {
+        self.settings.back_off = (initial, cap);
+        self
+    }
+
+    /// Where chance comes from, for early refreshes and back-offs: a number in (0, 1]. What is
+    /// outside is brought inside. A fast generator of the thread's own unless told.
+    pub fn randomness(mut self, draw: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.draw = Arc::new(draw);
+        self
+    }
+
+    /// What computes any key of the cache: for [`Cache::get_or_refresh`].
+    pub fn refresh(mut self, refresh: impl Fn(&K) -> V + Send + Sync + 'static) -> Self {
+        self.refresh = Some(Arc::new(move |key| Ok(refresh(key))));
+        self
+    }
+
+    /// As [`refresh`](Self::refresh), for a compute that can fail.
+    pub fn try_refresh<E>(
+        mut self,
+        refresh: impl Fn(&K) -> Result<V, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let failed = |cause: E| Error::Failed(Arc::new(cause));
+        self.refresh = Some(Arc::new(move |key| refresh(key).map_err(failed)));
+        self
+    }
+
     /// Where the time comes from; [`SystemClock`] unless told.
     pub fn clock<D: Clock>(self, clock: D) -> Builder<K, V, D, O, X, S, P> {
-        let Self { settings, observer, executor, hasher, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, of: PhantomData }
+        let Self { settings, observer, executor, hasher, draw, refresh, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 
     /// Who reads the events; nobody unless told.
     pub fn observer<D: Observer>(self, observer: D) -> Builder<K, V, C, D, X, S, P> {
-        let Self { settings, clock, executor, hasher, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, of: PhantomData }
+        let Self { settings, clock, executor, hasher, draw, refresh, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 
     /// Where refreshes run; on the requesting thread unless told.
     pub fn executor<D: Executor>(self, executor: D) -> Builder<K, V, C, O, D, S, P> {
-        let Self { settings, clock, observer, hasher, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, of: PhantomData }
+        let Self { settings, clock, observer, hasher, draw, refresh, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 
     /// How keys are hashed; foldhash with a random seed unless told.
     pub fn hasher<D: BuildHasher>(self, hasher: D) -> Builder<K, V, C, O, X, D, P> {
-        let Self { settings, clock, observer, executor, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, of: PhantomData }
+        let Self { settings, clock, observer, executor, draw, refresh, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 
     /// Another protocol, for the suite.
     #[doc(hidden)]
     pub fn protocol<D: Protocol>(self) -> Builder<K, V, C, O, X, S, D> {
-        let Self { settings, clock, observer, executor, hasher, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, of: PhantomData }
+        let Self { settings, clock, observer, executor, hasher, draw, refresh, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 }
 
@@ -122,7 +178,7 @@ where
     ///
     /// [`ConfigError`] names the value that no cache can have, and its limit.
     pub fn build(self) -> Result<Cache<K, V, With<C, O, X, S, P>>, ConfigError> {
-        let Settings { payload, storage, shards, wait_timeout } = self.settings;
+        let Settings { payload, storage, shards, wait_timeout, beta, back_off } = self.settings;
         let lifetimes = Lifetimes::new(payload, storage)?;
         if shards == 0 || shards > MAX_SHARDS {
             return Err(ConfigError::Shards { shards });
@@ -137,6 +193,11 @@ where
             hasher: self.hasher,
             lifetimes,
             wait_timeout,
+            waits: Waits::new(),
+            early: Early::new(beta)?,
+            back_off: BackOff::new(back_off.0, back_off.1)?,
+            draw: self.draw,
+            refresh: self.refresh,
         };
         Ok(Cache { shared: Arc::new(shared) })
     }

@@ -6,7 +6,7 @@ use crate::entry::{Found, Version};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::protocol::Protocol;
-use crate::request::{Look, Request};
+use crate::request::Request;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::world::{Key, Of, Parts, With};
@@ -74,6 +74,31 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.answer(key, move |key| compute(key).map_err(|cause| Error::Failed(Arc::new(cause))))
     }
 
+    /// As [`get_or_compute`](Self::get_or_compute), with the refresh that was registered for the
+    /// cache.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use xfetch_core::Cache;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .refresh(|key: &&str| key.len())
+    ///     .build()?;
+    /// assert_eq!(*cache.get_or_refresh(&"page")?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRefresh`] if there is none; else as
+    /// [`try_get_or_compute`](Self::try_get_or_compute).
+    pub fn get_or_refresh(&self, key: &K) -> Result<Found<V>, Error> {
+        let refresh = self.shared.refresh.clone().ok_or(Error::NoRefresh)?;
+        self.answer(key, move |key| refresh(key))
+    }
+
     fn answer<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
     where
         F: FnOnce(&K) -> Result<V, Error> + Send + 'static,
@@ -83,17 +108,13 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
 
     /// The key's value if there is one, fresh or stale. Nothing is computed.
     pub fn get(&self, key: &K) -> Option<Found<V>> {
-        match self.request(key).look() {
-            Look::Fresh(found) => Some(found),
-            Look::Stale(stale) => Some(stale.found),
-            Look::Absent => None,
-        }
+        self.request(key).peek()
     }
 
     /// Puts a value into the cache. A compute that began before is discarded when it ends.
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
-        let entry = self.shared.lifetimes.entry(value, self.shared.clock.now());
+        let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
         let version = self.shared.store.insert(hash, key, &self.shared.leases, entry);
         self.shared.observer.on(hash, Event::Inserted(version));
         version
@@ -105,6 +126,15 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         let hash = self.hash(key);
         self.shared.store.invalidate(hash, key, &self.shared.leases);
         self.shared.observer.on(hash, Event::Invalidated);
+    }
+
+    /// Removes every key. A compute that began before is discarded when it ends.
+    ///
+    /// The keys go one part of the store after the other: of two keys, one can already be gone and
+    /// the other still be there.
+    pub fn invalidate_all(&self) {
+        self.shared.store.clear(&self.shared.leases);
+        self.shared.observer.on(0, Event::Cleared);
     }
 
     fn request<'a>(&'a self, key: &'a K) -> Request<'a, Of<K, V, E>> {

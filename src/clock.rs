@@ -43,8 +43,8 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
-/// A source of time. It should not run backwards; the cache stays correct if it does (an entry
-/// may then be fresh again, and is never lost).
+/// A source of time. It should not run backwards. If it does, entries live longer by as much, but
+/// never by more than a payload TTL: after a larger step they count as stale and are refreshed.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Moment;

@@ -1,6 +1,6 @@
 //! What the store keeps for a key: a value, its version and two deadlines.
 
-use crate::clock::Moment;
+use crate::clock::{Moment, nanos};
 use crate::error::ConfigError;
 use crate::sync::Arc;
 use std::ops::Deref;
@@ -51,9 +51,11 @@ impl Lifetimes {
     }
 
     /// What a value becomes that is published at `now`.
-    pub(crate) fn entry<V>(self, value: V, now: Moment) -> Arc<Entry<V>> {
-        let stale_at = now.after(self.payload);
-        Arc::new(Entry { value, stale_at, expires_at: now.after(self.storage) })
+    ///
+    /// `delta` is how long its compute took; nothing if it was not computed.
+    pub(crate) fn entry<V>(self, value: V, now: Moment, delta: Duration) -> Arc<Entry<V>> {
+        let (stale_at, expires_at) = (now.after(self.payload), now.after(self.storage));
+        Arc::new(Entry { value, published_at: now, stale_at, expires_at, delta: nanos(delta) })
     }
 }
 
@@ -61,16 +63,35 @@ impl Lifetimes {
 #[derive(Debug)]
 pub(crate) struct Entry<V> {
     value: V,
+    published_at: Moment,
     stale_at: Moment,
     expires_at: Moment,
+    delta: u64,
 }
 
 impl<V> Entry<V> {
+    /// The clock has stepped back by more than a payload TTL since: the entry's age is not known, so
+    /// that it is refreshed. A smaller step prolongs its life by as much.
+    fn is_from_the_future(&self, now: Moment) -> bool {
+        self.published_at.since(now) > self.stale_at.since(self.published_at)
+    }
+
+    /// The nanoseconds until the payload deadline.
+    pub(crate) fn remaining(&self, now: Moment) -> u64 {
+        nanos(self.stale_at.since(now))
+    }
+
+    /// How long the compute took, in nanoseconds; 0 if it was inserted.
+    pub(crate) fn delta(&self) -> u64 {
+        self.delta
+    }
+
+    /// `now` was read after the entry was.
     // INVARIANT(never-serve-expired): the one place that compares a deadline with the time.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
         if now >= self.expires_at {
             Freshness::Expired
-        } else if now >= self.stale_at {
+        } else if now >= self.stale_at || self.is_from_the_future(now) {
             Freshness::Stale
         } else {
             Freshness::Fresh
@@ -96,6 +117,10 @@ impl<V> Found<V> {
     /// A value that an insert or an invalidation overtook while it was computed.
     pub(crate) fn unpublished(entry: Arc<Entry<V>>) -> Self {
         Self { entry, version: None, freshness: Freshness::Fresh }
+    }
+
+    pub(crate) fn has_expired(&self, now: Moment) -> bool {
+        self.entry.freshness(now) == Freshness::Expired
     }
 
     /// The version of the value. `None` if it was never published: it was computed for this

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A configuration that no cache can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// An entry would be gone before it was stale.
@@ -15,6 +15,18 @@ pub enum ConfigError {
         payload: Duration,
         /// The storage TTL that was asked for, which is its limit.
         storage: Duration,
+    },
+    /// The first back-off would be longer than the longest.
+    BackOff {
+        /// The first back-off that was asked for.
+        initial: Duration,
+        /// The cap that was asked for, which is its limit.
+        cap: Duration,
+    },
+    /// A beta that no probability can be made of.
+    Beta {
+        /// The number that was asked for. The limit is 0 to 1,000,000,000.
+        beta: f64,
     },
     /// The store cannot be split into this many parts.
     Shards {
@@ -31,6 +43,12 @@ impl fmt::Display for ConfigError {
                     f,
                     "payload TTL {payload:?} is longer than its limit, the storage TTL {storage:?}"
                 )
+            }
+            Self::BackOff { initial, cap } => {
+                write!(f, "first back-off {initial:?} is longer than its limit, the cap {cap:?}")
+            }
+            Self::Beta { beta } => {
+                write!(f, "beta {beta} is outside the limit of 0 to 1000000000")
             }
             Self::Shards { shards } => {
                 write!(
@@ -54,6 +72,13 @@ pub enum Error {
     Failed(Arc<dyn StdError + Send + Sync>),
     /// The compute panicked, with this message.
     Panicked(Arc<str>),
+    /// The compute needs a key whose compute needs this one: none of them could ever end.
+    Cycle {
+        /// The keys, each needed by the one before; the first stands at the end again.
+        path: Arc<[String]>,
+    },
+    /// No refresh was registered for the cache, and the request brought none.
+    NoRefresh,
     /// Another request was still computing the value when the patience of this one ended.
     Timeout {
         /// The configured limit.
@@ -66,6 +91,12 @@ impl fmt::Display for Error {
         match self {
             Self::Failed(cause) => write!(f, "the compute failed: {cause}"),
             Self::Panicked(message) => write!(f, "the compute panicked: {message}"),
+            Self::Cycle { path } => {
+                write!(f, "computes wait for each other: {}", path.join(" -> "))
+            }
+            Self::NoRefresh => {
+                f.write_str("the cache has no refresh: register one with Builder::refresh")
+            }
             Self::Timeout { waited } => {
                 write!(f, "no value within the wait time-out of {waited:?}")
             }

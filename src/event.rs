@@ -10,20 +10,33 @@ use crate::key_lock::LeaseId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The look has read the map, and saw this version. Whether that is fresh depends on the clock,
+    /// which is read next.
+    Looked(Option<Version>),
     /// The look found a fresh entry.
     FreshHit(Version),
     /// The look found a stale entry.
     StaleHit(Version),
     /// The look found nothing, or an expired entry.
     Miss,
+    /// The look found this version fresh, and nominated it for an early refresh.
+    Nominated(Version),
+    /// The re-check before the lease found that the key still needs a compute.
+    StillNeeded,
     /// The re-check before the lease found a newer entry: no lease was touched.
     SkippedBefore(Version),
     /// The request holds the key's lease.
     Leased(LeaseId),
     /// Someone else holds it; a stale request goes home with its stale value.
     Busy(LeaseId),
-    /// Someone else held it; a miss has waited until it was released, or its patience ended.
+    /// Someone else held it; a miss has waited until it was released.
     Waited(LeaseId),
+    /// Someone else holds it, and the patience of a miss has ended.
+    TimedOut(LeaseId),
+    /// The key's last compute failed, and its back-off has not ended.
+    BackingOff,
+    /// A miss would have waited for a compute that waits for its own.
+    Cycle(LeaseId),
     /// The re-check under the lease found an entry that needs no compute.
     SkippedInside(LeaseId, Version),
     /// A compute starts. It saw this version, or an absence.
@@ -40,6 +53,8 @@ pub enum Event {
     Inserted(Version),
     /// A user removed the key.
     Invalidated,
+    /// A user removed every key. It is told of key 0.
+    Cleared,
     /// The executor refused the refresh; its lease is released.
     Rejected(LeaseId),
 }

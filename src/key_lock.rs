@@ -4,8 +4,12 @@
 //! with the slot's retirement is one. A lease is never a lock guard: it is a token that can be sent
 //! to the thread that computes, and its `Drop` is the release.
 
-use crate::store::shard_index;
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::back_off::{BackOff, Failure};
+use crate::clock::Moment;
+use crate::entry::Found;
+use crate::error::Error;
+use crate::store::{Fences, Stamp, shard_index};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use hashbrown::HashTable;
 use std::time::Duration;
 
@@ -20,38 +24,98 @@ impl LeaseId {
     }
 }
 
+/// How a lease ended, for those who waited for it.
+#[doc(hidden)]
+pub enum Ended<V> {
+    /// No compute was started: somebody else may start one.
+    Unused,
+    /// This value was published. Its compute began at this place in the order of writes.
+    Value(Found<V>, Stamp),
+    /// The compute failed.
+    Failed(Error),
+    /// The value was overtaken: look again.
+    Discarded,
+}
+
+impl<V> Clone for Ended<V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Unused => Self::Unused,
+            Self::Value(found, began) => Self::Value(found.clone(), *began),
+            Self::Failed(error) => Self::Failed(error.clone()),
+            Self::Discarded => Self::Discarded,
+        }
+    }
+}
+
+/// Why a lease is not to be had.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// This lease is held.
+    Busy(LeaseId),
+    /// The key's last compute failed with this error, and its back-off has not ended.
+    BackingOff(Error),
+}
+
+/// What became of a request for a lease that was ready to wait.
+pub(crate) enum Waited<V> {
+    Ours(LeaseId),
+    Ended(LeaseId, Ended<V>),
+    TimedOut(LeaseId),
+    BackingOff(Error),
+}
+
 struct Slot<K> {
     hash: u64,
     key: K,
-    holder: LeaseId,
-    waiting: Option<Waiting>,
+    holder: Option<LeaseId>,
+    /// How many requests wait for the holder, and on what.
+    waiting: Option<(u32, Arc<Condvar>)>,
+    /// The last insert or invalidation while the lease was held.
+    fence: Stamp,
+    /// What the next lease has to know of the last ones. A slot is kept for it.
+    failure: Option<Failure>,
 }
 
-/// Requests that wait for the slot's release. The condition variable is theirs for this lease only.
-#[derive(Clone)]
-struct Waiting(Arc<Condvar>);
-
-struct Shard<K> {
+struct Shard<K, V> {
     slots: HashTable<Slot<K>>,
     leases: u64,
+    /// How leases ended that were waited for, until the last one who waited has seen it.
+    ended: Vec<(LeaseId, Ended<V>, u32)>,
 }
 
-impl<K: Eq> Shard<K> {
+impl<K: Eq, V> Shard<K, V> {
     fn find(&mut self, hash: u64, key: &K) -> Option<&mut Slot<K>> {
         self.slots.find_mut(hash, |slot| slot.key == *key)
+    }
+
+    fn find_held(&mut self, hash: u64, lease: LeaseId) -> Option<&mut Slot<K>> {
+        self.slots.find_mut(hash, |slot| slot.holder == Some(lease))
+    }
+
+    /// One who has waited sees how the lease ended.
+    fn take_ended(&mut self, lease: LeaseId) -> Option<Ended<V>> {
+        let place = self.ended.iter().position(|(other, ..)| *other == lease)?;
+        let (_, ended, waiters) = &mut self.ended[place];
+        if *waiters > 1 {
+            *waiters -= 1;
+            return Some(ended.clone());
+        }
+        Some(self.ended.swap_remove(place).1)
     }
 }
 
 /// The leases of a cache.
 #[doc(hidden)]
-pub struct LeaseTable<K> {
-    shards: Box<[Mutex<Shard<K>>]>,
+pub struct LeaseTable<K, V> {
+    shards: Box<[Mutex<Shard<K, V>>]>,
 }
 
-impl<K: Eq> LeaseTable<K> {
+impl<K: Eq, V> LeaseTable<K, V> {
     /// A table without leases; `shards` is a power of two.
     pub fn new(shards: usize) -> Self {
-        let shard = || Shard { slots: HashTable::new(), leases: 0 };
+        let shard = || Shard { slots: HashTable::new(), leases: 0, ended: Vec::new() };
         Self { shards: (0..shards).map(|_| Mutex::new(shard())).collect() }
     }
 
@@ -59,62 +123,185 @@ impl<K: Eq> LeaseTable<K> {
         shard_index(hash, self.shards.len())
     }
 
-    /// Takes the key's lease if it is free; else says who holds it.
+    /// Takes the key's lease if it is to be had.
     ///
     /// # Errors
     ///
-    /// The lease of the holder.
+    /// Who holds it, or why nobody may.
+    pub(crate) fn try_acquire(&self, hash: u64, key: K, now: Moment) -> Result<LeaseId, Refusal> {
+        let mut shard = self.shards[self.index(hash)].lock();
+        let (acquired, key) = self.acquire(&mut shard, hash, key, now);
+        drop(shard);
+        drop(key);
+        acquired
+    }
+
+    /// The section of an acquisition; hands the key back if it was not needed.
     // INVARIANT(one-lease-per-key): look-up and entry of the slot are one section.
-    pub(crate) fn try_acquire(&self, hash: u64, key: K) -> Result<LeaseId, LeaseId> {
-        let index = self.index(hash);
-        let mut shard = self.shards[index].lock();
-        if let Some(slot) = shard.find(hash, &key) {
-            let holder = slot.holder;
-            drop(shard);
-            return Err(holder);
-        }
-        shard.leases += 1;
-        let holder = LeaseId(shard.leases * self.shards.len() as u64 + index as u64);
-        let slot = Slot { hash, key, holder, waiting: None };
-        shard.slots.insert_unique(hash, slot, |slot| slot.hash);
-        Ok(holder)
-    }
-
-    /// Waits until `holder` has released the key's lease; `false` if `timeout` has passed before.
-    pub(crate) fn wait(&self, hash: u64, holder: LeaseId, timeout: Duration) -> bool {
-        let mut shard = self.shards[self.index(hash)].lock();
-        let mut timed_out = false;
-        loop {
-            let slot = shard.slots.find_mut(hash, |slot| slot.holder == holder);
-            let Some(slot) = slot else { return true };
-            if timed_out {
-                return false;
+    fn acquire(
+        &self,
+        shard: &mut Shard<K, V>,
+        hash: u64,
+        key: K,
+        now: Moment,
+    ) -> (Result<LeaseId, Refusal>, Option<K>) {
+        let holder = LeaseId((shard.leases + 1) * self.shards.len() as u64 + self.index(hash) as u64);
+        match shard.find(hash, &key) {
+            Some(Slot { holder: Some(other), .. }) => {
+                return (Err(Refusal::Busy(*other)), Some(key));
             }
-            let waiting =
-                slot.waiting.get_or_insert_with(|| Waiting(Arc::new(Condvar::new()))).clone();
-            (shard, timed_out) = waiting.0.wait_for(shard, timeout);
+            Some(slot) => {
+                // INVARIANT(failures-back-off): nobody computes before the back-off has ended.
+                if let Some(failure) = slot.failure.as_ref().filter(|failure| failure.holds(now)) {
+                    return (Err(Refusal::BackingOff(failure.error.clone())), Some(key));
+                }
+                slot.holder = Some(holder);
+                shard.leases += 1;
+                return (Ok(holder), Some(key));
+            }
+            None => {}
+        }
+        let (waiting, fence, failure) = (None, Stamp::default(), None);
+        let slot = Slot { hash, key, holder: Some(holder), waiting, fence, failure };
+        shard.slots.insert_unique(hash, slot, |slot| slot.hash);
+        shard.leases += 1;
+        (Ok(holder), None)
+    }
+
+    /// Takes the key's lease, or waits until whoever holds it has released it.
+    pub(crate) fn acquire_or_wait(
+        &self,
+        hash: u64,
+        key: K,
+        now: Moment,
+        timeout: Duration,
+    ) -> Waited<V> {
+        let mut shard = self.shards[self.index(hash)].lock();
+        let (acquired, key) = self.acquire(&mut shard, hash, key, now);
+        let waited = match acquired {
+            Ok(lease) => Waited::Ours(lease),
+            Err(Refusal::BackingOff(error)) => Waited::BackingOff(error),
+            Err(Refusal::Busy(holder)) => return self.wait_in(shard, hash, holder, timeout),
+        };
+        drop(shard);
+        drop(key);
+        waited
+    }
+
+    /// Waits until `holder` has released the key's lease.
+    pub(crate) fn wait(&self, hash: u64, holder: LeaseId, timeout: Duration) -> Waited<V> {
+        let shard = self.shards[self.index(hash)].lock();
+        self.wait_in(shard, hash, holder, timeout)
+    }
+
+    // INVARIANT(no-waiter-left-behind): who waits is counted under the lock under which the lease is
+    // released, and a release with waiters keeps its end until the last of them has seen it.
+    fn wait_in<'a>(
+        &'a self,
+        mut shard: MutexGuard<'a, Shard<K, V>>,
+        hash: u64,
+        holder: LeaseId,
+        timeout: Duration,
+    ) -> Waited<V> {
+        let Some(slot) = shard.find_held(hash, holder) else {
+            return Waited::Ended(holder, Ended::Unused);
+        };
+        let new = || (0, Arc::new(Condvar::new()));
+        let (waiters, condvar) = slot.waiting.get_or_insert_with(new);
+        *waiters += 1;
+        let condvar = Arc::clone(condvar);
+        loop {
+            let timed_out;
+            (shard, timed_out) = condvar.wait_for(shard, timeout);
+            if let Some(ended) = shard.take_ended(holder) {
+                return Waited::Ended(holder, ended);
+            }
+            if timed_out {
+                let slot = shard.find_held(hash, holder);
+                if let Some((waiters, _)) = slot.and_then(|slot| slot.waiting.as_mut()) {
+                    *waiters -= 1;
+                }
+                return Waited::TimedOut(holder);
+            }
         }
     }
 
-    /// Who holds the key's lease.
-    pub(crate) fn holder(&self, hash: u64, key: &K) -> Option<LeaseId> {
+    /// Marks the key's lease, if it is held, as overtaken by the write with this stamp.
+    ///
+    /// Fences of leases that are over are forgotten on the way, so that there are never more than
+    /// leases were held at some time.
+    pub(crate) fn fence(&self, hash: u64, key: &K, stamp: Stamp, fences: &mut Fences) {
         let mut shard = self.shards[self.index(hash)].lock();
-        shard.find(hash, key).map(|slot| slot.holder)
+        fences.retain(|lease| shard.slots.iter().any(|slot| slot.holder == Some(lease)));
+        if let Some(slot) = shard.find(hash, key)
+            && let Some(lease) = slot.holder
+        {
+            slot.fence = stamp;
+            fences.put(lease, stamp);
+        }
     }
 
-    /// Frees the lease, retires its slot and wakes everyone who waits for it.
+    /// Marks every held lease of a shard.
+    pub(crate) fn fence_all(&self, index: usize, stamp: Stamp, fences: &mut Fences) {
+        let mut shard = self.shards[index].lock();
+        fences.retain(|_| false);
+        for slot in shard.slots.iter_mut() {
+            if let Some(lease) = slot.holder {
+                slot.fence = stamp;
+                fences.put(lease, stamp);
+            }
+        }
+    }
+
+    /// Whose key a lease is for, while it is held.
+    pub(crate) fn key(&self, hash: u64, lease: LeaseId) -> Option<K>
+    where
+        K: Clone,
+    {
+        self.shards[self.index(hash)].lock().find_held(hash, lease).map(|slot| slot.key.clone())
+    }
+
+    /// Frees the lease, tells everyone who waits for it how it ended, and retires its slot unless
+    /// that has a failure to remember.
     ///
     /// The slot is found by the lease's identity: whatever else has happened to the key, a release
     /// never touches a slot that is not its own.
     // INVARIANT(lease-always-released): called by `Lease::drop` alone.
-    pub(crate) fn release(&self, hash: u64, lease: LeaseId) {
+    pub(crate) fn release(
+        &self,
+        hash: u64,
+        lease: LeaseId,
+        ended: Ended<V>,
+        back_off: &BackOff,
+        (now, jitter): (Moment, f64),
+    ) {
         let mut shard = self.shards[self.index(hash)].lock();
-        let slot = shard.slots.find_entry(hash, |slot| slot.holder == lease);
-        let slot = slot.ok().map(|slot| slot.remove().0);
-        if let Some(Waiting(waiting)) = slot.as_ref().and_then(|slot| slot.waiting.as_ref()) {
-            waiting.notify_all();
+        let Ok(mut entry) = shard.slots.find_entry(hash, |slot| slot.holder == Some(lease)) else {
+            return;
+        };
+        let slot = entry.get_mut();
+        // INVARIANT(invalidation-wins): who came after the invalidation and waited must not get a
+        // value that is older; under the lock that the invalidation took.
+        let ended = match ended {
+            Ended::Value(_, began) if slot.fence > began => Ended::Discarded,
+            ended => ended,
+        };
+        let forgotten = match &ended {
+            Ended::Failed(error) => {
+                let failure = back_off.after(slot.failure.as_ref(), error.clone(), now, jitter);
+                slot.failure.replace(failure)
+            }
+            Ended::Value(..) => slot.failure.take(),
+            Ended::Unused | Ended::Discarded => None,
+        };
+        let waiting = slot.waiting.take().filter(|(waiters, _)| *waiters > 0);
+        slot.holder = None;
+        let retired = if slot.failure.is_none() { Some(entry.remove().0) } else { None };
+        if let Some((waiters, condvar)) = waiting {
+            shard.ended.push((lease, ended, waiters));
+            condvar.notify_all();
         }
         drop(shard);
-        drop(slot);
+        drop((retired, forgotten));
     }
 }

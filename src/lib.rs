@@ -9,9 +9,11 @@
 //!
 //! Start with [`Cache`]. The protocol is the shortest file of the crate, `src/protocol.rs`.
 
+mod back_off;
 mod builder;
 mod cache;
 mod clock;
+mod early;
 mod entry;
 mod error;
 mod event;
@@ -22,6 +24,7 @@ mod request;
 mod shared;
 mod store;
 mod sync;
+mod waits;
 mod world;
 
 pub use builder::{Builder, MAX_SHARDS};
@@ -37,10 +40,10 @@ pub use world::{Key, Parts, With};
 /// What the suite's broken twins are made of. Hidden and unstable.
 #[doc(hidden)]
 pub mod steps {
-    pub use crate::key_lock::LeaseTable;
+    pub use crate::key_lock::{Ended, LeaseTable, Refusal};
     pub use crate::protocol::{Answer, DoubleRecheck, Protocol};
-    pub use crate::request::{Compute, Judgement, Lease, Look, Request, Stale, Turn};
-    pub use crate::store::Sight;
+    pub use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
+    pub use crate::store::{Sight, Stamp};
     pub use crate::sync::BACKEND;
     pub use crate::world::World;
 }

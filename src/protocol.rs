@@ -1,6 +1,7 @@
 //! The protocol: five steps, in order.
 //!
-//! 1. **look**: fresh, stale or absent. What is fresh is the answer.
+//! 1. **look**: fresh, stale or absent. What is fresh is the answer, unless this request nominates it
+//!    for an early refresh.
 //! 2. **re-check before**: read the map again just before the lease; what was refreshed meanwhile
 //!    is the answer, and no lease is touched.
 //! 3. **lease**: one per key. A stale request tries, a miss waits.
@@ -11,10 +12,11 @@
 //! What ships overrides none of it. The suite's broken twins override one step each.
 
 use crate::error::Error;
-use crate::request::{Compute, Judgement, Lease, Look, Request, Stale, Turn};
+use crate::key_lock::{Ended, Refusal};
+use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
 use crate::store::Sight;
 use crate::world::World;
-use crate::{Found, LeaseId};
+use crate::Found;
 
 /// The steps. Hidden and unstable: it exists so that the suite can break one step at a time on the
 /// very code that ships.
@@ -22,10 +24,13 @@ use crate::{Found, LeaseId};
 pub trait Protocol: Send + Sync + Sized + 'static {
     /// Answers a request, with all five steps if need be.
     fn answer<W: World, F: Compute<W>>(request: &Request<W>, compute: F) -> Answer<W> {
-        match request.look() {
+        match Self::look(request) {
+            // INVARIANT(fresh-takes-no-lease): what is fresh goes home from here.
             Look::Fresh(found) => Ok(found),
             Look::Stale(stale) => Ok(Self::revalidate(request, stale, compute)),
-            Look::Absent => Self::fetch(request, compute),
+            Look::Absent => {
+                Self::fetch(request, compute).or_else(|error| request.look_again().ok_or(error))
+            }
         }
     }
 
@@ -51,13 +56,14 @@ pub trait Protocol: Send + Sync + Sized + 'static {
 
     /// Waits for the key's lease until there is a value or the lease is ours.
     fn fetch<W: World, F: Compute<W>>(request: &Request<W>, compute: F) -> Answer<W> {
-        let mut request = request.again();
         loop {
-            match Self::lease_for_miss(&request)? {
+            match Self::lease_for_miss(request)? {
                 Turn::Ours(lease) => {
-                    return Self::refresh(&request, lease, Sight::nothing(), compute);
+                    return Self::refresh(request, lease, Sight::nothing(), compute);
                 }
-                Turn::Over => request = request.again(),
+                Turn::Over(Ended::Value(found, _)) => return Ok(found),
+                Turn::Over(Ended::Failed(error)) => return Err(error),
+                Turn::Over(Ended::Unused | Ended::Discarded) => {}
             }
             if let Some(found) = request.look_again() {
                 return Ok(found);
@@ -81,6 +87,11 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         }
     }
 
+    /// Step 1.
+    fn look<W: World>(request: &Request<W>) -> Look<W> {
+        request.look()
+    }
+
     /// Step 2.
     // INVARIANT(refreshed-in-time-takes-no-lease): the map is read after the look, before the lease.
     fn recheck_before<W: World>(request: &Request<W>, _stale: &Stale<W>) -> Judgement<W> {
@@ -88,7 +99,7 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     }
 
     /// Step 3 for a stale request.
-    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, LeaseId> {
+    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
         request.try_lease()
     }
 
@@ -113,11 +124,12 @@ pub trait Protocol: Send + Sync + Sized + 'static {
     // INVARIANT(one-compute-per-window): the value is in the map before the lease is free.
     fn finish<W: World>(
         request: &Request<W>,
-        lease: Lease<W>,
+        mut lease: Lease<W>,
         sight: Sight<W::Value>,
-        computed: Result<W::Value, Error>,
+        computed: Computed<W>,
     ) -> Answer<W> {
-        let answer = request.publish(lease.id(), &sight, computed);
+        let (answer, ended) = request.publish(lease.id(), &sight, computed);
+        lease.end(ended);
         drop(lease);
         answer
     }

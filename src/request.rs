@@ -1,18 +1,22 @@
 //! One request for one key: what the steps of the protocol are made of.
 
 use crate::clock::{Clock, Moment};
-use crate::entry::{Found, Freshness, Version};
+use crate::early::unit_interval;
+use crate::entry::{Entry, Found, Freshness, Version};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::executor::{Executor, Job};
-use crate::key_lock::{LeaseId, LeaseTable};
+use crate::key_lock::{Ended, LeaseId, LeaseTable, Refusal, Waited};
 use crate::protocol::Answer;
 use crate::shared::Shared;
 use crate::store::Sight;
 use crate::sync::Arc;
+use crate::waits::Computing;
 use crate::world::World;
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// What computes a value.
 #[doc(hidden)]
@@ -25,15 +29,29 @@ where
 {
 }
 
+/// What a compute has come to.
+#[doc(hidden)]
+pub struct Computed<W: World> {
+    result: Result<W::Value, Error>,
+    took: Duration,
+}
+
+impl<W: World> Computed<W> {
+    pub fn failed(&self) -> bool {
+        self.result.is_err()
+    }
+}
+
 /// What the look saw.
 #[doc(hidden)]
 pub enum Look<W: World> {
     Fresh(Found<W::Value>),
+    /// To be served and refreshed: stale, or nominated.
     Stale(Stale<W>),
     Absent,
 }
 
-/// A stale entry as the look captured it.
+/// An entry to refresh as the look captured it.
 #[doc(hidden)]
 pub struct Stale<W: World> {
     /// The answer that it makes.
@@ -62,7 +80,7 @@ pub enum Judgement<W: World> {
 pub enum Turn<W: World> {
     Ours(Lease<W>),
     /// Whoever had it has released it.
-    Over,
+    Over(Ended<W::Value>),
 }
 
 /// The right to compute a key. It can be sent to the thread that computes; dropping it is the
@@ -70,21 +88,34 @@ pub enum Turn<W: World> {
 #[doc(hidden)]
 pub struct Lease<W: World> {
     shared: Arc<Shared<W>>,
-    table: Arc<LeaseTable<W::Key>>,
+    table: Arc<LeaseTable<W::Key, W::Value>>,
     hash: u64,
     id: LeaseId,
+    ended: Ended<W::Value>,
 }
 
 impl<W: World> Lease<W> {
     pub fn id(&self) -> LeaseId {
         self.id
     }
+
+    /// What those who wait are told at the release.
+    pub fn end(&mut self, ended: Ended<W::Value>) {
+        self.ended = ended;
+    }
 }
 
 impl<W: World> Drop for Lease<W> {
     fn drop(&mut self) {
-        self.table.release(self.hash, self.id);
-        self.shared.observer.on(self.hash, Event::Released(self.id));
+        let Shared { back_off, clock, draw, observer, .. } = &*self.shared;
+        let ended = std::mem::replace(&mut self.ended, Ended::Unused);
+        // Only a failure needs to know when it was. User code runs before the lock is taken.
+        let failed = match &ended {
+            Ended::Failed(_) => (clock.now(), unit_interval(draw())),
+            _ => (Moment::ORIGIN, 1.0),
+        };
+        self.table.release(self.hash, self.id, ended, back_off, failed);
+        observer.on(self.hash, Event::Released(self.id));
     }
 }
 
@@ -94,32 +125,67 @@ pub struct Request<'a, W: World> {
     pub(crate) shared: &'a Arc<Shared<W>>,
     pub(crate) key: &'a W::Key,
     pub(crate) hash: u64,
-    pub(crate) now: Moment,
+    /// The version that this request's look nominated. It is drawn once.
+    nominated: Cell<Option<Version>>,
+    /// When this request stops to wait.
+    patience_ends: Cell<Option<Moment>>,
 }
 
 impl<'a, W: World> Request<'a, W> {
     pub(crate) fn new(shared: &'a Arc<Shared<W>>, key: &'a W::Key, hash: u64) -> Self {
-        Self { shared, key, hash, now: shared.clock.now() }
-    }
-
-    /// The same request, later.
-    pub(crate) fn again(&self) -> Self {
-        Self::new(self.shared, self.key, self.hash)
+        let (nominated, patience_ends) = (Cell::new(None), Cell::new(None));
+        Self { shared, key, hash, nominated, patience_ends }
     }
 
     fn emit(&self, event: Event) {
         self.shared.observer.on(self.hash, event);
     }
 
-    fn read(&self) -> Sight<W::Value> {
-        self.shared.store.read(self.hash, self.key)
+    /// What the map has now, and when that was. The clock is read afterwards: no entry is younger.
+    fn read(&self) -> (Sight<W::Value>, Moment) {
+        let sight = self.shared.store.read(self.hash, self.key);
+        (sight, self.shared.clock.now())
     }
 
     pub fn look(&self) -> Look<W> {
-        let sight = self.read();
-        match self.usable(&sight) {
+        let (sight, now) = self.first_read();
+        self.look_at(sight, now)
+    }
+
+    fn first_read(&self) -> (Sight<W::Value>, Moment) {
+        let sight = self.shared.store.read(self.hash, self.key);
+        self.emit(Event::Looked(sight.version()));
+        (sight, self.shared.clock.now())
+    }
+
+    /// A look that refreshes nothing.
+    pub(crate) fn peek(&self) -> Option<Found<W::Value>> {
+        let (sight, now) = self.first_read();
+        let seen = usable(&sight, now);
+        self.emit(match &seen {
+            Some((found, version)) if found.is_stale() => Event::StaleHit(*version),
+            Some((_, version)) => Event::FreshHit(*version),
+            None => Event::Miss,
+        });
+        seen.map(|(found, _)| found)
+    }
+
+    /// The look of somebody for whom it is `ago` earlier.
+    pub fn look_as_of(&self, ago: Duration) -> Look<W> {
+        let (sight, now) = self.first_read();
+        let then = now.as_nanos().saturating_sub(ago.as_nanos() as u64);
+        self.look_at(sight, Moment::from_nanos(then))
+    }
+
+    fn look_at(&self, sight: Sight<W::Value>, now: Moment) -> Look<W> {
+        match usable(&sight, now) {
             Some((found, version)) if found.is_stale() => {
                 self.emit(Event::StaleHit(version));
+                Look::Stale(Stale { found, sight })
+            }
+            Some((found, version)) if self.nominates(&sight, now) => {
+                self.nominated.set(Some(version));
+                self.emit(Event::Nominated(version));
                 Look::Stale(Stale { found, sight })
             }
             Some((found, version)) => {
@@ -133,23 +199,30 @@ impl<'a, W: World> Request<'a, W> {
         }
     }
 
-    /// What there is now for a miss that has waited.
+    fn nominates(&self, sight: &Sight<W::Value>, now: Moment) -> bool {
+        let Some((_, entry)) = sight.entry() else { return false };
+        let Shared { early, draw, .. } = &**self.shared;
+        early.nominates(entry.remaining(now), entry.delta(), || draw())
+    }
+
+    /// What there is now for a miss that has waited or failed.
     pub(crate) fn look_again(&self) -> Option<Found<W::Value>> {
-        self.usable(&self.read()).map(|(found, _)| found)
+        let (sight, now) = self.read();
+        usable(&sight, now).map(|(found, _)| found)
     }
 
-    fn usable(&self, sight: &Sight<W::Value>) -> Option<(Found<W::Value>, Version)> {
-        let (version, entry) = sight.entry()?;
-        match entry.freshness(self.now) {
-            Freshness::Expired => None,
-            freshness => Some((Found::new(version, entry, freshness), version)),
-        }
-    }
-
-    fn recheck(&self, skipped: impl FnOnce(Version) -> Event) -> Judgement<W> {
-        let sight = self.read();
-        match self.usable(&sight) {
-            Some((found, version)) if !found.is_stale() => {
+    /// Needed: absent, past its deadline, or the very version that this request nominated. There is
+    /// no second draw.
+    // INVARIANT(nomination-at-most-once): what was nominated is needed only as long as it is current.
+    pub fn judge(
+        &self,
+        (sight, now): (Sight<W::Value>, Moment),
+        skipped: impl FnOnce(Version) -> Event,
+    ) -> Judgement<W> {
+        match usable(&sight, now) {
+            Some((found, version))
+                if !found.is_stale() && self.nominated.get() != Some(version) =>
+            {
                 self.emit(skipped(version));
                 Judgement::Current(found)
             }
@@ -158,41 +231,132 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     pub fn recheck_before(&self) -> Judgement<W> {
-        self.recheck(Event::SkippedBefore)
+        let judgement = self.judge(self.read(), Event::SkippedBefore);
+        if matches!(judgement, Judgement::Needed(_)) {
+            self.emit(Event::StillNeeded);
+        }
+        judgement
     }
 
     pub fn recheck_inside(&self, lease: &Lease<W>) -> Judgement<W> {
-        self.recheck(|version| Event::SkippedInside(lease.id, version))
+        self.judge(self.read(), |version| Event::SkippedInside(lease.id, version))
     }
 
-    pub fn try_lease(&self) -> Result<Lease<W>, LeaseId> {
+    /// The judgement of what was captured before, as if nothing could have come between.
+    pub fn judge_captured(&self, lease: &Lease<W>, captured: Sight<W::Value>) -> Judgement<W> {
+        let now = self.shared.clock.now();
+        self.judge((captured, now), |version| Event::SkippedInside(lease.id, version))
+    }
+
+    /// What the map has now, with the stamp at which it was read.
+    pub fn sight(&self) -> Sight<W::Value> {
+        self.read().0
+    }
+
+    pub fn try_lease(&self) -> Result<Lease<W>, Refusal> {
         self.try_lease_of(&self.shared.leases)
     }
 
     /// Tries a lease of this table. The cache has one; a twin of the suite may bring its own.
-    pub fn try_lease_of(&self, table: &Arc<LeaseTable<W::Key>>) -> Result<Lease<W>, LeaseId> {
-        match table.try_acquire(self.hash, self.key.clone()) {
-            Ok(id) => {
-                self.emit(Event::Leased(id));
-                let (shared, table) = (Arc::clone(self.shared), Arc::clone(table));
-                Ok(Lease { shared, table, hash: self.hash, id })
-            }
-            Err(holder) => {
-                self.emit(Event::Busy(holder));
-                Err(holder)
+    pub fn try_lease_of(
+        &self,
+        table: &Arc<LeaseTable<W::Key, W::Value>>,
+    ) -> Result<Lease<W>, Refusal> {
+        let now = self.shared.clock.now();
+        match table.try_acquire(self.hash, self.key.clone(), now) {
+            Ok(id) => Ok(self.leased(table, id)),
+            Err(refusal) => {
+                self.emit(match refusal {
+                    Refusal::Busy(holder) => Event::Busy(holder),
+                    Refusal::BackingOff(_) => Event::BackingOff,
+                });
+                Err(refusal)
             }
         }
     }
 
+    fn leased(&self, table: &Arc<LeaseTable<W::Key, W::Value>>, id: LeaseId) -> Lease<W> {
+        self.emit(Event::Leased(id));
+        let (shared, table) = (Arc::clone(self.shared), Arc::clone(table));
+        Lease { shared, table, hash: self.hash, id, ended: Ended::Unused }
+    }
+
     pub fn lease_or_wait(&self) -> Result<Turn<W>, Error> {
+        let own = Computing::of(self.cache());
+        if own.is_empty() { self.lease_or_wait_unguarded() } else { self.wait_inside(&own) }
+    }
+
+    /// Takes the lease or waits for it, whether or not that can ever end.
+    pub fn lease_or_wait_unguarded(&self) -> Result<Turn<W>, Error> {
+        let (now, patience) = self.patience();
+        let leases = &self.shared.leases;
+        self.turn(leases.acquire_or_wait(self.hash, self.key.clone(), now, patience))
+    }
+
+    /// The same inside a compute, whose leases wait with this request.
+    fn wait_inside(&self, own: &[Computing]) -> Result<Turn<W>, Error> {
         let holder = match self.try_lease() {
             Ok(lease) => return Ok(Turn::Ours(lease)),
-            Err(holder) => holder,
+            Err(Refusal::BackingOff(error)) => return Err(error),
+            Err(Refusal::Busy(holder)) => holder,
         };
-        let waited = self.shared.wait_timeout;
-        let released = self.shared.leases.wait(self.hash, holder, waited);
-        self.emit(Event::Waited(holder));
-        if released { Ok(Turn::Over) } else { Err(Error::Timeout { waited }) }
+        let wanted = Computing { cache: self.cache(), hash: self.hash, lease: holder };
+        if let Err(cycle) = self.shared.waits.enter(own, wanted) {
+            self.emit(Event::Cycle(holder));
+            return Err(self.cycle_error(&cycle));
+        }
+        let waited = self.shared.leases.wait(self.hash, holder, self.patience().1);
+        self.shared.waits.leave(own);
+        self.turn(waited)
+    }
+
+    fn turn(&self, waited: Waited<W::Value>) -> Result<Turn<W>, Error> {
+        match waited {
+            Waited::Ours(id) => Ok(Turn::Ours(self.leased(&self.shared.leases, id))),
+            Waited::Ended(holder, ended) => {
+                self.emit(Event::Waited(holder));
+                Ok(Turn::Over(match ended {
+                    // INVARIANT(never-serve-expired): it can have expired while this one slept.
+                    Ended::Value(found, _) if found.has_expired(self.shared.clock.now()) => {
+                        Ended::Unused
+                    }
+                    ended => ended,
+                }))
+            }
+            Waited::TimedOut(holder) => {
+                self.emit(Event::TimedOut(holder));
+                Err(Error::Timeout { waited: self.shared.wait_timeout })
+            }
+            Waited::BackingOff(error) => {
+                self.emit(Event::BackingOff);
+                Err(error)
+            }
+        }
+    }
+
+    /// The time, and how long this request may still wait.
+    fn patience(&self) -> (Moment, Duration) {
+        let (now, most) = (self.shared.clock.now(), self.shared.wait_timeout);
+        if most == Duration::MAX {
+            return (now, most);
+        }
+        let ends = self.patience_ends.get().unwrap_or_else(|| now.after(most));
+        self.patience_ends.set(Some(ends));
+        (now, ends.since(now).min(most))
+    }
+
+    fn cache(&self) -> usize {
+        Arc::as_ptr(self.shared).addr()
+    }
+
+    fn cycle_error(&self, cycle: &[Computing]) -> Error {
+        let name = |of: &Computing| match self.shared.leases.key(of.hash, of.lease) {
+            Some(key) => format!("{key:?}"),
+            None => "a key that was released meanwhile".into(),
+        };
+        let mut path: Vec<_> = cycle.iter().map(name).collect();
+        path.extend(path.first().cloned());
+        Error::Cycle { path: path.into() }
     }
 
     /// Sends the refresh to the executor. If that refuses it, dropping the job frees the lease.
@@ -202,8 +366,12 @@ impl<'a, W: World> Request<'a, W> {
         refresh: impl FnOnce(&Request<W>, Lease<W>) + Send + 'static,
     ) {
         let (id, shared, key) = (lease.id, Arc::clone(self.shared), self.key.clone());
-        let hash = self.hash;
-        let job = Job::new(move || refresh(&Request::new(&shared, &key, hash), lease));
+        let (hash, nominated) = (self.hash, self.nominated.get());
+        let job = Job::new(move || {
+            let request = Request::new(&shared, &key, hash);
+            request.nominated.set(nominated);
+            refresh(&request, lease);
+        });
         if let Err(job) = self.shared.executor.execute(job) {
             self.emit(Event::Rejected(id));
             drop(job);
@@ -211,40 +379,62 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     /// Runs the compute, outside every lock. Its panic is a failure like any other.
+    // INVARIANT(one-in-flight): called under the lease alone.
     pub fn compute<F: Compute<W>>(
         &self,
         lease: &Lease<W>,
         sight: &Sight<W::Value>,
         compute: F,
-    ) -> Result<W::Value, Error> {
+    ) -> Computed<W> {
+        let clock = &self.shared.clock;
+        let computing = Computing { cache: self.cache(), hash: self.hash, lease: lease.id };
         self.emit(Event::ComputeStarted(lease.id, sight.version()));
-        let computed = catch_unwind(AssertUnwindSafe(|| compute(self.key)))
+        let began = clock.now();
+        let until = computing.begin();
+        let result = catch_unwind(AssertUnwindSafe(|| compute(self.key)))
             .unwrap_or_else(|panic| Err(Error::Panicked(message(panic.as_ref()).into())));
-        self.emit(Event::ComputeFinished(lease.id, computed.is_ok()));
-        computed
+        drop(until);
+        let took = clock.now().since(began);
+        self.emit(Event::ComputeFinished(lease.id, result.is_ok()));
+        Computed { result, took }
     }
 
-    /// Puts a computed value into the store, unless it was overtaken.
+    /// Puts a computed value into the store, unless it was overtaken. Says what the request gets, and
+    /// what those who wait for the lease are told.
+    // INVARIANT(versions-never-regress): the version is made in the section that writes the entry.
     pub fn publish(
         &self,
         lease: LeaseId,
         sight: &Sight<W::Value>,
-        computed: Result<W::Value, Error>,
-    ) -> Answer<W> {
-        let store = &self.shared.store;
-        let value = computed.inspect_err(|_| store.abandon(self.hash, lease))?;
-        let entry = self.shared.lifetimes.entry(value, self.shared.clock.now());
+        computed: Computed<W>,
+    ) -> (Answer<W>, Ended<W::Value>) {
+        let Shared { store, lifetimes, clock, .. } = &**self.shared;
+        let value = match computed.result {
+            Ok(value) => value,
+            Err(error) => return (Err(error.clone()), Ended::Failed(error)),
+        };
+        let entry = lifetimes.entry(value, clock.now(), computed.took);
         let (key, began) = (self.key.clone(), (lease, sight));
         match store.publish(self.hash, key, began, Arc::clone(&entry)) {
             Ok(version) => {
                 self.emit(Event::Published(lease, version));
-                Ok(Found::new(version, &entry, Freshness::Fresh))
+                let found = Found::new(version, &entry, Freshness::Fresh);
+                (Ok(found.clone()), Ended::Value(found, sight.stamp()))
             }
             Err(entry) => {
                 self.emit(Event::Discarded(lease));
-                Ok(Found::unpublished(entry))
+                (Ok(Found::unpublished(entry)), Ended::Discarded)
             }
         }
+    }
+}
+
+/// What can be served of what was seen, and its version.
+fn usable<V>(sight: &Sight<V>, now: Moment) -> Option<(Found<V>, Version)> {
+    let (version, entry): (Version, &Arc<Entry<V>>) = sight.entry()?;
+    match entry.freshness(now) {
+        Freshness::Expired => None,
+        freshness => Some((Found::new(version, entry, freshness), version)),
     }
 }
 

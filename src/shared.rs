@@ -1,9 +1,13 @@
 //! What all handles of a cache share.
 
+use crate::back_off::BackOff;
+use crate::early::Early;
 use crate::entry::Lifetimes;
+use crate::error::Error;
 use crate::key_lock::LeaseTable;
 use crate::store::Store;
 use crate::sync::Arc;
+use crate::waits::Waits;
 use crate::world::{Parts, World};
 use std::time::Duration;
 
@@ -11,11 +15,22 @@ use std::time::Duration;
 #[doc(hidden)]
 pub struct Shared<W: World> {
     pub(crate) store: Store<W::Key, W::Value>,
-    pub(crate) leases: Arc<LeaseTable<W::Key>>,
+    pub(crate) leases: Arc<LeaseTable<W::Key, W::Value>>,
+    pub(crate) waits: Waits,
     pub(crate) clock: <W::Parts as Parts>::Clock,
     pub(crate) observer: <W::Parts as Parts>::Observer,
     pub(crate) executor: <W::Parts as Parts>::Executor,
     pub(crate) hasher: <W::Parts as Parts>::Hasher,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) wait_timeout: Duration,
+    pub(crate) early: Early,
+    pub(crate) back_off: BackOff,
+    pub(crate) draw: Draw,
+    pub(crate) refresh: Option<Refresh<W::Key, W::Value>>,
 }
+
+/// A source of chance: a number in (0, 1].
+pub(crate) type Draw = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// What computes any key.
+pub(crate) type Refresh<K, V> = Arc<dyn Fn(&K) -> Result<V, Error> + Send + Sync>;

@@ -10,8 +10,32 @@ use hashbrown::HashTable;
 
 /// A place in the order of a shard's writes. An answer carries the stamp at which it was read, and
 /// a publication that rests on it is refused once a fence stands behind that stamp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Stamp(u64);
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(u64);
+
+/// Leases whose computes in flight were overtaken, and when. A lease's own publication takes its
+/// fence away; what a failed one leaves behind goes with the shard's next insert or invalidation.
+#[derive(Default)]
+pub(crate) struct Fences(Vec<(LeaseId, Stamp)>);
+
+impl Fences {
+    pub(crate) fn retain(&mut self, held: impl Fn(LeaseId) -> bool) {
+        self.0.retain(|(lease, _)| held(*lease));
+    }
+
+    pub(crate) fn put(&mut self, lease: LeaseId, stamp: Stamp) {
+        self.retain(|other| other != lease);
+        self.0.push((lease, stamp));
+    }
+
+    /// Takes the lease's fence away; `true` if it stood behind `since`.
+    fn take(&mut self, lease: LeaseId, since: Stamp) -> bool {
+        let fenced = self.0.iter().any(|(other, stamp)| *other == lease && *stamp > since);
+        self.retain(|other| other != lease);
+        fenced
+    }
+}
 
 /// What a look at the store saw.
 #[doc(hidden)]
@@ -21,9 +45,13 @@ pub struct Sight<V> {
 }
 
 impl<V> Sight<V> {
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
     /// What someone sees who has not looked.
     pub(crate) fn nothing() -> Self {
-        Self { entry: None, stamp: Stamp(0) }
+        Self { entry: None, stamp: Stamp::default() }
     }
 
     pub(crate) fn entry(&self) -> Option<(Version, &Arc<Entry<V>>)> {
@@ -52,9 +80,7 @@ struct Shard<K, V> {
     cells: HashTable<Cell<K, V>>,
     /// The stamp of the last write; versions are made from it.
     stamp: u64,
-    /// Leases whose computes in flight were overtaken, and when. A lease's own publication or
-    /// failure removes its fences, so there are never more than leases held.
-    fences: Vec<(LeaseId, Stamp)>,
+    fences: Fences,
 }
 
 /// What a write took out of a shard, for the caller to drop outside the lock.
@@ -86,21 +112,6 @@ impl<K: Eq, V> Shard<K, V> {
         self.stamp += 1;
         Stamp(self.stamp)
     }
-
-    // INVARIANT(invalidation-wins): under the lock under which the entry changes, so that no
-    // publication comes between the two.
-    fn fence(&mut self, overtaken: Option<LeaseId>, stamp: Stamp) {
-        let Some(lease) = overtaken else { return };
-        self.fences.retain(|(other, _)| *other != lease);
-        self.fences.push((lease, stamp));
-    }
-
-    /// Takes the lease's fence away; `true` if it stood behind `since`.
-    fn take_fence(&mut self, lease: LeaseId, since: Stamp) -> bool {
-        let fenced = self.fences.iter().any(|(other, stamp)| *other == lease && *stamp > since);
-        self.fences.retain(|(other, _)| *other != lease);
-        fenced
-    }
 }
 
 /// The store of a cache.
@@ -111,7 +122,7 @@ pub(crate) struct Store<K, V> {
 impl<K: Eq, V> Store<K, V> {
     /// `shards` is a power of two.
     pub(crate) fn new(shards: usize) -> Self {
-        let shard = || Shard { cells: HashTable::new(), stamp: 0, fences: Vec::new() };
+        let shard = || Shard { cells: HashTable::new(), stamp: 0, fences: Fences::default() };
         Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect() }
     }
 
@@ -130,7 +141,9 @@ impl<K: Eq, V> Store<K, V> {
     ) -> Result<Version, Arc<Entry<V>>> {
         let index = self.index(hash);
         let mut shard = self.shards[index].write();
-        if shard.take_fence(lease, began.stamp) {
+        // INVARIANT(invalidation-wins): the fence is looked at under the lock under which the entry
+        // changes, so that nothing comes between the two.
+        if shard.fences.take(lease, began.stamp) {
             drop(shard);
             return Err(entry);
         }
@@ -141,24 +154,19 @@ impl<K: Eq, V> Store<K, V> {
         Ok(version)
     }
 
-    /// Takes back the fence of a compute that has nothing to publish.
-    pub(crate) fn abandon(&self, hash: u64, lease: LeaseId) {
-        self.shards[self.index(hash)].write().take_fence(lease, Stamp(0));
-    }
-
     /// Publishes a user's entry, ahead of every compute that is in flight for the key.
     pub(crate) fn insert(
         &self,
         hash: u64,
         key: K,
-        leases: &LeaseTable<K>,
+        leases: &LeaseTable<K, V>,
         entry: Arc<Entry<V>>,
     ) -> Version {
         let index = self.index(hash);
         let mut shard = self.shards[index].write();
         let stamp = shard.tick();
         let version = self.version(index, stamp);
-        shard.fence(leases.holder(hash, &key), stamp);
+        leases.fence(hash, &key, stamp, &mut shard.fences);
         let old = shard.put(hash, key, version, entry);
         drop(shard);
         drop(old);
@@ -166,13 +174,25 @@ impl<K: Eq, V> Store<K, V> {
     }
 
     /// Removes the key, ahead of every compute that is in flight for it; of an absent one too.
-    pub(crate) fn invalidate(&self, hash: u64, key: &K, leases: &LeaseTable<K>) {
+    pub(crate) fn invalidate(&self, hash: u64, key: &K, leases: &LeaseTable<K, V>) {
         let mut shard = self.shards[self.index(hash)].write();
         let stamp = shard.tick();
-        shard.fence(leases.holder(hash, key), stamp);
+        leases.fence(hash, key, stamp, &mut shard.fences);
         let old = shard.remove(hash, key);
         drop(shard);
         drop(old);
+    }
+
+    /// Removes every key, shard by shard, ahead of every compute that is in flight.
+    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) {
+        for (index, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.write();
+            let stamp = shard.tick();
+            leases.fence_all(index, stamp, &mut shard.fences);
+            let old = std::mem::take(&mut shard.cells);
+            drop(shard);
+            drop(old);
+        }
     }
 
     fn index(&self, hash: u64) -> usize {

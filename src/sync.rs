@@ -15,6 +15,7 @@ mod backend {
 
     pub use parking_lot::{Mutex, MutexGuard, RwLock};
     pub use std::sync::atomic;
+    pub use std::thread_local;
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
     pub const BACKEND: &str = "parking_lot";
@@ -51,6 +52,7 @@ mod backend {
     use std::time::Duration;
 
     pub use sections::sync::{Mutex, MutexGuard, RwLock, atomic};
+    pub use sections::thread_local;
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
     pub const BACKEND: &str = "sections on shuttle";
@@ -93,6 +95,7 @@ mod backend {
 
     pub use loom::sync::MutexGuard;
     pub use loom::sync::atomic;
+    pub use loom::thread_local;
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
     pub const BACKEND: &str = "loom";

@@ -4,13 +4,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::event::{NoObserver, Observer};
 use crate::executor::{CallerRuns, Executor};
 use crate::protocol::{DoubleRecheck, Protocol};
+use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
-/// What a key has to be. Implemented for every type that can be one.
-pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {}
+/// What a key has to be. Implemented for every type that can be one. `Debug` is for errors that name
+/// keys.
+pub trait Key: Hash + Eq + Clone + Debug + Send + Sync + 'static {}
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Key for K {}
+impl<K: Hash + Eq + Clone + Debug + Send + Sync + 'static> Key for K {}
 
 /// The replaceable parts of a cache; [`With`] puts them together.
 pub trait Parts: 'static {

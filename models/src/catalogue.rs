@@ -4,24 +4,48 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Calls `$then!` with every protocol: type, slug, phase of the field report, the report's count of
-/// computes, the invariant that it is written to violate, and what it does differently.
+/// computes, which invariants it is written to violate in which scenarios, and what it does
+/// differently.
 macro_rules! for_each_protocol {
     ($then:ident) => {
         $then! {
-            NoLock, "no-lock", "1", "100", Some(OneComputePerWindow),
+            NoLock, "no-lock", "1", "100",
+                [Field: OneComputePerWindow, Overlap: OneInFlight, Overlap: OneLeasePerKey],
                 "a lease that excludes nobody";
-            LockOnly, "lock-only", "2", "about 20", Some(NoWastedCompute),
+            LockOnly, "lock-only", "2", "about 20", [Field: NoWastedCompute],
                 "neither re-check";
-            BeforeOnly, "before-only", "3", "about 16", Some(NoWastedCompute),
+            BeforeOnly, "before-only", "3", "about 16", [Field: NoWastedCompute],
                 "no re-check under the lease";
-            DoubleRecheck, "double-recheck", "4", "1", None,
+            DoubleRecheck, "double-recheck", "4", "1", [],
                 "what ships";
-            InsideOnly, "inside-only", "", "", None,
-                "no re-check before the lease: as safe, but it touches leases in vain";
-            ReleaseBeforePublish, "release-before-publish", "", "", Some(OneComputePerWindow),
+            InsideOnly, "inside-only", "", "", [Field: RefreshedInTimeTakesNoLease],
+                "no re-check before the lease: as few computes, but it touches leases in vain";
+            ReleaseBeforePublish, "release-before-publish", "", "", [Field: OneComputePerWindow],
                 "the lease is free before the value is in the map";
-            AlwaysSkip, "always-skip", "", "0", Some(AtLeastOneCompute),
+            AlwaysSkip, "always-skip", "", "0", [Field: RefreshMakesProgress],
                 "the re-check under the lease always says that there is nothing to do";
+            CapturedRecheck, "captured-recheck", "", "", [Field: NoWastedCompute],
+                "the re-check under the lease judges the entry that the look captured";
+            AlwaysLock, "always-lock", "", "", [Field: FreshTakesNoLease],
+                "what is fresh takes the lease, too";
+            WaitOnStale, "wait-on-stale", "", "", [Field: StaleNeverWaits],
+                "a stale request waits for the lease as a miss does";
+            MissesComputeAlone, "misses-compute-alone", "", "", [Miss: MissSingleFlight],
+                "every miss has a lease of its own";
+            LeaseLeaksOnFailure, "lease-leaks-on-failure", "", "",
+                [MissFail: NoWaiterLeftBehind, Panic: NoWaiterLeftBehind, Fail: LeaseAlwaysReleased],
+                "the lease of a compute that failed or panicked is forgotten";
+            UnfencedPublish, "unfenced-publish", "", "",
+                [Invalidate: InvalidationWins, InvalidateAll: InvalidationWins, Insert: VersionsNeverRegress],
+                "what was computed is published, whatever came between";
+            ServeExpired, "serve-expired", "", "", [Expire: NeverServeExpired],
+                "the look takes no notice of the storage deadline";
+            NoBackOff, "no-backoff", "", "", [Fail: FailuresBackOff, MissFail: FailuresBackOff],
+                "a failure is forgotten at once";
+            RedrawRecheck, "redraw-recheck", "", "", [Nominate: NominationAtMostOnce],
+                "the re-check under the lease draws again";
+            NoRecursionCheck, "no-recursion-check", "", "", [Cycle: NoDeadlock],
+                "a compute that waits for another one does not ask whom that waits for";
         }
     };
 }
@@ -88,16 +112,42 @@ macro_rules! slugs {
 }
 
 slugs! {
-    /// What must stay true. The register with the sentences is `docs/INVARIANTS.md`.
+    /// What must stay true. The register is `docs/INVARIANTS.md`.
     Invariant, "invariant",
     /// At most one compute is started per staleness window, and one more for each that failed.
     OneComputePerWindow = "one-compute-per-window",
     /// Every compute started saw an entry that still needed it.
     NoWastedCompute = "no-wasted-compute",
-    /// A stale key that was asked for has been computed when all is over. The witness of the two
-    /// above: a cache that never computes keeps both.
-    AtLeastOneCompute = "at-least-one-compute",
-    /// No request waits for ever.
+    /// No two computes of a key run at the same time.
+    OneInFlight = "one-in-flight",
+    /// A request that finds a stale value goes home with it and waits for nobody.
+    StaleNeverWaits = "stale-never-waits",
+    /// A request that finds a fresh value touches no lease.
+    FreshTakesNoLease = "fresh-takes-no-lease",
+    /// A request whose key was refreshed between its look and its lease takes no lease.
+    RefreshedInTimeTakesNoLease = "refreshed-in-time-takes-no-lease",
+    /// No request that looks after an invalidation or an insert gets what was computed from before.
+    InvalidationWins = "invalidation-wins",
+    /// Versions of a key grow, and what replaces a value was begun after it.
+    VersionsNeverRegress = "versions-never-regress",
+    /// Nothing is served past its storage deadline.
+    NeverServeExpired = "never-serve-expired",
+    /// No two leases of a key are held at the same time.
+    OneLeasePerKey = "one-lease-per-key",
+    /// At rest no lease is held.
+    LeaseAlwaysReleased = "lease-always-released",
+    /// At rest one more request on a stale or absent key starts exactly one compute and leaves it
+    /// fresh.
+    RefreshMakesProgress = "refresh-makes-progress",
+    /// Of the requests that find a key absent, one computes and the others get what it computed.
+    MissSingleFlight = "miss-single-flight",
+    /// Nobody waits for a lease that nobody will release.
+    NoWaiterLeftBehind = "no-waiter-left-behind",
+    /// A key whose compute has failed is not computed before its back-off has ended.
+    FailuresBackOff = "failures-back-off",
+    /// A request nominates at most one version, and draws no second time.
+    NominationAtMostOnce = "nomination-at-most-once",
+    /// Computes that need each other's keys end, with an error.
     NoDeadlock = "no-deadlock",
     /// No panic of the cache's own.
     NoPanic = "no-panic",
@@ -108,6 +158,95 @@ slugs! {
     Scenario, "scenario",
     /// The field report's: all callers at once on one stale key.
     Field = "field",
+    /// The same, where the beginnings and ends of computes are sections.
+    Overlap = "overlap",
+    /// All callers at once on an absent key.
+    Miss = "miss",
+    /// The same, where the beginnings and ends of computes are sections.
+    MissOverlap = "miss-overlap",
+    /// All callers on an absent key; the patience of who waits may end at any moment.
+    Impatient = "impatient",
+    /// All callers on a stale key whose computes fail.
+    Fail = "fail",
+    /// All callers on an absent key whose first compute fails.
+    MissFail = "miss-fail",
+    /// All callers on an absent key whose computes panic.
+    Panic = "panic",
+    /// All callers on a stale key; the first one invalidates it before it asks.
+    Invalidate = "invalidate",
+    /// All callers on an absent key; the first one invalidates all keys before it asks.
+    InvalidateAll = "invalidate-all",
+    /// All callers on a stale key; the first one inserts a value before it asks.
+    Insert = "insert",
+    /// All callers on a stale key; the first one asks, lets the value grow stale, and asks again,
+    /// while any other may be descheduled across all of it.
+    Straggler = "straggler",
+    /// All callers on a stale key; the first one lets it expire before it asks.
+    Expire = "expire",
+    /// All callers on a fresh key that each of them nominates for an early refresh.
+    Nominate = "nominate",
+    /// Two absent keys whose computes need each other.
+    Cycle = "cycle",
+}
+
+slugs! {
+    /// Something that a model has to have reached, or it has not looked.
+    Witness, "witness",
+    /// A compute was started.
+    Computed = "computed",
+    /// A stale request found the lease taken.
+    FoundBusy = "found-busy",
+    /// A re-check before the lease found the key refreshed.
+    SkippedBefore = "skipped-before",
+    /// A re-check under the lease found the key refreshed.
+    SkippedInside = "skipped-inside",
+    /// A miss waited for another request's compute.
+    Waited = "waited",
+    /// The patience of a miss ended.
+    TimedOut = "timed-out",
+    /// A compute failed.
+    Failed = "failed",
+    /// A request met a back-off.
+    MetBackOff = "met-back-off",
+    /// A value that was overtaken was discarded.
+    Discarded = "discarded",
+    /// A request went home with an error.
+    Refused = "refused",
+    /// A request found nothing.
+    Missed = "missed",
+    /// A request nominated a version.
+    Nominated = "nominated",
+    /// A request would have closed a cycle.
+    MetCycle = "met-cycle",
+}
+
+impl Scenario {
+    /// What has to be reached with two callers of what ships.
+    pub const fn witnesses(self) -> &'static [Witness] {
+        use Witness::*;
+        match self {
+            Self::Field | Self::Overlap | Self::Straggler => {
+                &[Computed, FoundBusy, SkippedBefore, SkippedInside]
+            }
+            Self::Miss | Self::MissOverlap => &[Computed, Missed, Waited],
+            Self::Impatient => &[Computed, Missed, Waited, TimedOut, Refused],
+            Self::Fail => &[Failed, FoundBusy, MetBackOff],
+            Self::MissFail | Self::Panic => &[Failed, Waited, MetBackOff, Refused],
+            Self::Invalidate | Self::InvalidateAll => &[Computed, Missed, Waited, Discarded],
+            Self::Insert => &[Computed, Discarded, SkippedBefore, SkippedInside],
+            Self::Expire => &[Computed, Missed, Waited],
+            Self::Nominate => &[Nominated, Computed, FoundBusy, SkippedBefore, SkippedInside],
+            Self::Cycle => &[MetCycle, Waited, Refused],
+        }
+    }
+
+    /// The fewest callers that it makes sense with.
+    pub const fn fewest_callers(self) -> usize {
+        match self {
+            Self::Cycle => 2,
+            _ => 1,
+        }
+    }
 }
 
 slugs! {
@@ -126,7 +265,8 @@ slugs! {
 }
 
 macro_rules! protocol_enum {
-    ($($Type:ident, $slug:literal, $phase:literal, $reported:literal, $breaks:expr, $what:literal;)*) => {
+    ($($Type:ident, $slug:literal, $phase:literal, $reported:literal,
+       [$($scenario:ident: $invariant:ident),*], $what:literal;)*) => {
         slugs! {
             /// What ships, and its broken twins.
             Protocol, "protocol",
@@ -144,10 +284,23 @@ macro_rules! protocol_enum {
                 match self { $(Self::$Type => $reported),* }
             }
 
-            /// The invariant that it is written to violate; `None` if it is to keep them all.
-            pub const fn breaks(self) -> Option<Invariant> {
-                use Invariant::*;
-                match self { $(Self::$Type => $breaks),* }
+            /// The invariants that it is written to violate, and where; none if it is to keep them
+            /// all.
+            pub const fn breaks(self) -> &'static [(Scenario, Invariant)] {
+                match self {
+                    $(Self::$Type => &[$((Scenario::$scenario, Invariant::$invariant)),*]),*
+                }
+            }
+
+            /// The first of them in this scenario.
+            pub fn breaks_in(self, scenario: Scenario) -> Option<Invariant> {
+                let mut breaks = self.breaks().iter();
+                breaks.find(|(other, _)| *other == scenario).map(|(_, invariant)| *invariant)
+            }
+
+            /// Whether it is what ships.
+            pub const fn ships(self) -> bool {
+                matches!(self, Self::DoubleRecheck)
             }
         }
     };

@@ -5,17 +5,26 @@ pub type Version = u64;
 /// The number of a lease, as the core gave it.
 pub type Lease = u64;
 
+/// The number of a value: each compute and each insert makes a new one.
+pub type Content = u64;
+
 /// A step that a request took; see `xfetch_core::Event`, which it mirrors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is documented at xfetch_core::Event")]
 pub enum Event {
+    Looked(Option<Version>),
     FreshHit(Version),
     StaleHit(Version),
     Miss,
+    Nominated(Version),
+    StillNeeded,
     SkippedBefore(Version),
     Leased(Lease),
     Busy(Lease),
     Waited(Lease),
+    TimedOut(Lease),
+    BackingOff,
+    Cycle(Lease),
     SkippedInside(Lease, Version),
     ComputeStarted(Lease, Option<Version>),
     ComputeFinished(Lease, bool),
@@ -24,7 +33,22 @@ pub enum Event {
     Released(Lease),
     Inserted(Version),
     Invalidated,
+    Cleared,
     Rejected(Lease),
+    /// The scenario: a request begins.
+    Asked,
+    /// The scenario: the compute under way makes this content. Contents are numbered.
+    Makes(Content),
+    /// The scenario: the request goes home with this content.
+    Answered(Content),
+    /// The scenario: the request goes home with an error.
+    Refused,
+    /// The scenario: the user has put this content there.
+    Put(Content),
+    /// The scenario: time passes.
+    Tick,
+    /// The scenario: everybody is home. What follows is one more request and a look.
+    Rest,
 }
 
 /// An event, who caused it and when.
@@ -62,4 +86,8 @@ pub struct History {
     pub answers: Vec<Answer>,
     /// How long a published entry is fresh, in nanoseconds.
     pub payload: u64,
+    /// How long it is kept.
+    pub storage: u64,
+    /// How long a key whose compute has failed is left alone at least.
+    pub back_off: u64,
 }

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 /// The whole picture, with the sentences of what was violated.
 pub fn lanes(replayed: &Replayed) -> String {
-    let Replayed { token, execution, verdict } = replayed;
+    let Replayed { token, execution, verdict, unfinished } = replayed;
     let mut out = format!(
         "{} on {}: {}, {}, {}\n",
         token.scenario,
@@ -19,10 +19,10 @@ pub fn lanes(replayed: &Replayed) -> String {
         counted(execution.preemptions as usize, "preemption"),
         counted(execution.steps.len(), "section"),
     );
-    let empty = History::default();
+    let unfinished = History { records: unfinished.clone(), ..History::default() };
     let history = match &execution.outcome {
         Outcome::Returned(history) => history,
-        _ => &empty,
+        _ => &unfinished,
     };
     if execution.preemptions > 0 {
         out.push_str("! marks a preemption: whoever ran before could have gone on\n");
@@ -60,7 +60,7 @@ fn table(steps: &[Step], history: &History, callers: usize) -> Table {
     for (number, step) in (1..).zip(steps) {
         let of_step: Vec<_> = records().filter(|(_, record)| record.step == number).collect();
         of_step.iter().for_each(|(_, record)| cache.learn(record));
-        let said: Vec<_> = of_step.iter().map(|(_, record)| say(record.event)).collect();
+        let said: Vec<_> = of_step.iter().filter_map(|(_, record)| say(record.event)).collect();
         let mark = violations.iter().find(|(_, at)| of_step.iter().any(|(index, _)| index == at));
         let mut row = vec![format!("{number}{}", if step.preempts { " !" } else { "" })];
         row.extend(
@@ -102,15 +102,21 @@ fn phrase(step: &Step, said: &[String]) -> String {
     }
 }
 
-fn say(event: Event) -> String {
-    match event {
+fn say(event: Event) -> Option<String> {
+    Some(match event {
+        Event::Looked(_) => return None,
         Event::FreshHit(version) => format!("fresh v{version}"),
         Event::StaleHit(version) => format!("stale v{version}"),
         Event::Miss => "absent".into(),
+        Event::Nominated(version) => format!("nominates v{version}"),
+        Event::StillNeeded => "still needed".into(),
         Event::SkippedBefore(version) => format!("v{version} is fresh, skips"),
         Event::Leased(lease) => format!("takes lease {lease}"),
         Event::Busy(lease) => format!("lease {lease} is taken"),
         Event::Waited(lease) => format!("has waited for lease {lease}"),
+        Event::TimedOut(_) => "loses its patience".into(),
+        Event::BackingOff => "the key backs off".into(),
+        Event::Cycle(lease) => format!("lease {lease} waits for this one"),
         Event::SkippedInside(_, version) => format!("v{version} needs nothing, skips"),
         Event::ComputeStarted(_, Some(version)) => format!("COMPUTES for v{version}"),
         Event::ComputeStarted(_, None) => "COMPUTES for nothing there".into(),
@@ -121,8 +127,14 @@ fn say(event: Event) -> String {
         Event::Released(lease) => format!("releases lease {lease}"),
         Event::Inserted(version) => format!("inserts v{version}"),
         Event::Invalidated => "invalidates".into(),
+        Event::Cleared => "invalidates all keys".into(),
         Event::Rejected(_) => "is rejected".into(),
-    }
+        Event::Asked | Event::Put(_) | Event::Rest => return None,
+        Event::Makes(content) => format!("makes content {content}"),
+        Event::Answered(content) => format!("-> content {content}"),
+        Event::Refused => "-> error".into(),
+        Event::Tick => "time passes".into(),
+    })
 }
 
 /// What is known of the cache after a section.
@@ -141,7 +153,7 @@ impl Known {
                 place.map(|place| self.leases.remove(place));
             }
             Event::Published(_, version) | Event::Inserted(version) => self.version = Some(version),
-            Event::Invalidated => self.version = None,
+            Event::Invalidated | Event::Cleared => self.version = None,
             _ => {}
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::catalogue::{Invariant, Protocol, Scenario};
 use crate::engine::Example;
-use crate::engine::sections::judge;
-use crate::history::History;
+use crate::engine::sections::{judge, judge_unfinished};
+use crate::history::{History, Record};
 use crate::on_sections;
 use crate::token::Token;
 use crate::verdict::Verdict;
@@ -20,6 +20,8 @@ pub struct Replayed {
     pub execution: Execution<History>,
     /// What is said of it.
     pub verdict: Verdict,
+    /// What was written down of it, if it did not come to its end.
+    pub unfinished: Vec<Record>,
 }
 
 /// The scenario, or the core under it, is not what it was when the token was made.
@@ -48,8 +50,9 @@ pub fn replay(token: &Token) -> Result<Replayed, Stale> {
         let message = format!("checksum {checksum:06x} then, {:06x} now", now.checksum);
         return Err(Stale(message));
     }
-    let verdict = judge(&execution.outcome);
-    Ok(Replayed { token: now, execution, verdict })
+    let unfinished = on_sections::unfinished();
+    let verdict = judge_unfinished(&execution.outcome, &unfinished);
+    Ok(Replayed { token: now, execution, verdict, unfinished })
 }
 
 /// What is replayed.

@@ -23,6 +23,8 @@ pub use sample::Sample;
 pub use schedule::{Execution, Outcome, Schedule, Step};
 pub use search::{Coverage, Search};
 pub use shrink::{Failing, shrink};
+#[doc(no_inline)]
+pub use shuttle::thread_local;
 
 /// Writes into a ledger: a section that touches nothing but the ledger with this number.
 ///

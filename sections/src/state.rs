@@ -257,6 +257,8 @@ impl State {
     pub(crate) fn spawned(&mut self, task: TaskNumber) {
         self.task(task).status = Status::New;
         self.live += 1;
+        // The child can come before whatever its parent does next.
+        self.acquiring = false;
         self.unjoined += 1;
         if self.current == MAIN && self.main_has_waited && on(Rule::MainOnlySpawnsAndJoins) {
             let object = Object::of_task(task);

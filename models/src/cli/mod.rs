@@ -43,7 +43,7 @@ struct Explore {
     /// Who chooses the interleavings: sections, loom, random, pct, threads.
     #[arg(long, default_value = "random")]
     engine: Engine,
-    /// What happens: field.
+    /// What happens: field, miss, fail, invalidate, ... (an unknown name lists them all).
     #[arg(long, default_value = "field")]
     scenario: Scenario,
     /// What ships, or a broken twin.

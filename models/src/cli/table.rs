@@ -46,7 +46,7 @@ fn markdown(header: &[&str], row: impl Fn(Protocol) -> Vec<String>) -> String {
 /// For each broken protocol the token of the invariant that it was written to violate.
 fn reproduce(findings: &[Findings]) -> String {
     let of = |protocol: &Protocol| {
-        let invariant = protocol.breaks()?;
+        let (_, invariant) = *protocol.breaks().first()?;
         let mut cells = findings.iter().filter(|found| found.cell.protocol == *protocol);
         let shrunk = cells.find_map(|found| tokens(found).remove(&invariant))?;
         Some(format!("{REPLAY} {}", shrunk.token))

@@ -4,10 +4,11 @@
 //! are counted here, the limits are compared here, and the outcomes are collected here.
 
 use super::{Budget, Cell, Coverage, Findings, Progress};
-use crate::catalogue::Invariant;
+use crate::catalogue::{Invariant, Witness};
+use crate::judge;
 use crate::on_loom;
 use crate::verdict::Verdict;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,14 +32,15 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
     builder.log = false;
     builder.location = false;
 
-    let seen: Arc<Mutex<BTreeMap<Verdict, u64>>> = Arc::default();
+    let seen: Arc<Mutex<(BTreeMap<Verdict, u64>, BTreeSet<Witness>)>> = Arc::default();
     let (collect, counter) = (Arc::clone(&seen), progress.cloned());
     let began = Instant::now();
     let searched = catch_unwind(AssertUnwindSafe(|| {
         builder.check(move || {
             let history = on_loom::run(cell.scenario, cell.protocol, cell.callers);
             let mut seen = collect.lock().unwrap_or_else(PoisonError::into_inner);
-            *seen.entry(Verdict::of(&history)).or_default() += 1;
+            *seen.0.entry(Verdict::of(&history)).or_default() += 1;
+            seen.1.extend(judge::reached(&history));
             if let Some(counter) = &counter {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
@@ -47,9 +49,9 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
     let cut_off = began.elapsed() > budget.time;
 
     let mut findings = Findings::new(cell, budget);
-    for (verdict, count) in
-        std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
-    {
+    let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    findings.reached = seen.1;
+    for (verdict, count) in seen.0 {
         findings.add(verdict, count);
     }
     match searched {

@@ -5,10 +5,10 @@ mod random;
 pub(crate) mod sections;
 mod threads;
 
-use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
+use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
 use crate::verdict::Verdict;
 use ::sections::Schedule;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -124,6 +124,8 @@ pub struct Findings {
     pub examples: BTreeMap<Verdict, Example>,
     /// Executions that came to their end and count.
     pub executions: u64,
+    /// What was reached, of what a model has to reach.
+    pub reached: BTreeSet<Witness>,
     /// Executions of `sections` that only repeated others, and do not count.
     pub redundant: u64,
     /// A hash over every event of every execution, in order: equal for equal executions. Of
@@ -141,6 +143,7 @@ impl Findings {
             outcomes: BTreeMap::new(),
             examples: BTreeMap::new(),
             executions: 0,
+            reached: BTreeSet::new(),
             redundant: 0,
             fingerprint: 0,
             coverage: Coverage::Incomplete,
@@ -148,7 +151,8 @@ impl Findings {
     }
 
     fn merge(&mut self, seen: sections::Seen) {
-        for (verdict, (count, example)) in seen {
+        self.reached.extend(seen.reached);
+        for (verdict, (count, example)) in seen.outcomes {
             let smallest = self.examples.entry(verdict.clone()).or_insert_with(|| example.clone());
             if example < *smallest {
                 *smallest = example;
@@ -165,6 +169,15 @@ impl Findings {
     /// The most computes of one execution.
     pub fn worst(&self) -> u32 {
         self.outcomes.keys().map(|verdict| verdict.computes).max().unwrap_or(0)
+    }
+
+    /// What the scenario has to reach and this cell has not. Of what ships, with two callers or more.
+    pub fn not_reached(&self) -> Vec<Witness> {
+        if !self.cell.protocol.ships() || self.cell.callers < 2 {
+            return Vec::new();
+        }
+        let witnesses = self.cell.scenario.witnesses().iter();
+        witnesses.filter(|witness| !self.reached.contains(witness)).copied().collect()
     }
 
     /// What is said of the cell.

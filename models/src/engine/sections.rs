@@ -1,16 +1,23 @@
 //! `sections`: every interleaving of synchronising operations, one of each equivalence class.
 
 use super::{Budget, Cell, Coverage, Example, Fault, Findings, Progress};
-use crate::catalogue::Invariant;
-use crate::history::History;
+use crate::catalogue::{Invariant, Witness};
+use crate::history::{History, Record};
+use crate::judge;
 use crate::on_sections;
 use crate::verdict::Verdict;
 use sections::{Execution, Outcome, Search};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-/// The outcomes that were reached, each with how often and by which schedule.
-pub(super) type Seen = BTreeMap<Verdict, (u64, Example)>;
+/// What was reached.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Outcomes, each with how often and by which schedule.
+    pub(super) outcomes: BTreeMap<Verdict, (u64, Example)>,
+    /// Witnesses.
+    pub(super) reached: BTreeSet<Witness>,
+}
 
 pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Fault> {
     assert_eq!(on_sections::backend_name(), "sections on shuttle");
@@ -42,22 +49,34 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result
 pub(super) fn note(seen: &mut Seen, execution: &Execution<History>) {
     let example =
         Example { preemptions: execution.preemptions, schedule: execution.schedule.clone() };
-    match seen.get_mut(&judge(&execution.outcome)) {
+    if let Outcome::Returned(history) = &execution.outcome {
+        seen.reached.extend(judge::reached(history));
+    }
+    let verdict = judge(&execution.outcome);
+    match seen.outcomes.get_mut(&verdict) {
         Some((count, smallest)) => {
             *count += 1;
             if example < *smallest {
                 *smallest = example;
             }
         }
-        None => drop(seen.insert(judge(&execution.outcome), (1, example))),
+        None => drop(seen.outcomes.insert(verdict, (1, example))),
     }
 }
 
 /// What is said of an execution, however it ended.
 pub(crate) fn judge(outcome: &Outcome<History>) -> Verdict {
+    judge_unfinished(outcome, &on_sections::unfinished())
+}
+
+/// The same; `records` are those of an execution that did not come to its end.
+pub(crate) fn judge_unfinished(outcome: &Outcome<History>, records: &[Record]) -> Verdict {
     match outcome {
         Outcome::Returned(history) => Verdict::of(history),
-        Outcome::Deadlock(_) => Verdict::unfinished(Invariant::NoDeadlock),
+        Outcome::Deadlock(waiting) => {
+            let waiting: Vec<_> = waiting.iter().map(|(task, _)| *task).collect();
+            Verdict::unfinished(judge::of_a_deadlock(records, &waiting))
+        }
         Outcome::Panicked(_) => Verdict::unfinished(Invariant::NoPanic),
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Budget, Cell, Coverage, Findings, Progress};
 use crate::catalogue::Invariant;
+use crate::judge;
 use crate::on_threads;
 use crate::verdict::Verdict;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,10 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
         let run = || on_threads::run(cell.scenario, cell.protocol, cell.callers);
         let verdict = catch_unwind(AssertUnwindSafe(run)).map_or_else(
             |_| Verdict::unfinished(Invariant::NoPanic),
-            |history| Verdict::of(&history),
+            |history| {
+                findings.reached.extend(judge::reached(&history));
+                Verdict::of(&history)
+            },
         );
         findings.add(verdict, 1);
         if let Some(progress) = progress {

@@ -1,19 +1,126 @@
 //! One checker per property. Each reads a history and says where it is violated.
+//!
+//! A checker may depend only on the order of sections that conflict: a search keeps no other. Events
+//! of one caller are in order; so are two events whose sections touch the map, unless both read it,
+//! and two whose sections touch the lease table.
 
+mod leases;
+mod order;
+mod requests;
+mod rest;
+mod time;
 mod windows;
 
-use crate::catalogue::Invariant;
-use crate::history::History;
+use crate::catalogue::{Invariant, Witness};
+use crate::history::{Event, History, Record};
+use requests::Requests;
+use std::collections::BTreeSet;
 
 /// What was violated, and the index of the record that did it.
 pub type Violation = (Invariant, usize);
+
+/// What happened to one key, each record with its index in the history.
+struct Story<'a> {
+    records: Vec<(usize, &'a Record)>,
+    history: &'a History,
+}
+
+impl Story<'_> {
+    /// Violations of `invariant` by these records.
+    fn violations(invariant: Invariant, at: Vec<usize>) -> Vec<Violation> {
+        at.into_iter().map(|index| (invariant, index)).collect()
+    }
+
+    fn events(&self) -> impl DoubleEndedIterator<Item = (usize, Event)> + '_ {
+        self.records.iter().map(|(index, record)| (*index, record.event))
+    }
+}
 
 /// Everything that an execution violates.
 pub fn violated(history: &History) -> Vec<Violation> {
     let checkers = [
         windows::one_compute_per_window,
         windows::no_wasted_compute,
-        windows::at_least_one_compute,
+        windows::miss_single_flight,
+        order::one_in_flight,
+        order::versions_never_regress,
+        leases::one_lease_per_key,
+        leases::lease_always_released,
+        time::never_serve_expired,
+        time::failures_back_off,
+        rest::refresh_makes_progress,
     ];
-    checkers.iter().flat_map(|check| check(history)).collect()
+    let of_requests = [
+        leases::stale_never_waits,
+        leases::fresh_takes_no_lease,
+        leases::refreshed_in_time_takes_no_lease,
+        order::invalidation_wins,
+        order::nomination_at_most_once,
+        time::nothing_that_was_waited_for_has_expired,
+    ];
+    let mut violations = Vec::new();
+    for story in stories(history) {
+        violations.extend(checkers.iter().flat_map(|check| check(&story)));
+        let requests = Requests::of(&story);
+        violations.extend(of_requests.iter().flat_map(|check| check(&story, &requests)));
+    }
+    violations
+}
+
+/// A story for each key. What is done to all keys is in each.
+fn stories(history: &History) -> Vec<Story<'_>> {
+    let everybody = |record: &Record| matches!(record.event, Event::Cleared | Event::Rest);
+    let keys: BTreeSet<u64> = history
+        .records
+        .iter()
+        .filter(|record| !everybody(record))
+        .map(|record| record.key)
+        .collect();
+    let of = |key: u64| {
+        let indexed = history.records.iter().enumerate();
+        indexed.filter(|(_, record)| record.key == key || everybody(record)).collect()
+    };
+    keys.into_iter().map(|key| Story { records: of(key), history }).collect()
+}
+
+/// What an execution cannot be judged by who never ended: who was left waiting.
+///
+/// If everybody who holds a lease waits himself, they wait for each other; else somebody waits for a
+/// lease that is forgotten.
+pub fn of_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
+    let released = |lease| records.iter().any(|record| record.event == Event::Released(lease));
+    let holders_wait = records.iter().all(|record| match record.event {
+        Event::Leased(lease) if !released(lease) => waiting.contains(&record.task),
+        _ => true,
+    });
+    let anybody_holds = records.iter().any(
+        |record| matches!(record.event, Event::Leased(lease) if !released(lease)),
+    );
+    if holders_wait && anybody_holds { Invariant::NoDeadlock } else { Invariant::NoWaiterLeftBehind }
+}
+
+/// What was reached.
+pub fn reached(history: &History) -> BTreeSet<Witness> {
+    let before_rest =
+        history.records.iter().take_while(|record| record.event != Event::Rest);
+    before_rest.filter(|record| record.task > 0).filter_map(|record| witness(record.event)).collect()
+}
+
+fn witness(event: Event) -> Option<Witness> {
+    Some(match event {
+        Event::ComputeStarted(..) => Witness::Computed,
+        Event::Busy(_) => Witness::FoundBusy,
+        Event::SkippedBefore(_) => Witness::SkippedBefore,
+        Event::SkippedInside(..) => Witness::SkippedInside,
+        Event::Waited(_) => Witness::Waited,
+        Event::TimedOut(_) => Witness::TimedOut,
+        Event::ComputeFinished(_, false) => Witness::Failed,
+        Event::BackingOff => Witness::MetBackOff,
+        Event::Discarded(_) => Witness::Discarded,
+        Event::Refused => Witness::Refused,
+        Event::Miss => Witness::Missed,
+        Event::Nominated(_) => Witness::Nominated,
+        Event::Cycle(_) => Witness::MetCycle,
+        _ => return None,
+    })
 }

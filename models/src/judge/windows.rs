@@ -1,26 +1,30 @@
 //! The guarantee: what may be computed in a staleness window.
 
-use super::Violation;
+use super::{Story, Violation};
 use crate::catalogue::Invariant;
-use crate::history::{Event, History};
+use crate::history::Event;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A window ends when a newer version is there, or the key is removed.
 fn ends_window(event: Event) -> bool {
-    matches!(event, Event::Published(..) | Event::Inserted(_) | Event::Invalidated)
+    matches!(
+        event,
+        Event::Published(..) | Event::Inserted(_) | Event::Invalidated | Event::Cleared
+    )
 }
 
-/// Counts the computes of each window against one and its failures.
-pub(super) fn one_compute_per_window(history: &History) -> Vec<Violation> {
+/// Counts the computes of each window that `counts`, against one and its failures.
+fn too_many(story: &Story, counts: impl Fn(usize) -> bool) -> Vec<usize> {
     let (mut started, mut allowed) = (0, 1);
     let mut violations = Vec::new();
-    for (index, record) in history.records.iter().enumerate() {
-        match record.event {
+    for (index, event) in story.events() {
+        match event {
             event if ends_window(event) => (started, allowed) = (0, 1),
             Event::ComputeFinished(_, false) => allowed += 1,
-            Event::ComputeStarted(..) => {
+            Event::ComputeStarted(..) if counts(index) => {
                 started += 1;
                 if started > allowed {
-                    violations.push((Invariant::OneComputePerWindow, index));
+                    violations.push(index);
                 }
             }
             _ => {}
@@ -29,30 +33,53 @@ pub(super) fn one_compute_per_window(history: &History) -> Vec<Violation> {
     violations
 }
 
-/// A compute is wasted if the entry in the map was fresh when it started.
-pub(super) fn no_wasted_compute(history: &History) -> Vec<Violation> {
-    let mut fresh_until = 0;
-    let mut violations = Vec::new();
-    for (index, record) in history.records.iter().enumerate() {
+pub(super) fn one_compute_per_window(story: &Story) -> Vec<Violation> {
+    Story::violations(Invariant::OneComputePerWindow, too_many(story, |_| true))
+}
+
+/// Counts only those whose request found the key absent.
+pub(super) fn miss_single_flight(story: &Story) -> Vec<Violation> {
+    let mut missed = BTreeMap::new();
+    let mut of_misses = BTreeSet::new();
+    for (index, record) in story.records.iter().copied() {
         match record.event {
-            Event::Published(..) | Event::Inserted(_) => fresh_until = record.now + history.payload,
-            Event::Invalidated => fresh_until = 0,
-            Event::ComputeStarted(..) if record.now < fresh_until => {
-                violations.push((Invariant::NoWastedCompute, index));
+            Event::Miss => drop(missed.insert(record.task, true)),
+            Event::FreshHit(_) | Event::StaleHit(_) => drop(missed.insert(record.task, false)),
+            Event::ComputeStarted(..) if missed.get(&record.task) == Some(&true) => {
+                of_misses.insert(index);
             }
             _ => {}
         }
     }
-    violations
+    let at = too_many(story, |index| of_misses.contains(&index));
+    Story::violations(Invariant::MissSingleFlight, at)
 }
 
-/// At rest, a stale key that was asked for has been computed.
-pub(super) fn at_least_one_compute(history: &History) -> Vec<Violation> {
-    let asked = history.records.iter().any(|record| matches!(record.event, Event::StaleHit(_)));
-    let computed =
-        history.records.iter().any(|record| matches!(record.event, Event::ComputeStarted(..)));
-    if asked && !computed {
-        return vec![(Invariant::AtLeastOneCompute, history.records.len().saturating_sub(1))];
+/// A compute is wasted if the entry in the map was fresh when it started, and the request had not
+/// nominated that very version.
+///
+/// An entry is fresh for at least a payload TTL after its compute had finished.
+pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
+    let (mut fresh_until, mut finished) = (0, BTreeMap::new());
+    let mut nominated = BTreeMap::new();
+    let mut at = Vec::new();
+    for (index, record) in story.records.iter().copied() {
+        match record.event {
+            Event::ComputeFinished(lease, true) => drop(finished.insert(lease, record.now)),
+            Event::Published(lease, _) => {
+                let from = finished.get(&lease).copied().unwrap_or(record.now);
+                fresh_until = from + story.history.payload;
+            }
+            Event::Inserted(_) => fresh_until = record.now + story.history.payload,
+            Event::Invalidated | Event::Cleared => fresh_until = 0,
+            Event::Nominated(version) => drop(nominated.insert(record.task, version)),
+            Event::ComputeStarted(_, saw)
+                if record.now < fresh_until && (saw.is_none() || nominated.get(&record.task) != saw.as_ref()) =>
+            {
+                at.push(index);
+            }
+            _ => {}
+        }
     }
-    Vec::new()
+    Story::violations(Invariant::NoWastedCompute, at)
 }

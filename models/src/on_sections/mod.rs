@@ -3,6 +3,9 @@
 mod backend {
     pub(super) use xfetch_core_shuttle as core;
 
+    /// A clock that tasks move while others look at it.
+    pub(super) use self::core::ManualClock as TickingClock;
+
     pub(super) mod thread {
         pub(in super::super) use sections::thread::spawn;
     }
@@ -10,6 +13,14 @@ mod backend {
     /// 0 is main, callers count from 1.
     pub(super) fn current_task() -> usize {
         sections::task()
+    }
+
+    /// The scheduler knows.
+    pub(super) fn begin(_caller: usize) {}
+
+    /// A section of the one ledger of all computes: every order of their beginnings and ends.
+    pub(super) fn overlap() {
+        sections::ledger(0);
     }
 
     /// Decisions so far; the section under way is the last of them.
@@ -36,4 +47,4 @@ mod backend {
 #[path = "../text/mod.rs"]
 mod text;
 
-pub use text::{backend_name, run};
+pub use text::{backend_name, run, unfinished};

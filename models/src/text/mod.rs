@@ -1,13 +1,13 @@
 //! The scenarios and the protocols, written once. The module above says what they run on.
 
-mod field;
 mod ledger;
 mod protocols;
+mod scenes;
 mod stage;
 
-use super::backend::{Start, core, current_step, current_task, thread, work};
+use super::backend::{Start, TickingClock, begin, core, current_step, current_task, overlap, thread, work};
 use crate::catalogue::{Protocol, Scenario};
-use crate::history::History;
+use crate::history::{History, Record};
 
 /// What the core's primitives are made of in this build.
 pub fn backend_name() -> &'static str {
@@ -17,17 +17,17 @@ pub fn backend_name() -> &'static str {
 /// Runs a scenario once, under whatever scheduler is in charge.
 pub fn run(scenario: Scenario, protocol: Protocol, callers: usize) -> History {
     macro_rules! dispatch {
-        ($($Type:ident, $slug:literal, $phase:literal, $reported:literal, $breaks:expr, $what:literal;)*) => {
+        ($($Type:ident, $slug:literal, $phase:literal, $reported:literal,
+           [$($where:ident: $breaks:ident),*], $what:literal;)*) => {
             match protocol {
-                $(Protocol::$Type => run_on::<protocols::$Type>(scenario, callers)),*
+                $(Protocol::$Type => stage::perform::<protocols::$Type>(scenario, callers)),*
             }
         };
     }
     for_each_protocol!(dispatch)
 }
 
-fn run_on<P: core::steps::Protocol>(scenario: Scenario, callers: usize) -> History {
-    match scenario {
-        Scenario::Field => field::run::<P>(callers),
-    }
+/// What was written down of the last execution on this OS thread, if it did not come to its end.
+pub fn unfinished() -> Vec<Record> {
+    ledger::unfinished()
 }

@@ -1,20 +1,26 @@
 //! What ships, and its broken twins: each overrides one step, `LockOnly` two.
 
 use super::core::Error;
-use super::core::LeaseId;
+use super::core::Found;
 pub(super) use super::core::steps::DoubleRecheck;
 use super::core::steps::{
-    Answer, Judgement, Lease, LeaseTable, Look, Protocol, Request, Sight, Stale, World,
+    Answer, Compute, Computed, Ended, Judgement, Lease, LeaseTable, Look, Protocol, Refusal,
+    Request, Sight, Stale, Turn, World,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Phase 1 of the field report: everybody is let through. Each request takes a lease of a table of
-/// its own, which excludes nobody.
+/// A lease of a table that nobody else has.
+fn private_lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
+    request.try_lease_of(&Arc::new(LeaseTable::new(1)))
+}
+
+/// Phase 1 of the field report: everybody is let through.
 pub(super) struct NoLock;
 
 impl Protocol for NoLock {
-    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, LeaseId> {
-        request.try_lease_of(&Arc::new(LeaseTable::new(1)))
+    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
+        private_lease(request)
     }
 }
 
@@ -65,11 +71,11 @@ impl Protocol for ReleaseBeforePublish {
         request: &Request<W>,
         lease: Lease<W>,
         sight: Sight<W::Value>,
-        computed: Result<W::Value, Error>,
+        computed: Computed<W>,
     ) -> Answer<W> {
         let id = lease.id();
         drop(lease);
-        request.publish(id, &sight, computed)
+        request.publish(id, &sight, computed).0
     }
 }
 
@@ -88,5 +94,155 @@ impl Protocol for AlwaysSkip {
             Look::Stale(stale) => Judgement::Current(stale.found),
             Look::Absent => Judgement::Needed(captured),
         }
+    }
+}
+
+/// The re-check under the lease, on what was seen before it (PEERS 3).
+pub(super) struct CapturedRecheck;
+
+impl Protocol for CapturedRecheck {
+    fn recheck_inside<W: World>(
+        request: &Request<W>,
+        lease: &Lease<W>,
+        captured: Sight<W::Value>,
+    ) -> Judgement<W> {
+        request.judge_captured(lease, captured)
+    }
+}
+
+/// Everybody takes the lease, whether there is something to do or not.
+pub(super) struct AlwaysLock;
+
+impl Protocol for AlwaysLock {
+    fn answer<W: World, F: Compute<W>>(request: &Request<W>, compute: F) -> Answer<W> {
+        match Self::look(request) {
+            Look::Fresh(found) => {
+                drop(Self::lease(request));
+                Ok(found)
+            }
+            Look::Stale(stale) => Ok(Self::revalidate(request, stale, compute)),
+            Look::Absent => Self::fetch(request, compute),
+        }
+    }
+}
+
+/// A stale request waits for whoever refreshes (PEERS 11).
+pub(super) struct WaitOnStale;
+
+impl Protocol for WaitOnStale {
+    fn revalidate<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        stale: Stale<W>,
+        compute: F,
+    ) -> Found<W::Value> {
+        Self::fetch(request, compute).unwrap_or(stale.found)
+    }
+}
+
+/// Misses are not collapsed.
+pub(super) struct MissesComputeAlone;
+
+impl Protocol for MissesComputeAlone {
+    fn lease_for_miss<W: World>(request: &Request<W>) -> Result<Turn<W>, Error> {
+        private_lease(request).map(Turn::Ours).map_err(|_| unreachable!("nobody else has it"))
+    }
+
+    fn recheck_inside<W: World>(
+        _: &Request<W>,
+        _: &Lease<W>,
+        captured: Sight<W::Value>,
+    ) -> Judgement<W> {
+        Judgement::Needed(captured)
+    }
+}
+
+/// An early return on an error (PEERS 6).
+pub(super) struct LeaseLeaksOnFailure;
+
+impl Protocol for LeaseLeaksOnFailure {
+    fn finish<W: World>(
+        request: &Request<W>,
+        mut lease: Lease<W>,
+        sight: Sight<W::Value>,
+        computed: Computed<W>,
+    ) -> Answer<W> {
+        let failed = computed.failed();
+        let (answer, ended) = request.publish(lease.id(), &sight, computed);
+        if failed {
+            std::mem::forget(lease);
+        } else {
+            lease.end(ended);
+        }
+        answer
+    }
+}
+
+/// The fence is read as if it were the compute's beginning (PEERS 1).
+pub(super) struct UnfencedPublish;
+
+impl Protocol for UnfencedPublish {
+    fn finish<W: World>(
+        request: &Request<W>,
+        mut lease: Lease<W>,
+        _: Sight<W::Value>,
+        computed: Computed<W>,
+    ) -> Answer<W> {
+        let (answer, ended) = request.publish(lease.id(), &request.sight(), computed);
+        lease.end(ended);
+        answer
+    }
+}
+
+/// Looks as if the storage deadline had not come yet (PEERS 12).
+pub(super) struct ServeExpired;
+
+impl Protocol for ServeExpired {
+    fn look<W: World>(request: &Request<W>) -> Look<W> {
+        request.look_as_of(Duration::from_secs(120))
+    }
+}
+
+/// Whoever comes after a failure tries at once (PEERS 15).
+pub(super) struct NoBackOff;
+
+impl Protocol for NoBackOff {
+    fn finish<W: World>(
+        request: &Request<W>,
+        mut lease: Lease<W>,
+        sight: Sight<W::Value>,
+        computed: Computed<W>,
+    ) -> Answer<W> {
+        let (answer, ended) = request.publish(lease.id(), &sight, computed);
+        lease.end(match ended {
+            Ended::Failed(_) => Ended::Unused,
+            ended => ended,
+        });
+        answer
+    }
+}
+
+/// The re-check under the lease is a look like the first one, with a draw of its own.
+pub(super) struct RedrawRecheck;
+
+impl Protocol for RedrawRecheck {
+    fn recheck_inside<W: World>(
+        request: &Request<W>,
+        _: &Lease<W>,
+        _: Sight<W::Value>,
+    ) -> Judgement<W> {
+        match request.look() {
+            Look::Fresh(found) => Judgement::Current(found),
+            Look::Stale(stale) => Judgement::Needed(stale.captured()),
+            Look::Absent => Judgement::Needed(request.sight()),
+        }
+    }
+}
+
+/// Waits whatever it waits for (PEERS 10).
+pub(super) struct NoRecursionCheck;
+
+impl Protocol for NoRecursionCheck {
+    fn lease_for_miss<W: World>(request: &Request<W>) -> Result<Turn<W>, Error> {
+        request.lease_or_wait_unguarded()
     }
 }

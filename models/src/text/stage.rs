@@ -1,23 +1,32 @@
-//! What every scenario starts from.
+//! Puts a scene on the stage: a cache, its callers, and a look when all are home.
 
 use super::core::steps::Protocol;
-use super::core::{Cache, CallerRuns, With};
-use super::ledger::{Ledger, Still};
-use super::{Start, thread};
-use crate::history::{Answer, History};
+use super::core::{Cache, CallerRuns, Error, Found, With};
+use super::ledger::{Ledger, Time};
+use super::scenes::{Act, Before, Origin, PAYLOAD, STORAGE, Scene};
+use super::{Start, begin, overlap, thread, work};
+use crate::catalogue::Scenario;
+use crate::history::{Answer, Event, History};
 use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The field report's lifetimes.
-pub(super) const PAYLOAD: Duration = Duration::from_secs(5);
-pub(super) const STORAGE: Duration = Duration::from_secs(120);
+/// The key that everybody asks for.
+const KEY: u64 = 7;
+/// What the map has at the start. Every other content is made later.
+const OLD: u64 = 0;
+/// How long a failed key is left alone; no tick of a scene is as short.
+const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// The cache under test: one shard, so that every key meets every other, and no chance in hashing.
-pub(super) type Tested<P> = Cache<u64, u64, With<Still, Ledger, CallerRuns, Plain, P>>;
+type Tested<P> = Cache<u64, u64, With<Time, Ledger, CallerRuns, Plain, P>>;
 
 /// A hasher without a seed: a key is its own hash.
 #[derive(Clone, Default)]
-pub(super) struct Plain(u64);
+struct Plain(u64);
 
 impl BuildHasher for Plain {
     type Hasher = Self;
@@ -43,50 +52,181 @@ impl Hasher for Plain {
     }
 }
 
+/// Runs a scenario once.
+///
+/// Every participant is spawned and this thread only joins (loom issue 392); when all are home it
+/// looks at what they have left behind.
+pub(super) fn perform<P: Protocol>(scenario: Scenario, callers: usize) -> History {
+    let scene = Scene::of(scenario);
+    let stage = Stage::<P>::new(&scene, callers);
+    let start = Start::new(callers);
+    let callers: Vec<_> = (0..callers)
+        .map(|caller| {
+            let (start, stage, acts) = (start.clone(), stage.clone(), (scene.role)(caller));
+            thread::spawn(move || {
+                begin(caller + 1);
+                start.wait();
+                acts.iter().filter_map(|act| stage.act(*act)).last()
+            })
+        })
+        .collect();
+    let answers = callers
+        .into_iter()
+        .filter_map(|caller| caller.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        .collect();
+    stage.rest();
+    let nanos = |span: Duration| span.as_nanos() as u64;
+    let (payload, storage, back_off) = (nanos(PAYLOAD), nanos(STORAGE), nanos(BACK_OFF) / 2);
+    History { records: stage.ledger.take(), answers, payload, storage, back_off }
+}
+
 /// A cache, its clock and everything that is written down about it.
-pub(super) struct Stage<P: Protocol> {
-    pub(super) cache: Tested<P>,
-    pub(super) clock: Still,
+struct Stage<P: Protocol> {
+    cache: Tested<P>,
+    time: Time,
     ledger: Ledger,
+    origin: Origin,
+    overlaps: bool,
+    /// How long a compute takes, by the clock.
+    takes: Duration,
+    /// How many contents there are.
+    contents: Arc<AtomicU64>,
+}
+
+impl<P: Protocol> Clone for Stage<P> {
+    fn clone(&self) -> Self {
+        let Self { cache, time, ledger, contents, .. } = self;
+        Self {
+            cache: cache.clone(),
+            time: time.clone(),
+            ledger: ledger.clone(),
+            contents: Arc::clone(contents),
+            ..*self
+        }
+    }
 }
 
 impl<P: Protocol> Stage<P> {
-    pub(super) fn new() -> Self {
-        let clock = Still::default();
-        let ledger = Ledger::new(clock.clone());
+    fn new(scene: &Scene, callers: usize) -> Self {
+        let time = Time::new(scene.ticks(callers));
+        let ledger = Ledger::new(time.clone());
+        let nominates = scene.before == Before::Fresh;
+        let patience = if scene.impatient { Duration::from_secs(1) } else { Duration::MAX };
         let cache = Cache::builder(PAYLOAD, STORAGE)
             .shards(1)
-            .clock(clock.clone())
+            .clock(time.clone())
             .observer(ledger.clone())
             .hasher(Plain::default())
+            .beta(if nominates { 1.0 } else { 0.0 })
+            .randomness(|| f64::EPSILON)
+            .back_off(BACK_OFF, BACK_OFF)
+            .wait_timeout(patience)
             .protocol::<P>()
             .build()
             .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
-        Self { cache, clock, ledger }
+        let takes = if nominates { PAYLOAD / 10 } else { Duration::ZERO };
+        let (origin, overlaps, contents) = (scene.origin, scene.overlaps, Arc::default());
+        let stage = Self { cache, time, ledger, origin, overlaps, takes, contents };
+        stage.prepare(scene.before);
+        stage
     }
 
-    /// Lets `callers` run at once, and ends the execution when all are home.
-    ///
-    /// Every participant is spawned and this thread only joins (loom issue 392).
-    pub(super) fn perform<F>(self, callers: usize, call: F) -> History
-    where
-        F: Fn(usize, &Tested<P>) -> Answer + Clone + Send + 'static,
-    {
-        let start = Start::new(callers);
-        let callers: Vec<_> = (0..callers)
-            .map(|caller| {
-                let (start, cache, call) = (start.clone(), self.cache.clone(), call.clone());
-                thread::spawn(move || {
-                    start.wait();
-                    call(caller, &cache)
-                })
-            })
-            .collect();
-        let answers = callers
-            .into_iter()
-            .map(|caller| caller.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect();
-        let payload = PAYLOAD.as_nanos() as u64;
-        History { records: self.ledger.take(), answers, payload }
+    fn prepare(&self, before: Before) {
+        match before {
+            Before::Absent => {}
+            Before::Stale => {
+                self.cache.insert(KEY, OLD);
+                self.ledger.note(KEY, Event::Put(OLD));
+                self.time.advance(PAYLOAD);
+            }
+            Before::Fresh => {
+                let (time, takes) = (self.time.clone(), self.takes);
+                drop(self.cache.get_or_compute(&KEY, move |_| {
+                    time.advance(takes);
+                    OLD
+                }));
+                self.ledger.note(KEY, Event::Put(OLD));
+            }
+        }
+    }
+
+    fn act(&self, act: Act) -> Option<Answer> {
+        match act {
+            Act::Request => return Some(self.request(KEY, None, self.origin)),
+            Act::Nested(outer, inner) => {
+                return Some(self.request(outer, Some(inner), self.origin));
+            }
+            Act::Invalidate => self.cache.invalidate(&KEY),
+            Act::InvalidateAll => self.cache.invalidate_all(),
+            Act::Insert => {
+                let content = self.content();
+                self.cache.insert(KEY, content);
+                self.ledger.note(KEY, Event::Put(content));
+            }
+            Act::Tick(span) => {
+                self.time.advance(span);
+                self.ledger.note(KEY, Event::Tick);
+            }
+        }
+        None
+    }
+
+    fn content(&self) -> u64 {
+        self.contents.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Asks for a key; the compute asks for `inner` in its turn.
+    fn request(&self, key: u64, inner: Option<u64>, origin: Origin) -> Answer {
+        let stage = self.clone();
+        self.ledger.note(key, Event::Asked);
+        let found = self.cache.try_get_or_compute(&key, move |key| {
+            if stage.overlaps {
+                overlap();
+            }
+            let content = stage.content();
+            stage.ledger.note(*key, Event::Makes(content));
+            work();
+            stage.time.advance(stage.takes);
+            let made = stage.make(content, inner, origin);
+            if stage.overlaps {
+                overlap();
+            }
+            made
+        });
+        self.answer(key, found)
+    }
+
+    /// What the origin does for this content.
+    fn make(&self, content: u64, inner: Option<u64>, origin: Origin) -> Result<u64, io::Error> {
+        if let Some(inner) = inner
+            && self.request(inner, None, origin) == Answer::Error
+        {
+            return Err(io::Error::other("no inner value"));
+        }
+        match origin {
+            Origin::Healthy => Ok(content),
+            Origin::FailsOnce if content > 1 => Ok(content),
+            Origin::Fails | Origin::FailsOnce => Err(io::Error::other("the origin is down")),
+            Origin::Panics => resume_unwind(Box::new("the origin panics")),
+        }
+    }
+
+    fn answer(&self, key: u64, found: Result<Found<u64>, Error>) -> Answer {
+        let (event, answer) = match found {
+            Ok(found) if *found == OLD => (Event::Answered(OLD), Answer::Stale),
+            Ok(found) => (Event::Answered(*found), Answer::Fresh),
+            Err(_) => (Event::Refused, Answer::Error),
+        };
+        self.ledger.note(key, event);
+        answer
+    }
+
+    /// Everybody is home. Time passes, beyond every payload deadline and every back-off; then one
+    /// request of a healthy origin must compute once, and leave the key fresh.
+    fn rest(&self) {
+        self.ledger.note(KEY, Event::Rest);
+        self.time.advance(PAYLOAD);
+        self.request(KEY, None, Origin::Healthy);
+        drop(self.cache.get(&KEY));
     }
 }

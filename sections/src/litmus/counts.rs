@@ -84,7 +84,9 @@ fn order(tasks: &Tasks, steps: &[Place]) -> BTreeSet<(Place, Place)> {
 
 fn access(objects: &[AtomicI64], (object, access): Section) {
     match access {
-        Read => drop(objects[object].load(SeqCst)),
+        Read => {
+            objects[object].load(SeqCst);
+        }
         Add => objects[object].add(1, SeqCst),
         Write => objects[object].store(1, SeqCst),
     }

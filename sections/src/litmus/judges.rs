@@ -17,14 +17,15 @@ use std::sync::{Arc, Mutex, Once};
 /// Outcomes, in the words of [`log::outcome`].
 pub type Outcomes = BTreeSet<String>;
 
-/// How Shuttle's search treats main.
+/// Where Shuttle's search chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Main {
-    /// As any task.
-    TakesPart,
-    /// It spawns before anybody runs and joins after everybody has: it touches nothing that others
-    /// touch, so its place makes no difference, and there are far fewer executions.
-    StaysAside,
+pub enum Choices {
+    /// At each of Shuttle's scheduling points.
+    All,
+    /// Where it can matter, so that there are far fewer executions. Main spawns before anybody runs
+    /// and joins after everybody has, and a new task runs to its first scheduling point at once:
+    /// neither touches anything that others touch.
+    ThatMatter,
 }
 
 /// What Shuttle's search has found.
@@ -39,10 +40,24 @@ pub struct Found {
 /// Shuttle's depth-first search, which outlives the runners that a deadlock ends.
 struct Dfs {
     search: DfsScheduler,
-    main: Main,
+    choices: Choices,
+    /// Tasks that have run, by number.
+    begun: Vec<bool>,
     executions: usize,
     at_most: usize,
     exhausted: bool,
+}
+
+impl Dfs {
+    /// The first task that has not run yet; main is none.
+    fn begin_new(&mut self, runnable: &[&Task]) -> Option<TaskId> {
+        let most = runnable.iter().map(|task| usize::from(task.id())).max()?;
+        self.begun.resize(self.begun.len().max(most + 1), false);
+        self.begun[0] = true;
+        let new = runnable.iter().find(|task| !self.begun[usize::from(task.id())])?;
+        self.begun[usize::from(new.id())] = true;
+        Some(new.id())
+    }
 }
 
 #[derive(Clone)]
@@ -57,6 +72,7 @@ impl Scheduler for SharedDfs {
         let schedule = dfs.search.new_execution();
         dfs.executions += usize::from(schedule.is_some());
         dfs.exhausted = schedule.is_none();
+        dfs.begun.clear();
         begin();
         schedule
     }
@@ -68,15 +84,19 @@ impl Scheduler for SharedDfs {
         yielding: bool,
     ) -> Option<TaskId> {
         let mut dfs = self.0.borrow_mut();
-        if dfs.main == Main::TakesPart {
+        if dfs.choices == Choices::All {
             return dfs.search.next_task(runnable, current, yielding);
         }
         let is_main = |task: &&&Task| usize::from(task.id()) == 0;
-        let others: Vec<_> = runnable.iter().filter(|task| !is_main(task)).copied().collect();
-        match runnable.iter().find(is_main) {
-            Some(main) if !main_joins() || others.is_empty() => Some(main.id()),
-            _ => dfs.search.next_task(&others, current, yielding),
+        let main = runnable.iter().find(is_main);
+        if let Some(main) = main.filter(|_| !main_joins() || runnable.len() == 1) {
+            return Some(main.id());
         }
+        if let Some(new) = dfs.begin_new(runnable) {
+            return Some(new);
+        }
+        let others: Vec<_> = runnable.iter().filter(|task| !is_main(task)).copied().collect();
+        dfs.search.next_task(&others, current, yielding)
     }
 
     fn next_u64(&mut self) -> u64 {
@@ -87,12 +107,12 @@ impl Scheduler for SharedDfs {
 /// Every outcome of `body`, which runs on Shuttle's primitives, by at most so many executions.
 pub fn by_shuttle(
     body: impl Fn() + Clone + Send + Sync + 'static,
-    main: Main,
+    choices: Choices,
     at_most: usize,
 ) -> Found {
     keep_deadlocks_quiet();
     let search = DfsScheduler::new(None, false);
-    let dfs = Dfs { search, main, executions: 0, at_most, exhausted: false };
+    let dfs = Dfs { search, choices, begun: Vec::new(), executions: 0, at_most, exhausted: false };
     let dfs = SharedDfs(Rc::new(RefCell::new(dfs)));
     let outcomes = Arc::new(Mutex::new(Outcomes::new()));
     while let Err(panic) = run(&dfs, &body, &outcomes) {

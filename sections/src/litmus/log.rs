@@ -8,11 +8,24 @@ use std::collections::BTreeMap;
 
 thread_local! {
     static LOG: RefCell<BTreeMap<u32, Vec<i64>>> = RefCell::default();
+    static NAMES: RefCell<BTreeMap<usize, u32>> = RefCell::default();
 }
 
 /// A new execution begins on this OS thread.
 pub(super) fn clear() {
     LOG.with(|log| log.borrow_mut().clear());
+    NAMES.with(|names| names.borrow_mut().clear());
+}
+
+/// The task that is number `task` in this execution is `label` in all of them: where tasks spawn
+/// tasks, numbers depend on who spawns first.
+pub(super) fn name(task: usize, label: u32) {
+    NAMES.with(|names| names.borrow_mut().insert(task, label));
+}
+
+/// The labels of the tasks, by number.
+pub(super) fn names() -> BTreeMap<usize, u32> {
+    NAMES.with(|names| names.borrow().clone())
 }
 
 /// Task `label` has seen `value`.

@@ -46,8 +46,31 @@ impl Op {
         }
     }
 
+    fn spawns(&self) -> usize {
+        let inside: usize = self.body().iter().map(Self::spawns).sum();
+        inside + usize::from(matches!(self, Self::Spawn(_)))
+    }
+
     fn size(&self) -> usize {
         1 + self.body().iter().map(Self::size).sum::<usize>()
+    }
+
+    /// Adds the operation's scheduling points on Shuttle's primitives to those of its task, and its
+    /// children as further tasks.
+    fn count_points(&self, tasks: &mut Vec<u32>, task: usize) {
+        let of_a_lock = 2;
+        tasks[task] += match self {
+            Self::Lock(..) | Self::TryLock(..) | Self::Read(_) | Self::Write(_) => of_a_lock,
+            Self::Notify { flag: true, .. } => of_a_lock + 1,
+            Self::Wait { .. } => of_a_lock + 3,
+            _ => 1,
+        };
+        let mut its = task;
+        if let Self::Spawn(_) = self {
+            its = tasks.len();
+            tasks.push(0);
+        }
+        self.body().iter().for_each(|op| op.count_points(tasks, its));
     }
 }
 
@@ -56,6 +79,25 @@ impl Op {
 pub struct Program(pub Vec<Vec<Op>>);
 
 impl Program {
+    /// How many tasks are spawned by tasks.
+    pub fn spawns(&self) -> usize {
+        self.0.iter().flatten().map(Op::spawns).sum()
+    }
+
+    /// How many interleavings of Shuttle's scheduling points there would be if nobody ever blocked.
+    pub fn interleavings(&self) -> f64 {
+        let mut points = vec![0; self.0.len()];
+        for (task, ops) in self.0.iter().enumerate() {
+            ops.iter().for_each(|op| op.count_points(&mut points, task));
+        }
+        let mut placed = 0.0;
+        let steps = points.iter().flat_map(|points| 1..=*points);
+        steps.map(f64::from).fold(1.0, |ways, step| {
+            placed += 1.0;
+            ways * placed / step
+        })
+    }
+
     /// Without the last operation of the longest task.
     pub fn shorter(mut self) -> Self {
         let size = |task: &&mut Vec<Op>| task.iter().map(Op::size).sum::<usize>();
@@ -88,14 +130,26 @@ fn op() -> impl Strategy<Value = Op> {
             3 => (0..2usize, body.clone()).prop_map(|(mutex, body)| Op::TryLock(mutex, body)),
             1 => body.clone().prop_map(Op::Read),
             1 => body.clone().prop_map(Op::Write),
-            1 => body.prop_map(Op::Spawn),
+            2 => body.prop_map(Op::Spawn),
         ]
     })
 }
 
+/// For programs in which waiting is the point.
+fn waiting() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => any::<(bool, bool)>().prop_map(|(all, flag)| Op::Notify { all, flag }),
+        3 => any::<bool>().prop_map(|checks| Op::Wait { checks }),
+        1 => simple(),
+    ]
+}
+
 /// Two or three tasks of a few operations.
 pub fn program() -> impl Strategy<Value = Program> {
-    let long = vec(vec(op(), 1..=3), 2..=2);
-    let short = vec(vec(op(), 1..=2), 3..=3);
-    prop_oneof![long, short].prop_map(Program)
+    prop_oneof![
+        2 => vec(vec(op(), 1..=3), 2),
+        1 => vec(vec(op(), 1..=2), 3),
+        1 => vec(vec(waiting(), 1..=2), 2..=3),
+    ]
+    .prop_map(Program)
 }

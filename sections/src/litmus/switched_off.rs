@@ -16,7 +16,7 @@ enum Symptom {
     /// This litmus has other outcomes than those that were derived, or is no longer explored.
     Outcomes(&'static str),
     /// An error is not reported.
-    Silence(fn() -> Option<Error>, fn(&Error) -> bool),
+    Silence(fn(usize) -> Option<Error>, fn(&Error) -> bool),
     /// An execution is counted twice.
     Count,
 }
@@ -43,27 +43,27 @@ fn symptom(rule: Rule) -> Symptom {
 }
 
 impl Symptom {
-    fn shows(&self) -> bool {
+    fn shows(&self, workers: usize) -> bool {
         match self {
-            Self::Outcomes(name) => !is_right(name),
-            Self::Silence(run, expected) => !run().is_some_and(|error| expected(&error)),
-            Self::Count => complete_executions_of_nested_reads() != TRACES_OF_NESTED_READS,
+            Self::Outcomes(name) => !is_right(name, workers),
+            Self::Silence(run, expected) => !run(workers).is_some_and(|error| expected(&error)),
+            Self::Count => executions_of_independent_reads(workers) != TRACES_OF_INDEPENDENT_READS,
         }
     }
 }
 
-fn is_right(name: &str) -> bool {
+fn is_right(name: &str, workers: usize) -> bool {
     let all = text::litmuses().chain(text::TIMEOUTS.iter().copied());
     let litmus = all.into_iter().find(|litmus| litmus.name == name).expect("the table names one");
     let expected: Outcomes = litmus.outcomes.iter().map(|outcome| (*outcome).to_owned()).collect();
-    [false, true]
-        .into_iter()
-        .all(|reduce| by_sections(litmus.body, reduce, 1).is_ok_and(|(found, _)| found == expected))
+    [false, true].into_iter().all(|reduce| {
+        by_sections(litmus.body, reduce, workers).is_ok_and(|(found, _)| found == expected)
+    })
 }
 
 /// Main locks while a task lives: without the rule it is never interrupted, and the outcome in which
 /// the task comes first is lost.
-fn main_takes_part() -> Option<Error> {
+fn main_takes_part(workers: usize) -> Option<Error> {
     let body = || {
         let shared = Arc::new(Mutex::new(0));
         let its = Arc::clone(&shared);
@@ -72,12 +72,12 @@ fn main_takes_part() -> Option<Error> {
         task.join().unwrap();
         seen
     };
-    let search = Search { workers: 1, ..Search::default() };
+    let search = Search { workers, ..Search::default() };
     search.run(body, |(): &mut (), _| ControlFlow::Continue(())).err()
 }
 
 /// Every other execution loads where the others store.
-fn nondeterministic() -> Option<Error> {
+fn nondeterministic(workers: usize) -> Option<Error> {
     static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
     let body = || {
         let loads = EXECUTIONS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
@@ -94,40 +94,26 @@ fn nondeterministic() -> Option<Error> {
         });
         tasks.into_iter().for_each(|task| task.join().unwrap());
     };
-    let search = Search { workers: 1, reduce: false, ..Search::default() };
+    let search = Search { workers, reduce: false, ..Search::default() };
     search.run(body, |(): &mut (), _| ControlFlow::Continue(())).err()
 }
 
-/// Two readers of two numbers and two writers of one each, as [`text`] has them.
-///
-/// A trace is an order of each write against both reads of its object: 3 places among the two reads
-/// if they are ordered, but readers commute, so 4 sides for each write. Of these 16 combinations one
-/// is cyclic, in which the readers see the writes in opposite orders.
-const TRACES_OF_NESTED_READS: u64 = 15;
+/// A trace is an order of each of the four pairs of a store and a load of one object. Of the 16
+/// combinations one is cyclic: that in which the readers see the stores in opposite orders.
+const TRACES_OF_INDEPENDENT_READS: u64 = 15;
 
-fn complete_executions_of_nested_reads() -> u64 {
+fn executions_of_independent_reads(workers: usize) -> u64 {
     let litmus = text::litmuses().find(|litmus| litmus.name == "independent_reads");
     let litmus = litmus.expect("there is one");
-    by_sections(litmus.body, true, 1).unwrap().1.complete
+    by_sections(litmus.body, true, workers).unwrap().1.complete
 }
 
 #[test]
 fn every_rule_is_missed_by_its_litmus() {
-    for rule in Rule::ALL {
-        let symptom = symptom(*rule);
-        assert!(!symptom.shows(), "{rule:?} is on, and the answer is wrong");
-        assert!(without(Some(*rule), || symptom.shows()), "{rule:?} is off, and nobody notices");
-    }
-}
-
-#[test]
-fn matrix() {
-    for l in text::litmuses().chain(text::TIMEOUTS.iter().copied()) {
-        eprintln!(
-            "XX {} {:?} {:?}",
-            l.name,
-            by_sections(l.body, false, 1).unwrap().1.complete,
-            by_sections(l.body, true, 1).unwrap().1
-        );
+    for (rule, workers) in Rule::ALL.iter().flat_map(|rule| [(*rule, 1), (*rule, 2)]) {
+        let symptom = symptom(rule);
+        assert!(!symptom.shows(workers), "{rule:?} is on, and the answer is wrong");
+        let shows = without(Some(rule), || symptom.shows(workers));
+        assert!(shows, "{rule:?} is off, {workers} workers, and nobody notices");
     }
 }

@@ -1,9 +1,16 @@
 //! Mazurkiewicz traces of recorded executions, counted without the search's own idea of them.
 
-use crate::{Access, Step, TaskNumber};
+use crate::{Access, Object, Step, TaskNumber};
+use std::collections::BTreeMap;
 
 /// A step as a letter: whose, and what it did to what.
-type Letter = (TaskNumber, String);
+type Letter = (u32, Vec<(Name, String)>);
+
+/// The label of who made an object, and as which of his objects.
+type Name = (u32, usize);
+
+/// The labels of tasks, by number.
+pub type Names = BTreeMap<TaskNumber, u32>;
 
 /// The Foata normal form: every step at the earliest level after all steps that it depends on. Two
 /// executions are of one trace if and only if theirs is the same.
@@ -13,7 +20,7 @@ type Letter = (TaskNumber, String);
 /// round, so it makes no two executions equal or different, and the form is the same without it.
 pub type Trace = Vec<(usize, Letter)>;
 
-pub fn trace(steps: &[Step]) -> Trace {
+pub fn trace(steps: &[Step], names: &Names) -> Trace {
     let mut levels: Vec<usize> = Vec::with_capacity(steps.len());
     for (place, step) in steps.iter().enumerate() {
         let before = steps[..place].iter().zip(&levels);
@@ -21,15 +28,25 @@ pub fn trace(steps: &[Step]) -> Trace {
         let level = level.max().unwrap_or(0);
         levels.push(level);
     }
-    let mut trace: Trace = levels.into_iter().zip(steps.iter().map(letter)).collect();
+    let mut trace: Trace =
+        levels.into_iter().zip(steps.iter().map(|step| letter(step, names))).collect();
     trace.sort();
     trace
 }
 
-fn letter(step: &Step) -> Letter {
-    let mut objects: Vec<_> = step.footprint.objects().collect();
-    objects.sort_by_key(|(object, _)| *object);
-    (step.task, format!("{} {objects:?}", step.operation))
+fn letter(step: &Step, names: &Names) -> Letter {
+    let label = |task: &TaskNumber| names.get(task).copied().unwrap_or(0);
+    let name = |object: Object| {
+        let (maker, number) = object.place();
+        (label(&maker), number)
+    };
+    let kind = (name(step.operation.object), format!("{:?}", step.operation.kind));
+    let objects = step.footprint.objects();
+    let mut words: Vec<_> =
+        objects.map(|(object, how)| (name(object), format!("{how:?}"))).collect();
+    words.sort();
+    words.insert(0, kind);
+    (label(&step.task), words)
 }
 
 fn dependent(one: &Step, other: &Step) -> bool {

@@ -1,6 +1,6 @@
 //! Condition variables: who is woken, by what, and what happens before he has the mutex again.
 
-use super::{Litmus, Task, litmus, race};
+use super::{Litmus, Task, join, litmus, race, start};
 use crate::litmus::log::note;
 
 pub const CONDVARS: &[Litmus] = &[
@@ -11,6 +11,18 @@ pub const CONDVARS: &[Litmus] = &[
     litmus!(two_tokens, ["1:1 2:1"]),
     litmus!(a_late_waiter, ["1:0 deadlock", "1:0,1", "1:1 deadlock"]),
     litmus!(late_for_the_first_of_two, ["1:1 2:1", "1:1 deadlock", "2:1 deadlock", "deadlock"]),
+    litmus!(
+        a_late_third_waiter,
+        [
+            "1:1 2:1 deadlock",
+            "1:1 3:1 deadlock",
+            "1:1 deadlock",
+            "2:1 3:1 deadlock",
+            "2:1 deadlock",
+            "3:1 deadlock",
+            "deadlock",
+        ]
+    ),
     litmus!(notify_all_with_a_flag, ["1:2 2:3", "1:3 2:2"]),
     litmus!(notify_all_without_a_flag, ["1:1 2:1", "1:1 deadlock", "2:1 deadlock", "deadlock"]),
     litmus!(broadcast_then_signal, ["1:1 2:1", "1:1 deadlock", "2:1 deadlock", "deadlock"]),
@@ -153,6 +165,21 @@ fn late_for_the_first_of_two() {
         },
         |o| o.v.notify_one(),
     ]);
+}
+
+/// Loses or invents a wake-up among three waiters and two notifications, the second of which alone is
+/// the third's. Two of them can be woken, or one, or none; never all.
+fn a_late_third_waiter() {
+    race(&[WAIT_ONCE_1, WAIT_ONCE_2, |o| {
+        o.v.notify_one();
+        let third = start(o, |o| {
+            let a = o.a.lock();
+            let _a = o.v.wait(a);
+            note(3, 1);
+        });
+        o.v.notify_one();
+        join(third);
+    }]);
 }
 
 /// Loses an order of two waiters that a broadcast has woken, or one of the waiters. The flag is 1,

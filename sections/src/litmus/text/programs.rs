@@ -1,6 +1,6 @@
 //! The interpreter of random programs.
 
-use super::super::backend::{JoinHandle, Mutex, spawn};
+use super::super::backend::{JoinHandle, Mutex, introduce, spawn};
 use super::{Atomic, Objects, join};
 use crate::litmus::log::note;
 use crate::litmus::program::{FAILED, Op, Program, WOKEN};
@@ -20,6 +20,7 @@ pub fn run(program: &Program) {
 fn start(objects: &Arc<Objects>, ops: &[Op], label: u32) -> JoinHandle<()> {
     let (objects, ops) = (Arc::clone(objects), ops.to_vec());
     spawn(move || {
+        introduce(label);
         let mut actor =
             Actor { o: &objects, label, mutexes: [false; 2], rwlock: false, children: Vec::new() };
         actor.perform_all(&ops);

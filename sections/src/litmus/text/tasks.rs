@@ -8,6 +8,7 @@ pub const TASKS: &[Litmus] = &[
     litmus!(child_against_sibling, ["9:4", "9:5"]),
     litmus!(join_inside, ["2:0,0", "2:0,1", "2:1,1"]),
     litmus!(join_holding_a_lock, ["deadlock"]),
+    litmus!(spawn_before_a_load, ["1:0", "1:1"]),
     litmus!(spawn_holding_a_lock, ["9:3", "9:8", "9:9"]),
     litmus!(
         two_computes_in_flight,
@@ -65,6 +66,17 @@ fn join_holding_a_lock() {
     race(&[|o| {
         let _a = o.a.lock();
         join(start(o, |o| *o.a.lock() = 1));
+    }]);
+}
+
+/// Loses the child between its parent's spawn and what that does next in the same section.
+fn spawn_before_a_load() {
+    race(&[|o| {
+        let a = o.a.lock();
+        let child = start(o, |o| o.x.store(1));
+        note(1, o.x.load());
+        drop(a);
+        join(child);
     }]);
 }
 

@@ -1,0 +1,96 @@
+//! Who holds a lease, who touches one, and who waits for one.
+
+use super::requests::{Request, Requests};
+use super::{Story, Violation};
+use crate::catalogue::Invariant;
+use crate::history::Event;
+
+/// Acquisitions and releases of one table conflict, so that they are in order.
+pub(super) fn one_lease_per_key(story: &Story) -> Vec<Violation> {
+    let mut held = Vec::new();
+    let mut at = Vec::new();
+    for (index, record) in story.records.iter().copied() {
+        match record.event {
+            Event::Leased(lease) => {
+                held.push((lease, record.task));
+                if held.len() > 1 {
+                    at.push(index);
+                }
+            }
+            Event::Released(lease) => {
+                let own = (lease, record.task);
+                let place = held.iter().position(|other| *other == own);
+                let place = place.or_else(|| held.iter().position(|(other, _)| *other == lease));
+                place.map(|place| held.swap_remove(place));
+            }
+            _ => {}
+        }
+    }
+    Story::violations(Invariant::OneLeasePerKey, at)
+}
+
+pub(super) fn lease_always_released(story: &Story) -> Vec<Violation> {
+    let Some(rest) = story.events().position(|(_, event)| event == Event::Rest) else {
+        return Vec::new();
+    };
+    let before = || story.events().take(rest);
+    let count = |is: fn(Event) -> bool| before().filter(|(_, event)| is(*event)).count();
+    let leased = count(|event| matches!(event, Event::Leased(_)));
+    let released = count(|event| matches!(event, Event::Released(_)));
+    let at = before().filter(|(_, event)| matches!(event, Event::Leased(_)));
+    let last = at.map(|(index, _)| index).last();
+    let leaked = last.filter(|_| leased > released);
+    Story::violations(Invariant::LeaseAlwaysReleased, leaked.into_iter().collect())
+}
+
+fn has_value(event: Event) -> bool {
+    matches!(event, Event::StaleHit(_) | Event::FreshHit(_) | Event::Nominated(_))
+}
+
+/// What comes in each request after an event, the first that `is` says yes to.
+fn first_after(
+    requests: &Requests,
+    after: impl Fn(Event) -> bool,
+    is: impl Fn(Event) -> bool,
+) -> Vec<usize> {
+    let of = |request: &Request| {
+        let from = request.first(&after)?;
+        request.events().find(|(index, event)| *index > from && is(*event)).map(|(index, _)| index)
+    };
+    requests.0.iter().filter_map(of).collect()
+}
+
+pub(super) fn stale_never_waits(_: &Story, requests: &Requests) -> Vec<Violation> {
+    let waits = |event| matches!(event, Event::Waited(_) | Event::TimedOut(_));
+    Story::violations(Invariant::StaleNeverWaits, first_after(requests, has_value, waits))
+}
+
+pub(super) fn fresh_takes_no_lease(_: &Story, requests: &Requests) -> Vec<Violation> {
+    let fresh = |event| matches!(event, Event::FreshHit(_));
+    let touches = |request: &&Request| {
+        request.first(fresh).is_some() && request.first(|event| matches!(event, Event::Leased(_))).is_some()
+    };
+    let at = requests.0.iter().filter(touches).filter_map(|request| request.first(fresh));
+    Story::violations(Invariant::FreshTakesNoLease, at.collect())
+}
+
+/// A publication between the look and the lease, and no re-check between that could have missed it.
+///
+/// Only who gets the lease counts. He comes after the release of whoever published, so that the order
+/// is that of conflicting sections; who finds it taken may come before or after the publication.
+pub(super) fn refreshed_in_time_takes_no_lease(
+    story: &Story,
+    requests: &Requests,
+) -> Vec<Violation> {
+    let of = |request: &Request| {
+        let look = request.first(|event| matches!(event, Event::StaleHit(_)))?;
+        let lease = request.first(|event| matches!(event, Event::Leased(_)))?;
+        let rechecked = request.first(|event| event == Event::StillNeeded).is_some();
+        let refreshed = story.events().any(|(index, event)| {
+            (look..lease).contains(&index) && matches!(event, Event::Published(..))
+        });
+        (refreshed && !rechecked).then_some(lease)
+    };
+    let at = requests.0.iter().filter_map(of).collect();
+    Story::violations(Invariant::RefreshedInTimeTakesNoLease, at)
+}

@@ -1,0 +1,25 @@
+//! When everybody is home.
+
+use super::{Story, Violation};
+use crate::catalogue::Invariant;
+use crate::history::Event;
+
+/// After the rest there is one request, and a look. The witness of what says "at most": a cache that
+/// never computes keeps all of that.
+pub(super) fn refresh_makes_progress(story: &Story) -> Vec<Violation> {
+    let Some(rest) = story.events().position(|(_, event)| event == Event::Rest) else {
+        return Vec::new();
+    };
+    let after: Vec<_> = story.events().skip(rest + 1).collect();
+    // Only the key that is asked for has a story after the rest.
+    let Some((last, _)) = after.last() else { return Vec::new() };
+    let computes =
+        after.iter().filter(|(_, event)| matches!(event, Event::ComputeStarted(..))).count();
+    let leaves_it_fresh = after
+        .iter()
+        .rfind(|(_, event)| matches!(event, Event::FreshHit(_) | Event::StaleHit(_) | Event::Miss))
+        .is_some_and(|(_, event)| matches!(event, Event::FreshHit(_)));
+    let progress = computes == 1 && leaves_it_fresh;
+    let at = if progress { Vec::new() } else { vec![*last] };
+    Story::violations(Invariant::RefreshMakesProgress, at)
+}

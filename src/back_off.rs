@@ -1,0 +1,102 @@
+//! How long a key whose compute failed is left alone.
+
+use crate::clock::{Moment, nanos};
+use crate::error::{ConfigError, Error};
+use std::time::Duration;
+
+/// Exponential back-off with a cap and jitter.
+///
+/// After the n-th failure in a row nobody computes the key for a time between a half and the whole
+/// of `initial * 2^(n-1)`, at most `cap`. Where in between is drawn ("equal jitter", Brooker 2015),
+/// so that many keys that failed together do not come back together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BackOff {
+    initial: u64,
+    cap: u64,
+}
+
+impl BackOff {
+    pub(crate) fn new(initial: Duration, cap: Duration) -> Result<Self, ConfigError> {
+        if initial > cap {
+            return Err(ConfigError::BackOff { initial, cap });
+        }
+        Ok(Self { initial: nanos(initial), cap: nanos(cap) })
+    }
+
+    /// What is remembered of a failure after `before`; `jitter` is in (0, 1].
+    pub(crate) fn after(
+        &self,
+        before: Option<&Failure>,
+        error: Error,
+        now: Moment,
+        jitter: f64,
+    ) -> Failure {
+        let in_a_row = before.map_or(0, |failure| failure.in_a_row).saturating_add(1);
+        let doubled = 1_u64.checked_shl(in_a_row - 1).unwrap_or(u64::MAX);
+        let most = self.initial.saturating_mul(doubled).min(self.cap);
+        let span = most / 2 + (most as f64 / 2.0 * jitter) as u64;
+        let until = now.after(Duration::from_nanos(span));
+        Failure { error, in_a_row, until, longest: self.cap }
+    }
+}
+
+/// What is remembered of a key's failures in a row.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// Of the last one.
+    pub(crate) error: Error,
+    in_a_row: u32,
+    until: Moment,
+    longest: u64,
+}
+
+impl Failure {
+    /// Whether the key is still to be left alone. A clock that has stepped back does not prolong it
+    /// beyond the cap.
+    pub(crate) fn holds(&self, now: Moment) -> bool {
+        now < self.until && self.until.since(now) <= Duration::from_nanos(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spans(back_off: &BackOff, jitter: f64, failures: usize) -> Vec<u64> {
+        let mut last: Option<Failure> = None;
+        let mut spans = Vec::new();
+        for _ in 0..failures {
+            let error = Error::Panicked("".into());
+            let failure = back_off.after(last.as_ref(), error, Moment::ORIGIN, jitter);
+            spans.push(failure.until.as_nanos());
+            last = Some(failure);
+        }
+        spans
+    }
+
+    #[test]
+    fn it_doubles_up_to_the_cap() {
+        let back_off = BackOff::new(Duration::from_nanos(100), Duration::from_nanos(1_000));
+        let back_off = back_off.expect("the cap is longer");
+        assert_eq!(spans(&back_off, 1.0, 6), [100, 200, 400, 800, 1_000, 1_000]);
+        assert_eq!(spans(&back_off, 0.5, 2), [75, 150]);
+        assert_eq!(spans(&back_off, f64::MIN_POSITIVE, 2), [50, 100]);
+    }
+
+    #[test]
+    fn many_failures_and_long_spans_do_not_overflow() {
+        let longest = BackOff::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
+        assert_eq!(spans(&longest, 1.0, 200).last(), Some(&u64::MAX));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_does_not_prolong_it() {
+        let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(8));
+        let back_off = back_off.expect("the cap is longer");
+        let error = Error::Panicked("".into());
+        let late = Moment::from_nanos(3_600_000_000_000);
+        let failure = back_off.after(None, error, late, 1.0);
+        assert!(failure.holds(late));
+        assert!(!failure.holds(Moment::ORIGIN));
+    }
+}
