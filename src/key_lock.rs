@@ -145,7 +145,8 @@ impl<K: Eq, V> LeaseTable<K, V> {
         key: K,
         now: Moment,
     ) -> (Result<LeaseId, Refusal>, Option<K>) {
-        let holder = LeaseId((shard.leases + 1) * self.shards.len() as u64 + self.index(hash) as u64);
+        let holder =
+            LeaseId((shard.leases + 1) * self.shards.len() as u64 + self.index(hash) as u64);
         match shard.find(hash, &key) {
             Some(Slot { holder: Some(other), .. }) => {
                 return (Err(Refusal::Busy(*other)), Some(key));

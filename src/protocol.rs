@@ -11,12 +11,12 @@
 //!
 //! What ships overrides none of it. The suite's broken twins override one step each.
 
+use crate::Found;
 use crate::error::Error;
 use crate::key_lock::{Ended, Refusal};
 use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
 use crate::store::Sight;
 use crate::world::World;
-use crate::Found;
 
 /// The steps. Hidden and unstable: it exists so that the suite can break one step at a time on the
 /// very code that ships.

@@ -240,12 +240,31 @@ impl Scenario {
         }
     }
 
-    /// The fewest callers that it makes sense with.
-    pub const fn fewest_callers(self) -> usize {
+    /// The preemptions up to which loom looks with two callers. Where the clock moves meanwhile each
+    /// look at it is a section more, and without a bound a million executions are not all of them.
+    pub const fn loom_preemptions(self) -> Option<usize> {
         match self {
-            Self::Cycle => 2,
-            _ => 1,
+            Self::Straggler | Self::Expire | Self::Nominate => Some(3),
+            _ => None,
         }
+    }
+
+    /// Whether loom can reach what the scenario is about: its waits never time out.
+    pub const fn on_loom(self) -> bool {
+        !matches!(self, Self::Impatient)
+    }
+
+    /// Whether somebody but the holder of a lease writes, or moves the clock.
+    pub const fn has_other_writers(self) -> bool {
+        matches!(
+            self,
+            Self::Invalidate
+                | Self::InvalidateAll
+                | Self::Insert
+                | Self::Straggler
+                | Self::Expire
+                | Self::Nominate
+        )
     }
 }
 

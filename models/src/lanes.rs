@@ -28,6 +28,9 @@ pub fn lanes(replayed: &Replayed) -> String {
         out.push_str("! marks a preemption: whoever ran before could have gone on\n");
     }
     let _ = writeln!(out, "{}\n", table(&execution.steps, history, token.callers));
+    if let Some(rest) = rest(history) {
+        let _ = writeln!(out, "at rest, one more request and a look: {rest}\n");
+    }
     match &execution.outcome {
         Outcome::Returned(_) => {}
         Outcome::Deadlock(waiting) => {
@@ -58,7 +61,9 @@ fn table(steps: &[Step], history: &History, callers: usize) -> Table {
     let records = || history.records.iter().enumerate();
     records().filter(|(_, record)| record.step == 0).for_each(|(_, record)| cache.learn(record));
     for (number, step) in (1..).zip(steps) {
-        let of_step: Vec<_> = records().filter(|(_, record)| record.step == number).collect();
+        let of_step: Vec<_> = records()
+            .filter(|(_, record)| (record.step, record.task) == (number, step.task))
+            .collect();
         of_step.iter().for_each(|(_, record)| cache.learn(record));
         let said: Vec<_> = of_step.iter().filter_map(|(_, record)| say(record.event)).collect();
         let mark = violations.iter().find(|(_, at)| of_step.iter().any(|(index, _)| index == at));
@@ -73,6 +78,15 @@ fn table(steps: &[Step], history: &History, callers: usize) -> Table {
         table.add_row(row);
     }
     table
+}
+
+/// What main found when everybody was home.
+fn rest(history: &History) -> Option<String> {
+    let from = history.records.iter().position(|record| record.event == Event::Rest)?;
+    let said: Vec<_> = history.records[from..].iter().filter_map(|it| say(it.event)).collect();
+    let mark = judge::violated(history).into_iter().find(|(_, at)| *at > from);
+    let mark = mark.map_or_else(String::new, |(invariant, _)| format!(" {}", violated(invariant)));
+    Some(format!("{}{mark}", said.join(", ")))
 }
 
 /// A number of things, as people write it.
@@ -93,6 +107,7 @@ fn phrase(step: &Step, said: &[String]) -> String {
         Kind::Wait | Kind::Woken | Kind::WokenOrTimeout => "wait",
         Kind::NotifyOne | Kind::NotifyAll => "notify",
         Kind::Ledger => "compute",
+        Kind::Load | Kind::Update => "clock",
         _ => return format!("{} {}", step.operation, said.join(", ")),
     };
     if said.is_empty() {

@@ -1,6 +1,6 @@
 //! What remains of an execution when it has been judged.
 
-use crate::catalogue::Invariant;
+use crate::catalogue::{Invariant, Scenario};
 use crate::history::{Answer, Event, History};
 use crate::judge;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A judged execution. Equal verdicts are one outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Verdict {
-    /// Computes started.
+    /// Computes started, until all were home.
     pub computes: u32,
     /// How many callers went home with what.
     pub answers: BTreeMap<Answer, u32>,
@@ -19,14 +19,23 @@ pub struct Verdict {
 impl Verdict {
     /// Judges an execution that came to its end.
     pub fn of(history: &History) -> Self {
+        Self::with(history, judge::violated(history))
+    }
+
+    /// Judges an execution of real threads.
+    pub fn of_threads(history: &History, scenario: Scenario) -> Self {
+        Self::with(history, judge::violated_by_threads(history, scenario))
+    }
+
+    fn with(history: &History, violations: Vec<judge::Violation>) -> Self {
         let started = |event: &Event| matches!(event, Event::ComputeStarted(..));
-        let computes = history.records.iter().filter(|record| started(&record.event)).count();
+        let played = history.records.iter().take_while(|record| record.event != Event::Rest);
+        let computes = played.filter(|record| started(&record.event)).count();
         let mut answers = BTreeMap::new();
         for answer in &history.answers {
             *answers.entry(*answer).or_default() += 1;
         }
-        let violated =
-            judge::violated(history).into_iter().map(|(invariant, _)| invariant).collect();
+        let violated = violations.into_iter().map(|(invariant, _)| invariant).collect();
         Self { computes: computes as u32, answers, violated }
     }
 

@@ -7,6 +7,16 @@
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
 use xfetch_models::engine::{Budget, Cell, Findings, Judgement, explore};
 
+const PHASES: [Protocol; 7] = [
+    Protocol::NoLock,
+    Protocol::LockOnly,
+    Protocol::BeforeOnly,
+    Protocol::DoubleRecheck,
+    Protocol::InsideOnly,
+    Protocol::ReleaseBeforePublish,
+    Protocol::AlwaysSkip,
+];
+
 fn search(protocol: Protocol, engine: Engine, executions: u64) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers: 100, engine };
     let budget = Budget { executions, ..Budget::default() };
@@ -25,10 +35,10 @@ fn a_hundred_callers_compute_once() {
 
 #[test]
 fn every_twin_violates_what_it_was_written_for() {
-    for protocol in Protocol::ALL.iter().copied() {
+    for protocol in PHASES {
         let random = search(protocol, Engine::Random, 300);
         let pct = search(protocol, Engine::Pct, 200);
-        match protocol.breaks() {
+        match protocol.breaks_in(Scenario::Field) {
             Some(invariant) => assert!(
                 random.violates(invariant) || pct.violates(invariant),
                 "{protocol} keeps {invariant}"

@@ -1,4 +1,5 @@
-//! The main job: the field scenario, every protocol, every engine.
+//! The main job: the field scenario on every phase of the report, every scenario on what ships, every
+//! broken twin where it is broken.
 
 use super::table::{self, SECTIONS_CALLERS};
 use super::{cores, explore, print, refuse};
@@ -19,32 +20,93 @@ const LOOM_CALLERS: usize = 2;
 /// More executions than a complete search of any cell has.
 const EVERYTHING: u64 = 10_000_000;
 
-/// The cells, those with the most to do first. What is to keep everything is sampled longer than a
-/// broken twin.
+/// The cells, those with the most to do first.
 fn cells(quick: bool) -> Vec<(Cell, Budget)> {
-    let mut cells = Vec::new();
-    let time = Duration::from_secs(80);
-    for protocol in Protocol::ALL.iter().copied() {
-        let keeps = protocol.breaks().is_empty();
-        let mut cell = |engine, callers, executions| {
-            let budget = Budget { executions, time, ..Budget::default() };
-            cells.push((Cell { scenario: Scenario::Field, protocol, callers, engine }, budget));
-        };
-        let sampled = |executions: u64| if quick { executions / 50 } else { executions };
-        for callers in SECTIONS_CALLERS {
-            cell(Engine::Sections, callers, EVERYTHING);
-        }
-        cell(Engine::Loom, LOOM_CALLERS, EVERYTHING);
-        cell(Engine::Random, CALLERS, sampled(if keeps { 5_000 } else { 300 }));
-        cell(Engine::Pct, CALLERS, sampled(if keeps { 2_000 } else { 200 }));
-        cell(Engine::Threads, CALLERS, sampled(100));
-    }
-    let size = |cell: &Cell, budget: &Budget| match cell.engine {
-        Engine::Sections => 10_u64.pow(cell.callers as u32),
-        Engine::Loom => 10_000,
-        _ => budget.executions * 5,
-    };
+    let mut cells = field(quick);
+    cells.extend(register(quick));
+    cells.extend(twins());
+    cells.sort_by_key(|(cell, _)| (cell.scenario, cell.protocol, cell.callers, cell.engine));
+    cells.dedup_by_key(|(cell, _)| *cell);
     cells.sort_by_key(|(cell, budget)| u64::MAX - size(cell, budget));
+    cells
+}
+
+/// How long a cell takes, more or less.
+fn size(cell: &Cell, budget: &Budget) -> u64 {
+    match cell.engine {
+        Engine::Sections => 10_u64.pow(cell.callers as u32),
+        Engine::Loom if cell.scenario == Scenario::Cycle => 100_000,
+        Engine::Loom => 5_000,
+        _ => budget.executions * 5,
+    }
+}
+
+fn cell(scenario: Scenario, protocol: Protocol, engine: Engine, callers: usize) -> Cell {
+    Cell { scenario, protocol, callers, engine }
+}
+
+/// So many executions, or all.
+fn budget(executions: Option<u64>) -> Budget {
+    let time = Duration::from_secs(80);
+    Budget { executions: executions.unwrap_or(EVERYTHING), time, ..Budget::default() }
+}
+
+fn loom(scenario: Scenario, protocol: Protocol) -> (Cell, Budget) {
+    let budget = Budget { preemptions: scenario.loom_preemptions(), ..budget(None) };
+    (cell(scenario, protocol, Engine::Loom, LOOM_CALLERS), budget)
+}
+
+/// The field report's scenario on its phases: every engine. What is to keep everything is sampled
+/// longer than a broken twin.
+fn field(quick: bool) -> Vec<(Cell, Budget)> {
+    let mut cells = Vec::new();
+    let sampled = |executions: u64| Some(if quick { executions / 50 } else { executions });
+    for protocol in table::PHASES {
+        let keeps = !protocol.breaks_in(Scenario::Field).is_some();
+        let of = |engine, callers| cell(Scenario::Field, protocol, engine, callers);
+        for callers in SECTIONS_CALLERS {
+            cells.push((of(Engine::Sections, callers), budget(None)));
+        }
+        cells.push(loom(Scenario::Field, protocol));
+        let random = if keeps { 5_000 } else { 300 };
+        cells.push((of(Engine::Random, CALLERS), budget(sampled(random))));
+        let pct = if keeps { 2_000 } else { 200 };
+        cells.push((of(Engine::Pct, CALLERS), budget(sampled(pct))));
+        cells.push((of(Engine::Threads, CALLERS), budget(sampled(100))));
+    }
+    cells
+}
+
+/// Every scenario on what ships.
+fn register(quick: bool) -> Vec<(Cell, Budget)> {
+    let mut cells = Vec::new();
+    let sampled = Some(if quick { 20 } else { 200 });
+    for scenario in Scenario::ALL.iter().copied() {
+        let of = |engine, callers| cell(scenario, Protocol::DoubleRecheck, engine, callers);
+        for callers in [2, 3] {
+            cells.push((of(Engine::Sections, callers), budget(None)));
+        }
+        if scenario.on_loom() {
+            cells.push(loom(scenario, Protocol::DoubleRecheck));
+        }
+        for engine in [Engine::Random, Engine::Pct] {
+            cells.push((of(engine, CALLERS), budget(sampled)));
+        }
+        cells.push((of(Engine::Threads, CALLERS), budget(Some(if quick { 2 } else { 20 }))));
+    }
+    cells
+}
+
+/// Every broken twin where it is broken.
+fn twins() -> Vec<(Cell, Budget)> {
+    let mut cells = Vec::new();
+    for protocol in Protocol::ALL.iter().copied() {
+        for (scenario, _) in protocol.breaks().iter().copied() {
+            for callers in [2, 3] {
+                cells.push((cell(scenario, protocol, Engine::Sections, callers), budget(None)));
+            }
+        }
+    }
     cells
 }
 
@@ -55,7 +117,7 @@ pub(super) fn run(output: &Path, quick: bool) -> ExitCode {
         Err(refused) => return refuse(refused),
     };
     let report = json!({
-        "schema": 1,
+        "schema": 2,
         "rows": table::rows(&findings),
         "cells": findings.iter().map(explore::json).collect::<Vec<_>>(),
     });
@@ -92,7 +154,9 @@ fn all(cells: &[(Cell, Budget)]) -> Result<Vec<Findings>, engine::Refused> {
     bar.finish_and_clear();
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut findings = done.into_iter().collect::<Result<Vec<_>, _>>()?;
-    findings.sort_by_key(|found| (found.cell.protocol, found.cell.engine, found.cell.callers));
+    findings.sort_by_key(|Findings { cell, .. }| {
+        (cell.scenario, cell.protocol, cell.engine, cell.callers)
+    });
     Ok(findings)
 }
 

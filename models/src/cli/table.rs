@@ -3,8 +3,8 @@
 use super::explore::{REPLAY, tokens};
 use comfy_table::{Table, presets};
 use serde_json::Value;
-use xfetch_models::catalogue::{Engine, Protocol};
-use xfetch_models::engine::{Coverage, Findings};
+use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::engine::{Cell, Coverage, Findings, Judgement};
 
 /// The callers with which `sections` is asked.
 pub(super) const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
@@ -25,34 +25,107 @@ const HEADER: [&str; 10] = [
 const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
 
+/// The protocols of the report's phases, and what else is told apart by counting computes.
+pub(super) const PHASES: [Protocol; 7] = [
+    Protocol::NoLock,
+    Protocol::LockOnly,
+    Protocol::BeforeOnly,
+    Protocol::DoubleRecheck,
+    Protocol::InsideOnly,
+    Protocol::ReleaseBeforePublish,
+    Protocol::AlwaysSkip,
+];
+
+const SCENARIO_HEADER: [&str; 7] = [
+    "scenario (what ships)",
+    "sections, 2",
+    "sections, 3",
+    "loom, 2",
+    "random, 100",
+    "pct, 100",
+    "threads, 100",
+];
+
+const TWIN_HEADER: [&str; 4] = ["violated", "scenario", "by", "how it comes back"];
+
 pub(super) fn table(findings: &[Findings]) -> String {
+    let of_phases = |row: &dyn Fn(Protocol) -> Vec<String>| -> Vec<Vec<String>> {
+        PHASES.iter().map(|protocol| row(*protocol)).collect()
+    };
     format!(
-        "The most computes of one execution, and what is said of it:\n{}\n\n\
-         Executions of sections, of every interleaving one per equivalence class, and those that \
-         only repeated others:\n{}\n\nHow each broken one comes back:\n{}",
-        markdown(&HEADER, |protocol| row(protocol, findings).to_vec()),
-        markdown(&EXECUTIONS_HEADER, |protocol| executions(protocol, findings)),
-        reproduce(findings)
+        "The field report's scenario: the most computes of one execution, and what is said of it:\n\
+         {}\n\nExecutions of sections, of every interleaving one per equivalence class, and those \
+         that only repeated others:\n{}\n\nEvery scenario on what ships: executions, and how far \
+         they go:\n{}\n\nEvery invariant, and who breaks it ({REPLAY} TOKEN):\n{}",
+        markdown(&HEADER, of_phases(&|protocol| row(protocol, findings).to_vec())),
+        markdown(&EXECUTIONS_HEADER, of_phases(&|protocol| executions(protocol, findings))),
+        markdown(&SCENARIO_HEADER, scenarios(findings)),
+        markdown(&TWIN_HEADER, twins(findings)),
     )
 }
 
-fn markdown(header: &[&str], row: impl Fn(Protocol) -> Vec<String>) -> String {
+fn markdown(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
-    table.add_rows(Protocol::ALL.iter().map(|protocol| row(*protocol)));
+    table.add_rows(rows);
     table.to_string()
 }
 
-/// For each broken protocol the token of the invariant that it was written to violate.
-fn reproduce(findings: &[Findings]) -> String {
-    let of = |protocol: &Protocol| {
-        let (_, invariant) = *protocol.breaks().first()?;
-        let mut cells = findings.iter().filter(|found| found.cell.protocol == *protocol);
-        let shrunk = cells.find_map(|found| tokens(found).remove(&invariant))?;
-        Some(format!("{REPLAY} {}", shrunk.token))
+fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
+    let row = |scenario: &Scenario| {
+        let of = |engine, callers| {
+            let is = |found: &&Findings| {
+                let Cell { protocol, .. } = found.cell;
+                found.cell.scenario == *scenario && protocol.ships() && is(found, engine, callers)
+            };
+            findings.iter().find(is).map_or_else(|| "blind".into(), said)
+        };
+        vec![
+            scenario.slug().to_owned(),
+            of(Engine::Sections, 2),
+            of(Engine::Sections, 3),
+            of(Engine::Loom, 2),
+            of(Engine::Random, 100),
+            of(Engine::Pct, 100),
+            of(Engine::Threads, 100),
+        ]
     };
-    let commands: Vec<_> = Protocol::ALL.iter().filter_map(of).collect();
-    commands.join("\n")
+    Scenario::ALL.iter().map(row).collect()
+}
+
+/// A cell in a few words.
+fn said(found: &Findings) -> String {
+    let bound = match found.coverage {
+        Coverage::Preemptions(bound) => format!(", preemptions <= {bound}"),
+        _ => String::new(),
+    };
+    let judgement = match found.judgement() {
+        Judgement::Holds if !found.not_reached().is_empty() => "vacuous".into(),
+        judgement => judgement.to_string(),
+    };
+    format!("{judgement}: {}{bound}", found.executions)
+}
+
+/// Who breaks what: for each invariant that a twin was written to violate the smallest token.
+fn twins(findings: &[Findings]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for invariant in Invariant::ALL.iter().copied() {
+        for protocol in Protocol::ALL.iter().copied() {
+            for (scenario, _) in protocol.breaks().iter().filter(|(_, own)| *own == invariant) {
+                let home = |found: &&Findings| {
+                    found.cell.protocol == protocol
+                        && found.cell.scenario == *scenario
+                        && found.cell.engine == Engine::Sections
+                };
+                let shrunk =
+                    findings.iter().filter(home).find_map(|f| tokens(f).remove(&invariant));
+                let token = shrunk.map_or_else(|| "not broken".into(), |it| it.token.to_string());
+                let (scenario, protocol) = (scenario.slug().into(), protocol.slug().into());
+                rows.push(vec![invariant.slug().into(), scenario, protocol, token]);
+            }
+        }
+    }
+    rows
 }
 
 /// The rows of the table, for the report.
@@ -61,11 +134,11 @@ pub(super) fn rows(findings: &[Findings]) -> Vec<Value> {
         let names = HEADER.iter().map(|name| (*name).to_owned());
         names.zip(row(*protocol, findings).map(Value::from)).collect()
     };
-    Protocol::ALL.iter().map(object).collect()
+    PHASES.iter().map(object).collect()
 }
 
 fn row(protocol: Protocol, findings: &[Findings]) -> [String; HEADER.len()] {
-    let of: Vec<_> = findings.iter().filter(|found| found.cell.protocol == protocol).collect();
+    let of: Vec<_> = findings.iter().filter(|found| of_field(found, protocol)).collect();
     let sections = |callers| worst(&of, |found| is(found, Engine::Sections, callers));
     let [two, three, four, five] = SECTIONS_CALLERS.map(sections);
     [
@@ -80,6 +153,10 @@ fn row(protocol: Protocol, findings: &[Findings]) -> [String; HEADER.len()] {
         worst(&of, |found| !exhaustive(found)),
         verdict(&of),
     ]
+}
+
+fn of_field(found: &Findings, protocol: Protocol) -> bool {
+    found.cell.scenario == Scenario::Field && found.cell.protocol == protocol
 }
 
 fn is(found: &Findings, engine: Engine, callers: usize) -> bool {
@@ -102,9 +179,8 @@ fn worst(of: &[&Findings], which: impl Fn(&Findings) -> bool) -> String {
 
 fn executions(protocol: Protocol, findings: &[Findings]) -> Vec<String> {
     let of = |callers| {
-        let is = |found: &&Findings| {
-            found.cell.protocol == protocol && is(found, Engine::Sections, callers)
-        };
+        let is =
+            |found: &&Findings| of_field(found, protocol) && is(found, Engine::Sections, callers);
         findings.iter().find(is).map_or_else(
             || "not run".into(),
             |found| {

@@ -25,7 +25,7 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Findin
             |_| Verdict::unfinished(Invariant::NoPanic),
             |history| {
                 findings.reached.extend(judge::reached(&history));
-                Verdict::of(&history)
+                Verdict::of_threads(&history, cell.scenario)
             },
         );
         findings.add(verdict, 1);

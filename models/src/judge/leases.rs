@@ -4,25 +4,26 @@ use super::requests::{Request, Requests};
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
 use crate::history::Event;
+use std::collections::BTreeSet;
 
-/// Acquisitions and releases of one table conflict, so that they are in order.
+/// Two leases under which a compute was started, and neither published before the other started.
+///
+/// The sections of the map say so, not those of the lease table: a twin that has a table for each
+/// request leaves no order between one's acquisition and another's release.
 pub(super) fn one_lease_per_key(story: &Story) -> Vec<Violation> {
-    let mut held = Vec::new();
+    let mut held = BTreeSet::new();
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
-            Event::Leased(lease) => {
-                held.push((lease, record.task));
+            Event::ComputeStarted(lease, _) => {
+                held.insert((lease, record.task));
                 if held.len() > 1 {
                     at.push(index);
                 }
             }
-            Event::Released(lease) => {
-                let own = (lease, record.task);
-                let place = held.iter().position(|other| *other == own);
-                let place = place.or_else(|| held.iter().position(|(other, _)| *other == lease));
-                place.map(|place| held.swap_remove(place));
-            }
+            Event::Published(lease, _)
+            | Event::Discarded(lease)
+            | Event::ComputeFinished(lease, false) => drop(held.remove(&(lease, record.task))),
             _ => {}
         }
     }
@@ -68,7 +69,8 @@ pub(super) fn stale_never_waits(_: &Story, requests: &Requests) -> Vec<Violation
 pub(super) fn fresh_takes_no_lease(_: &Story, requests: &Requests) -> Vec<Violation> {
     let fresh = |event| matches!(event, Event::FreshHit(_));
     let touches = |request: &&Request| {
-        request.first(fresh).is_some() && request.first(|event| matches!(event, Event::Leased(_))).is_some()
+        request.first(fresh).is_some()
+            && request.first(|event| matches!(event, Event::Leased(_))).is_some()
     };
     let at = requests.0.iter().filter(touches).filter_map(|request| request.first(fresh));
     Story::violations(Invariant::FreshTakesNoLease, at.collect())

@@ -12,7 +12,8 @@ fn written(story: &Story) -> BTreeMap<Version, u64> {
         Event::Published(_, version) | Event::Inserted(version) => Some(version),
         _ => None,
     };
-    let of = |(_, record): &(usize, &crate::history::Record)| Some((version(record.event)?, record.now));
+    let of =
+        |(_, record): &(usize, &crate::history::Record)| Some((version(record.event)?, record.now));
     story.records.iter().filter_map(of).collect()
 }
 

@@ -7,10 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A window ends when a newer version is there, or the key is removed.
 fn ends_window(event: Event) -> bool {
-    matches!(
-        event,
-        Event::Published(..) | Event::Inserted(_) | Event::Invalidated | Event::Cleared
-    )
+    matches!(event, Event::Published(..) | Event::Inserted(_) | Event::Invalidated | Event::Cleared)
 }
 
 /// Counts the computes of each window that `counts`, against one and its failures.
@@ -74,7 +71,8 @@ pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
             Event::Invalidated | Event::Cleared => fresh_until = 0,
             Event::Nominated(version) => drop(nominated.insert(record.task, version)),
             Event::ComputeStarted(_, saw)
-                if record.now < fresh_until && (saw.is_none() || nominated.get(&record.task) != saw.as_ref()) =>
+                if record.now < fresh_until
+                    && (saw.is_none() || nominated.get(&record.task) != saw.as_ref()) =>
             {
                 at.push(index);
             }

@@ -5,7 +5,9 @@ mod protocols;
 mod scenes;
 mod stage;
 
-use super::backend::{Start, TickingClock, begin, core, current_step, current_task, overlap, thread, work};
+use super::backend::{
+    Start, TickingClock, begin, core, current_step, current_task, overlap, thread, work,
+};
 use crate::catalogue::{Protocol, Scenario};
 use crate::history::{History, Record};
 

@@ -97,7 +97,7 @@ impl Protocol for AlwaysSkip {
     }
 }
 
-/// The re-check under the lease, on what was seen before it (PEERS 3).
+/// The re-check under the lease, on what was seen before it.
 pub(super) struct CapturedRecheck;
 
 impl Protocol for CapturedRecheck {
@@ -126,7 +126,7 @@ impl Protocol for AlwaysLock {
     }
 }
 
-/// A stale request waits for whoever refreshes (PEERS 11).
+/// A stale request waits for whoever refreshes.
 pub(super) struct WaitOnStale;
 
 impl Protocol for WaitOnStale {
@@ -146,17 +146,9 @@ impl Protocol for MissesComputeAlone {
     fn lease_for_miss<W: World>(request: &Request<W>) -> Result<Turn<W>, Error> {
         private_lease(request).map(Turn::Ours).map_err(|_| unreachable!("nobody else has it"))
     }
-
-    fn recheck_inside<W: World>(
-        _: &Request<W>,
-        _: &Lease<W>,
-        captured: Sight<W::Value>,
-    ) -> Judgement<W> {
-        Judgement::Needed(captured)
-    }
 }
 
-/// An early return on an error (PEERS 6).
+/// An early return on an error.
 pub(super) struct LeaseLeaksOnFailure;
 
 impl Protocol for LeaseLeaksOnFailure {
@@ -177,7 +169,7 @@ impl Protocol for LeaseLeaksOnFailure {
     }
 }
 
-/// The fence is read as if it were the compute's beginning (PEERS 1).
+/// The fence is read as if it were the compute's beginning.
 pub(super) struct UnfencedPublish;
 
 impl Protocol for UnfencedPublish {
@@ -193,7 +185,7 @@ impl Protocol for UnfencedPublish {
     }
 }
 
-/// Looks as if the storage deadline had not come yet (PEERS 12).
+/// Looks as if the storage deadline had not come yet.
 pub(super) struct ServeExpired;
 
 impl Protocol for ServeExpired {
@@ -202,7 +194,7 @@ impl Protocol for ServeExpired {
     }
 }
 
-/// Whoever comes after a failure tries at once (PEERS 15).
+/// Whoever comes after a failure tries at once.
 pub(super) struct NoBackOff;
 
 impl Protocol for NoBackOff {
@@ -238,7 +230,7 @@ impl Protocol for RedrawRecheck {
     }
 }
 
-/// Waits whatever it waits for (PEERS 10).
+/// Waits whatever it waits for.
 pub(super) struct NoRecursionCheck;
 
 impl Protocol for NoRecursionCheck {
