@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 thread_local! {
     /// The leases under which this thread computes, the outermost first.
-    static COMPUTING: RefCell<Vec<Computing>> = RefCell::new(Vec::new());
+    static COMPUTING: RefCell<Vec<Computing>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A lease under which a thread computes.
@@ -67,20 +67,16 @@ impl Waits {
     // an edge is there before its thread waits.
     pub(crate) fn enter(&self, own: &[Computing], wanted: Computing) -> Result<(), Vec<Computing>> {
         let mut edges = self.0.lock();
-        let mut path = vec![wanted];
-        loop {
-            let Some(last) = path.last() else { break };
-            if let Some(place) = own.iter().position(|mine| mine.lease == last.lease) {
+        let (mut path, mut last) = (Vec::new(), Some(wanted));
+        while let Some(lease) = last {
+            if let Some(place) = own.iter().position(|mine| mine.lease == lease.lease) {
                 // From the lease that is waited for to the innermost one, then around.
-                path.pop();
                 let mut cycle = own[place..].to_vec();
                 cycle.extend(path);
                 return Err(cycle);
             }
-            match edges.get(&last.lease) {
-                Some(next) => path.push(*next),
-                None => break,
-            }
+            path.push(lease);
+            last = edges.get(&lease.lease).copied();
         }
         for mine in own {
             edges.insert(mine.lease, wanted);
