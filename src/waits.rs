@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 thread_local! {
     /// The leases under which this thread computes, the outermost first.
-    static COMPUTING: RefCell<Vec<Computing>> = const { RefCell::new(Vec::new()) };
+    static COMPUTING: RefCell<Vec<Computing>> = RefCell::default();
 }
 
 /// A lease under which a thread computes.
