@@ -292,8 +292,9 @@ impl<K: Eq, V> LeaseTable<K, V> {
                 let failure = back_off.after(slot.failure.as_ref(), error.clone(), now, jitter);
                 slot.failure.replace(failure)
             }
-            Ended::Value(..) => slot.failure.take(),
-            Ended::Unused | Ended::Discarded => None,
+            // The origin has answered, whether or not the answer was overtaken.
+            Ended::Value(..) | Ended::Discarded => slot.failure.take(),
+            Ended::Unused => None,
         };
         let waiting = slot.waiting.take().filter(|(waiters, _)| *waiters > 0);
         slot.holder = None;
@@ -304,5 +305,73 @@ impl<K: Eq, V> LeaseTable<K, V> {
         }
         drop(shard);
         drop((retired, forgotten));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Table = LeaseTable<&'static str, ()>;
+
+    const HASH: u64 = 7;
+
+    fn release(table: &Table, lease: LeaseId, ended: Ended<()>) {
+        let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(1));
+        let back_off = back_off.expect("equal is allowed");
+        table.release(HASH, lease, ended, &back_off, (Moment::ORIGIN, 1.0));
+    }
+
+    fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
+        table.try_acquire(HASH, "k", now)
+    }
+
+    fn slots(table: &Table) -> usize {
+        table.shards.iter().map(|shard| shard.lock().slots.len()).sum()
+    }
+
+    /// The release of a lease that is over, as after a slot was removed and made anew for its key.
+    #[test]
+    fn a_lease_is_never_released_by_another_one_of_its_key() {
+        let table = Table::new(1);
+        let first = acquire(&table, Moment::ORIGIN).expect("free");
+        release(&table, first, Ended::Unused);
+        let second = acquire(&table, Moment::ORIGIN).expect("free again");
+        release(&table, first, Ended::Unused);
+        let busy = acquire(&table, Moment::ORIGIN).expect_err("the second one holds it");
+        assert!(matches!(busy, Refusal::Busy(holder) if holder == second));
+    }
+
+    #[test]
+    fn a_slot_is_never_left_behind_by_a_release() {
+        let table = Table::new(1);
+        for _ in 0..3 {
+            let lease = acquire(&table, Moment::ORIGIN).expect("free");
+            assert_eq!(slots(&table), 1);
+            release(&table, lease, Ended::Unused);
+            assert_eq!(slots(&table), 0);
+        }
+    }
+
+    #[test]
+    fn a_slot_that_remembers_a_failure_outlives_its_lease_until_the_next_success() {
+        let table = Table::new(1);
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        release(&table, lease, Ended::Failed(Error::NoRefresh));
+        assert!(matches!(acquire(&table, Moment::ORIGIN), Err(Refusal::BackingOff(_))));
+        let later = Moment::ORIGIN.after(Duration::from_secs(1));
+        let lease = acquire(&table, later).expect("the back-off has ended");
+        release(&table, lease, Ended::Discarded);
+        assert_eq!(slots(&table), 0);
+    }
+
+    /// Who began to wait after a release is not told of it by anybody.
+    #[test]
+    fn nobody_waits_for_a_lease_that_is_over() {
+        let table = Table::new(1);
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        release(&table, lease, Ended::Unused);
+        let waited = table.wait(HASH, lease, Duration::MAX);
+        assert!(matches!(waited, Waited::Ended(over, Ended::Unused) if over == lease));
     }
 }

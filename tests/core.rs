@@ -5,6 +5,8 @@
 //! - a compute that fails or panics leaves the key usable.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use xfetch_core::{Cache, ConfigError, Error, ManualClock, With};
 
@@ -82,12 +84,70 @@ fn an_invalidation_of_an_absent_key_beats_a_compute_that_began_before_it() {
 
 #[test]
 fn a_failed_compute_leaves_the_key_usable() {
-    let (cache, _) = cache();
+    let (cache, clock) = cache();
     let failed = cache.try_get_or_compute(&"k", |_| Err(io::Error::other("origin is down")));
     assert_eq!(failed.expect_err("failed").to_string(), "the compute failed: origin is down");
+    clock.advance(PAYLOAD);
     let panicked = cache.get_or_compute(&"k", |_| std::panic::resume_unwind(Box::new("boom")));
     assert!(matches!(panicked, Err(Error::Panicked(message)) if &*message == "boom"));
+    clock.advance(PAYLOAD);
     assert_eq!(*cache.get_or_compute(&"k", |_| 3).expect("computed"), 3);
+}
+
+#[test]
+fn a_key_that_backs_off_is_not_computed_and_gives_its_last_error() {
+    let (cache, _) = cache();
+    let fails = |_: &&'static str| Err(io::Error::other("origin is down"));
+    drop(cache.try_get_or_compute(&"k", fails));
+    let again = cache.get_or_compute(&"k", |_| unreachable!("it backs off"));
+    assert_eq!(
+        again.expect_err("the last error").to_string(),
+        "the compute failed: origin is down"
+    );
+    cache.insert("k", 1);
+    assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("inserted"), 1);
+}
+
+#[test]
+fn a_stale_value_is_served_while_its_key_backs_off() {
+    let (cache, clock) = cache();
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    drop(cache.try_get_or_compute(&"k", |_| Err(io::Error::other("origin is down"))));
+    let found = cache.get_or_compute(&"k", |_| unreachable!("it backs off")).expect("stale");
+    assert!(found.is_stale());
+}
+
+#[test]
+fn an_entry_is_refreshed_early_by_who_nominates_it_and_by_nobody_else() {
+    let clock = ManualClock::new();
+    let draw = Arc::new(AtomicBool::new(false));
+    let nominates = Arc::clone(&draw);
+    let lots = move || if nominates.load(Ordering::Relaxed) { f64::MIN_POSITIVE } else { 1.0 };
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).randomness(lots);
+    let cache = cache.build().expect("valid");
+    let takes_a_second = clock.clone();
+    drop(cache.get_or_compute(&"k", move |_| {
+        takes_a_second.advance(Duration::from_secs(1));
+        1
+    }));
+    assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("fresh"), 1);
+    draw.store(true, Ordering::Relaxed);
+    let found = cache.get_or_compute(&"k", |_| 2).expect("fresh");
+    assert_eq!((*found, found.is_stale()), (1, false));
+    // The new entry's compute took no time, so that no draw can nominate it.
+    assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("fresh"), 2);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2), "a look never nominates");
+}
+
+#[test]
+fn a_registered_refresh_computes_any_key() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).refresh(|key: &u32| key * 2).build();
+    let cache = cache.expect("valid");
+    assert_eq!(*cache.get_or_refresh(&21).expect("computed"), 42);
+    let cache = Cache::<u32, u32>::builder(PAYLOAD, STORAGE).build().expect("valid");
+    let error = cache.get_or_refresh(&21).expect_err("none is registered");
+    assert_eq!(error.to_string(), "the cache has no refresh: register one with Builder::refresh");
 }
 
 #[test]
@@ -96,6 +156,16 @@ fn a_configuration_that_no_cache_can_have_names_its_limit() {
     assert_eq!(error.to_string(), "payload TTL 120s is longer than its limit, the storage TTL 5s");
     let error = Cache::<u8, u8>::builder(PAYLOAD, STORAGE).shards(0).build().expect_err("none");
     assert_eq!(error, ConfigError::Shards { shards: 0 });
+    for (beta, shown) in
+        [(f64::NAN, "NaN"), (-1.0, "-1"), (f64::INFINITY, "inf"), (2e9, "2000000000")]
+    {
+        let error = Cache::<u8, u8>::builder(PAYLOAD, STORAGE).beta(beta).build().expect_err(shown);
+        let expected = format!("beta {shown} is outside the limit of 0 to 1000000000");
+        assert_eq!(error.to_string(), expected);
+    }
+    let back_off = Cache::<u8, u8>::builder(PAYLOAD, STORAGE).back_off(STORAGE, PAYLOAD).build();
+    let error = back_off.expect_err("the first is longer than the cap").to_string();
+    assert_eq!(error, "first back-off 120s is longer than its limit, the cap 5s");
 }
 
 #[test]

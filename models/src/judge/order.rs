@@ -30,7 +30,7 @@ pub(super) fn one_in_flight(story: &Story) -> Vec<Violation> {
 pub(super) fn versions_never_regress(story: &Story) -> Vec<Violation> {
     let began = |lease| {
         let starts = |event: Event| matches!(event, Event::ComputeStarted(own, _) if own == lease);
-        story.events().filter(|(_, event)| starts(*event)).map(|(index, _)| index).last()
+        story.events().rfind(|(_, event)| starts(*event)).map(|(index, _)| index)
     };
     let (mut newest, mut latest_begin) = (0, 0);
     let mut at = Vec::new();

@@ -66,7 +66,7 @@ pub(super) fn perform<P: Protocol>(scenario: Scenario, callers: usize) -> Histor
             thread::spawn(move || {
                 begin(caller + 1);
                 start.wait();
-                acts.iter().filter_map(|act| stage.act(*act)).last()
+                acts.iter().fold(None, |answer, act| stage.act(*act).or(answer))
             })
         })
         .collect();

@@ -1,0 +1,392 @@
+//! Bugs that caches in use have had, each as a test of what must not happen. The interleavings are
+//! explored in the models; here they are forced, on real threads, with channels and no sleep.
+
+mod common;
+
+use common::{HeldJobs, OnLooked, PAYLOAD, STORAGE, cache, held};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+use std::time::Duration;
+use xfetch_core::{Cache, Error, Executor, Job, ManualClock, Moment};
+
+// Lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
+#[test]
+fn an_invalidation_is_never_lost_to_an_older_refresh() {
+    let (cache, clock) = cache();
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let inner = cache.clone();
+    let stale = cache.get_or_compute(&"k", move |key| {
+        inner.invalidate(key);
+        1
+    });
+    assert!(stale.expect("stale").is_stale());
+    assert!(cache.get(&"k").is_none(), "what was read before the invalidation is not published");
+}
+
+#[test]
+fn an_invalidation_of_everything_is_never_lost_to_an_older_refresh() {
+    let (cache, clock) = cache();
+    cache.insert("k", 1);
+    cache.insert("other", 1);
+    clock.advance(PAYLOAD);
+    let inner = cache.clone();
+    drop(cache.get_or_compute(&"k", move |_| {
+        inner.invalidate_all();
+        1
+    }));
+    assert!(cache.get(&"k").is_none() && cache.get(&"other").is_none());
+}
+
+/// A miss that comes after an invalidation and waits for an older compute does not get its value.
+#[test]
+fn who_comes_after_an_invalidation_never_joins_an_older_compute() {
+    let (cache, _) = cache();
+    let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let old = {
+        let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
+        thread::spawn(move || {
+            cache.get_or_compute(&"k", move |_| {
+                started.wait();
+                go.wait();
+                1
+            })
+        })
+    };
+    started.wait();
+    cache.invalidate(&"k");
+    let new = {
+        let cache = cache.clone();
+        thread::spawn(move || cache.get_or_compute(&"k", |_| 2))
+    };
+    go.wait();
+    assert_eq!(*old.join().expect("no panic").expect("its own value"), 1);
+    assert_eq!(*new.join().expect("no panic").expect("computed anew"), 2);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+// Released before publish: a late reader starts a second compute.
+#[test]
+fn a_lease_is_never_free_before_its_value_is_there() {
+    let seen = Arc::new(AtomicU32::new(0));
+    let (cache, clock, hook) = held();
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let (inner, counter) = (cache.clone(), Arc::clone(&seen));
+    hook.on_released(move || {
+        assert_eq!(inner.get(&"k").map(|found| *found), Some(2));
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    drop(cache.get_or_compute(&"k", |_| 2));
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
+}
+
+// The re-check on the captured entry: the job was queued while the key was refreshed otherwise.
+#[test]
+fn a_queued_refresh_never_computes_what_was_inserted_meanwhile() {
+    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    let cache = cache.beta(0.0).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    drop(cache.get_or_compute(&"k", |_| unreachable!("it is fresh when its turn comes")));
+    cache.insert("k", 2);
+    jobs.run_all();
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+// The straggler: descheduled after its look, across a whole refresh and more.
+#[test]
+fn a_straggler_never_starts_a_second_compute() {
+    let (cache, clock, hook) = held();
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let other = cache.clone();
+    hook.on_looked(move || drop(other.get_or_compute(&"k", |_| 2)));
+    let late = cache.get_or_compute(&"k", |_| unreachable!("it was refreshed meanwhile"));
+    assert_eq!(*late.expect("there is a value"), 2);
+}
+
+// A job that the executor drops silently, or refuses.
+#[test]
+fn a_dropped_job_never_freezes_its_key() {
+    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    let cache = cache.beta(0.0).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    drop(cache.get_or_compute(&"k", |_| unreachable!("its job is dropped")));
+    jobs.drop_all();
+    drop(cache.get_or_compute(&"k", |_| 2));
+    jobs.run_all();
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+struct Refuses;
+
+impl Executor for Refuses {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        Err(job)
+    }
+}
+
+#[test]
+fn a_refused_job_never_freezes_its_key() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(Refuses);
+    let cache = cache.build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    for _ in 0..3 {
+        assert!(cache.get_or_compute(&"k", |_| unreachable!()).expect("stale").is_stale());
+    }
+    clock.advance(STORAGE);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("a miss computes itself"), 2);
+}
+
+// A lock kept on a panic or an early return.
+#[test]
+fn a_panic_or_an_error_never_keeps_the_lease() {
+    let (cache, clock) = cache();
+    cache.insert("k", 1);
+    for _ in 0..3 {
+        clock.advance(PAYLOAD * 7);
+        drop(cache.try_get_or_compute(&"k", |_| Err(io::Error::other("down"))));
+        clock.advance(PAYLOAD * 7);
+        drop(cache.get_or_compute(&"k", |_| std::panic::resume_unwind(Box::new("boom"))));
+    }
+    clock.advance(STORAGE);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("computed"), 2);
+}
+
+// A leader that is gone: its followers wait for ever.
+#[test]
+fn followers_never_wait_for_a_leader_that_is_gone() {
+    let (cache, _) = cache();
+    let (started, started_here) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let leader = {
+        let cache = cache.clone();
+        thread::spawn(move || {
+            cache.get_or_compute(&"k", move |_| {
+                started.send(()).expect("the test waits");
+                wait.recv().expect("the test goes on");
+                std::panic::resume_unwind(Box::new("the leader is gone"))
+            })
+        })
+    };
+    started_here.recv().expect("it has started");
+    let followers: Vec<_> = (0..4)
+        .map(|_| {
+            let cache = cache.clone();
+            thread::spawn(move || cache.get_or_compute(&"k", |_| 2))
+        })
+        .collect();
+    go.send(()).expect("the leader waits");
+    assert!(matches!(leader.join().expect("caught"), Err(Error::Panicked(_))));
+    for follower in followers {
+        // Whether it waited or came later: the leader's error, within its back-off.
+        let error = follower.join().expect("no panic").expect_err("the key backs off");
+        assert!(matches!(error, Error::Panicked(message) if &*message == "the leader is gone"));
+    }
+}
+
+// An insert that races a placeholder.
+#[test]
+fn an_insert_is_never_lost_to_a_miss_in_flight() {
+    let (cache, _) = cache();
+    let inner = cache.clone();
+    let own = cache.get_or_compute(&"k", move |key| {
+        inner.insert(*key, 2);
+        1
+    });
+    assert_eq!(own.expect("computed").version(), None);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+// Recursion and cycles.
+fn path(error: Error) -> Vec<String> {
+    match error {
+        Error::Cycle { path } => path.to_vec(),
+        other => unreachable!("{other}"),
+    }
+}
+
+#[test]
+fn a_compute_that_needs_its_own_key_never_hangs() {
+    let (cache, _) = cache();
+    let inner = cache.clone();
+    let outer = cache.try_get_or_compute(&"k", move |key| {
+        let error = inner.get_or_compute(key, |_| 1).expect_err("it needs itself");
+        assert_eq!(error.to_string(), "computes wait for each other: \"k\" -> \"k\"");
+        Err::<u32, _>(error)
+    });
+    assert!(matches!(outer, Err(Error::Failed(_))));
+}
+
+/// Each computes its own key and then needs the next one's: whoever closes the cycle gets the error.
+fn ring(keys: &[&'static str]) -> Vec<Vec<String>> {
+    let (cache, _) = cache();
+    let all_compute = Arc::new(Barrier::new(keys.len()));
+    let threads: Vec<_> = (0..keys.len())
+        .map(|own| {
+            let (cache, all_compute) = (cache.clone(), Arc::clone(&all_compute));
+            let (key, next) = (keys[own], keys[(own + 1) % keys.len()]);
+            thread::spawn(move || {
+                let (inner, mut closed) = (cache.clone(), None);
+                let (tell, told) = mpsc::channel();
+                drop(cache.try_get_or_compute(&key, move |_| {
+                    all_compute.wait();
+                    inner.get_or_compute(&next, |_| 1).map(|found| *found).inspect_err(|error| {
+                        drop(tell.send(error.clone()));
+                    })
+                }));
+                if let Ok(error @ Error::Cycle { .. }) = told.try_recv() {
+                    closed = Some(path(error));
+                }
+                closed
+            })
+        })
+        .collect();
+    threads.into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
+}
+
+#[test]
+fn computes_that_need_each_other_never_hang() {
+    for keys in [&["a", "b"][..], &["a", "b", "c"], &["a", "b", "c", "d", "e"]] {
+        let closed = ring(keys);
+        assert_eq!(closed.len(), 1, "one of them closes the cycle: {closed:?}");
+        let path = &closed[0];
+        assert_eq!(path.len(), keys.len() + 1);
+        assert_eq!(path.first(), path.last());
+    }
+}
+
+/// A diamond is no cycle.
+#[test]
+fn computes_that_need_the_same_key_are_never_refused() {
+    let (cache, _) = cache();
+    let both = Arc::new(Barrier::new(2));
+    let threads: Vec<_> = ["a", "b"]
+        .map(|key| {
+            let (cache, both) = (cache.clone(), Arc::clone(&both));
+            thread::spawn(move || {
+                let inner = cache.clone();
+                cache.try_get_or_compute(&key, move |_| {
+                    both.wait();
+                    inner.get_or_compute(&"shared", |_| 5).map(|found| *found)
+                })
+            })
+        })
+        .into_iter()
+        .collect();
+    for thread in threads {
+        assert_eq!(*thread.join().expect("no panic").expect("no cycle"), 5);
+    }
+}
+
+// Stale readers that wait behind the refresh.
+#[test]
+fn stale_readers_are_never_blocked_by_a_refresh() {
+    let (cache, clock) = cache();
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let (started, started_here) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let refresher = {
+        let cache = cache.clone();
+        thread::spawn(move || {
+            cache.get_or_compute(&"k", move |_| {
+                started.send(()).expect("the test waits");
+                wait.recv().expect("the test goes on");
+                2
+            })
+        })
+    };
+    started_here.recv().expect("it has started");
+    for _ in 0..100 {
+        let found = cache.get_or_compute(&"k", |_| unreachable!("one is in flight"));
+        assert!(found.expect("stale").is_stale());
+    }
+    go.send(()).expect("the refresher waits");
+    assert!(refresher.join().expect("no panic").expect("stale").is_stale());
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+// Served past hard expiry while a refresh hangs.
+#[test]
+fn nothing_is_served_past_its_storage_deadline_while_a_refresh_hangs() {
+    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    let cache = cache.beta(0.0).wait_timeout(Duration::ZERO).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    drop(cache.get_or_compute(&"k", |_| 2));
+    clock.advance(STORAGE);
+    assert!(cache.get(&"k").is_none());
+    let error = cache.get_or_compute(&"k", |_| 3).expect_err("the lease is taken for ever");
+    assert!(matches!(error, Error::Timeout { waited } if waited == Duration::ZERO));
+    jobs.run_all();
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+// A clock that steps back.
+#[test]
+fn a_clock_that_steps_back_never_freezes_a_key() {
+    let hours = Duration::from_secs(3_600 * 10);
+    let (cache, clock) = cache();
+    clock.set(Moment::ORIGIN.after(hours));
+    cache.insert("k", 1);
+    clock.set(Moment::ORIGIN);
+    let found = cache.get_or_compute(&"k", |_| 2).expect("there is a value");
+    assert!(found.is_stale(), "an entry from the future is refreshed");
+    assert_eq!(cache.get(&"k").map(|found| (*found, found.is_stale())), Some((2, false)));
+    clock.advance(PAYLOAD);
+    assert!(cache.get(&"k").expect("still there").is_stale());
+}
+
+#[test]
+fn a_clock_that_steps_back_never_prolongs_a_back_off() {
+    let (cache, clock) = cache();
+    clock.set(Moment::ORIGIN.after(Duration::from_secs(36_000)));
+    drop(cache.try_get_or_compute(&"k", |_| Err::<u32, _>(io::Error::other("down"))));
+    clock.set(Moment::ORIGIN);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("the back-off is not hours"), 2);
+}
+
+// No back-off: a failing refresh polled at 1 kHz.
+#[test]
+fn a_failing_origin_is_never_hammered() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).randomness(|| 1.0);
+    let cache = cache.build().expect("valid");
+    let attempts = Arc::new(AtomicU32::new(0));
+    for _ in 0..10_000 {
+        let attempts = Arc::clone(&attempts);
+        let error = cache.try_get_or_compute(&"k", move |_| {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            Err::<u32, _>(io::Error::other("down"))
+        });
+        assert_eq!(error.expect_err("it fails").to_string(), "the compute failed: down");
+        clock.advance(Duration::from_millis(1));
+    }
+    // At 0, 0.1, 0.3, 0.7, 1.5, 3.1 and 6.3 s of 10 s: the waits double from 0.1 s.
+    assert_eq!(attempts.load(Ordering::Relaxed), 7);
+}
+
+/// Used by `held`: an observer that lets a test act at a section.
+#[test]
+fn a_hook_is_called_once() {
+    let hook = OnLooked::default();
+    let calls = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&calls);
+    hook.on_looked(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let event = xfetch_core::Event::Looked(None);
+    xfetch_core::Observer::on(&hook, 0, event);
+    xfetch_core::Observer::on(&hook, 0, event);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
