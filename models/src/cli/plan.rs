@@ -62,7 +62,7 @@ fn field(quick: bool) -> Vec<(Cell, Budget)> {
     let mut cells = Vec::new();
     let sampled = |executions: u64| Some(if quick { executions / 50 } else { executions });
     for protocol in table::PHASES {
-        let keeps = !protocol.breaks_in(Scenario::Field).is_some();
+        let keeps = protocol.breaks_in(Scenario::Field).is_none();
         let of = |engine, callers| cell(Scenario::Field, protocol, engine, callers);
         for callers in SECTIONS_CALLERS {
             cells.push((of(Engine::Sections, callers), budget(None)));

@@ -1,0 +1,138 @@
+//! The documents and the code agree, both ways.
+//!
+//! - docs/INVARIANTS.md has a section for each invariant, with its sentence and its twins;
+//! - every `INVARIANT(slug)` in the core names one of them, and each of them has its marker;
+//! - only `src/sync.rs` names a synchronisation crate;
+//! - README's table is what `sections` counts.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::engine::{Budget, Cell, Coverage, explore};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Words with single spaces: a line break is none of the text's.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The sources of the core, each with its name.
+fn sources() -> Vec<(String, String)> {
+    let files = fs::read_dir(root().join("src")).expect("the core has sources");
+    let read = |file: fs::DirEntry| {
+        let text = fs::read_to_string(file.path()).expect("text");
+        (file.file_name().to_string_lossy().into_owned(), text)
+    };
+    files.map(|file| read(file.expect("readable"))).collect()
+}
+
+#[test]
+fn every_invariant_has_its_section_and_every_section_its_invariant() {
+    let page = read("docs/INVARIANTS.md");
+    let sections: Vec<_> = page.split("\n## ").skip(1).collect();
+    assert_eq!(sections.len(), Invariant::ALL.len());
+    for invariant in Invariant::ALL.iter().copied() {
+        let of = |section: &&&str| section.lines().next() == Some(invariant.slug());
+        let section = sections.iter().find(of).unwrap_or_else(|| panic!("no section {invariant}"));
+        let section = flat(section);
+        let sentence = flat(invariant.about());
+        assert!(section.contains(&sentence), "{invariant}: the sentence is {sentence:?}");
+        let twins: Vec<_> = Protocol::ALL
+            .iter()
+            .flat_map(|protocol| protocol.breaks().iter().map(move |broken| (protocol, broken)))
+            .filter(|(_, (_, broken))| *broken == invariant)
+            .map(|(protocol, (scenario, _))| format!("{protocol} ({scenario})"))
+            .collect();
+        if !twins.is_empty() {
+            let line = format!("Twins: {}.", twins.join(", "));
+            assert!(section.contains(&line), "{invariant}: {line}");
+        }
+    }
+}
+
+#[test]
+fn every_marker_names_an_invariant_and_every_invariant_has_its_marker() {
+    let mut marked = BTreeSet::new();
+    for (file, text) in sources() {
+        for rest in text.split("INVARIANT(").skip(1) {
+            let slug = rest.split(')').next().unwrap_or_default();
+            let known: Result<Invariant, _> = slug.parse();
+            marked.insert(known.unwrap_or_else(|unknown| panic!("{file}: {unknown}")));
+        }
+    }
+    // These two are kept by nothing in particular: they are the witness of the others, and a fault.
+    let elsewhere = [Invariant::RefreshMakesProgress, Invariant::NoPanic];
+    for invariant in Invariant::ALL.iter().filter(|invariant| !elsewhere.contains(invariant)) {
+        assert!(marked.contains(invariant), "no line of the core is marked INVARIANT({invariant})");
+    }
+}
+
+#[test]
+fn only_the_facade_names_a_synchronisation_crate() {
+    let names = ["parking_lot::", "std::sync", "crossbeam", "loom::", "shuttle::", "sections::"];
+    for (file, text) in sources().iter().filter(|(file, _)| file != "sync.rs") {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let named = names.iter().find(|name| line.contains(**name));
+            assert_eq!(named, None, "{file}: {line}");
+        }
+    }
+}
+
+/// The most computes, over every interleaving.
+fn worst(protocol: Protocol, callers: usize) -> u32 {
+    let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
+    let budget = Budget { executions: 10_000_000, workers: 2, ..Budget::default() };
+    let findings = explore(cell, &budget, None).expect("sections takes so many callers");
+    assert_eq!(findings.coverage, Coverage::Complete);
+    findings.worst()
+}
+
+#[test]
+fn the_table_of_the_readme_is_what_sections_counts() {
+    let readme = read("README.md");
+    let rows: Vec<Vec<&str>> = readme
+        .lines()
+        .filter(|line| {
+            line.starts_with('|') && !line.starts_with("| phase") && !line.starts_with("|-")
+        })
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() >= 7);
+    for row in rows {
+        let protocol: Protocol = row[1].parse().expect("a protocol");
+        assert_eq!((row[0], row[2]), (protocol.phase(), protocol.reported()), "{protocol}");
+        for callers in 2..=5 {
+            assert_eq!(row[callers + 1], worst(protocol, callers).to_string(), "{protocol}");
+        }
+        let verdict = match protocol.breaks_in(Scenario::Field) {
+            None => "holds".to_owned(),
+            Some(invariant) => format!("broken: {invariant}"),
+        };
+        assert_eq!(row[7], verdict);
+    }
+}
+
+/// A link is of this repository, or it names a host.
+#[test]
+fn every_relative_link_resolves() {
+    let pages = ["README.md", "sections/README.md", "sections/docs/SOUNDNESS.md"];
+    let docs = fs::read_dir(root().join("docs")).expect("there are docs");
+    let docs =
+        docs.map(|file| format!("docs/{}", file.expect("readable").file_name().to_string_lossy()));
+    for page in pages.iter().map(|page| (*page).to_owned()).chain(docs) {
+        let folder = root().join(&page).parent().expect("a folder").to_owned();
+        for rest in read(&page).split("](").skip(1) {
+            let link = rest.split([')', '#']).next().unwrap_or_default();
+            let is_here = link.is_empty() || link.contains("://") || folder.join(link).exists();
+            assert!(is_here, "{page} links to {link}");
+        }
+    }
+}
