@@ -34,6 +34,27 @@ struct Settings {
 }
 
 /// Builds a [`Cache`]; made by [`Cache::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use xfetch_core::{Cache, ConfigError, NoObserver, SystemClock};
+///
+/// let (payload, storage) = (Duration::from_secs(5), Duration::from_secs(120));
+/// let cache = Cache::<String, u32>::builder(payload, storage)
+///     .shards(64)
+///     .wait_timeout(Duration::from_secs(2))
+///     .beta(1.5)
+///     .back_off(Duration::from_millis(50), Duration::from_secs(10))
+///     .clock(SystemClock::new())
+///     .observer(NoObserver)
+///     .build();
+/// assert!(cache.is_ok());
+///
+/// let wrong = Cache::<String, u32>::builder(storage, payload).build().unwrap_err();
+/// assert_eq!(wrong, ConfigError::PayloadOutlivesStorage { payload: storage, storage: payload });
+/// let wrong = Cache::<String, u32>::builder(payload, storage).beta(-1.0).build().unwrap_err();
+/// assert_eq!(wrong.to_string(), "beta -1 is outside the limit of 0 to 1000000000");
+/// ```
 pub struct Builder<
     K,
     V,

@@ -50,10 +50,29 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// `compute` runs on the executor, or for an absent key on this thread. It holds no lock and
     /// may take its time.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// cache.insert("page", 1);
+    /// clock.advance(Duration::from_secs(5));
+    /// let stale = cache.get_or_compute(&"page", |_| 2)?;
+    /// assert_eq!((*stale, stale.is_stale()), (1, true));
+    /// assert_eq!(*cache.get_or_compute(&"page", |_| 3)?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`Error::Panicked`] if the key was absent and its compute panicked, [`Error::Timeout`] if
-    /// it was absent and another request took longer than the wait time-out to compute it.
+    /// All of them only if the key was absent or expired: [`Error::Panicked`] if its compute panicked,
+    /// [`Error::Timeout`] if another request took longer than the wait time-out to compute it,
+    /// [`Error::Cycle`] if this request stands in a compute that the other one waits for, and the last
+    /// error of a key that backs off.
     pub fn get_or_compute<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
     where
         F: FnOnce(&K) -> V + Send + 'static,
@@ -61,7 +80,27 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.answer(key, move |key| Ok(compute(key)))
     }
 
-    /// As [`get_or_compute`](Self::get_or_compute), for a compute that can fail.
+    /// As [`get_or_compute`](Self::get_or_compute), for a compute that can fail. After a failure the
+    /// key is left alone for a while ([`Builder::back_off`]): a stale value is served on, and a request
+    /// for an absent key gets the last error.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// let down = cache.try_get_or_compute(&"page", |_| "no number".parse::<u32>());
+    /// assert_eq!(down.unwrap_err().to_string(), "the compute failed: invalid digit found in string");
+    /// let early = cache.try_get_or_compute(&"page", |_| "7".parse::<u32>());
+    /// assert!(matches!(early, Err(Error::Failed(_))), "it backs off");
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(*cache.try_get_or_compute(&"page", |_| "7".parse::<u32>())?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -107,11 +146,45 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     }
 
     /// The key's value if there is one, fresh or stale. Nothing is computed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// assert!(cache.get(&"page").is_none());
+    /// cache.insert("page", 1);
+    /// assert_eq!(cache.get(&"page").map(|found| *found), Some(1));
+    /// clock.advance(Duration::from_secs(120));
+    /// assert!(cache.get(&"page").is_none(), "expired");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get(&self, key: &K) -> Option<Found<V>> {
         self.request(key).peek()
     }
 
-    /// Puts a value into the cache. A compute that began before is discarded when it ends.
+    /// Puts a value into the cache, fresh from now on. A compute that began before is discarded when it
+    /// ends. Returns the value's version.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// let first = cache.insert("page", 1);
+    /// cache.invalidate(&"page");
+    /// let second = cache.insert("page", 2);
+    /// assert!(second > first, "versions of a key grow, through removal too");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
         let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
@@ -121,7 +194,26 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     }
 
     /// Removes the key. A compute that began before is discarded when it ends, also if the key is
-    /// absent.
+    /// absent; its own request still gets what it computed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// let inside = cache.clone();
+    /// let own = cache.get_or_compute(&"page", move |key| {
+    ///     inside.invalidate(key); // as another thread might
+    ///     1
+    /// })?;
+    /// assert_eq!((*own, own.version()), (1, None));
+    /// assert!(cache.get(&"page").is_none(), "what was overtaken is not published");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
         self.shared.store.invalidate(hash, key, &self.shared.leases);
@@ -132,6 +224,22 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// The keys go one part of the store after the other: of two keys, one can already be gone and
     /// the other still be there.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// cache.insert("page", 1);
+    /// cache.insert("image", 2);
+    /// cache.invalidate_all();
+    /// assert!(cache.get(&"page").is_none() && cache.get(&"image").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn invalidate_all(&self) {
         self.shared.store.clear(&self.shared.leases);
         self.shared.observer.on(0, Event::Cleared);

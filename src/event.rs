@@ -59,7 +59,38 @@ pub enum Event {
     Rejected(LeaseId),
 }
 
-/// A reader of events. It is called on the thread that took the step, never under a lock of the
+/// A reader of events.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+/// use xfetch_core::{Cache, Event, Observer};
+///
+/// #[derive(Default)]
+/// struct Computes(AtomicU64);
+///
+/// impl Observer for Computes {
+///     fn on(&self, _key: u64, event: Event) {
+///         if matches!(event, Event::ComputeStarted(..)) {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let computes = Arc::new(Computes::default());
+/// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+///     .observer(Arc::clone(&computes))
+///     .build()?;
+/// cache.get_or_compute(&"page", |_| 1)?;
+/// cache.get_or_compute(&"page", |_| 2)?;
+/// assert_eq!(computes.0.load(Ordering::Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It is called on the thread that took the step, never under a lock of the
 /// cache, and must not ask the cache for a key whose compute it is told of.
 pub trait Observer: Send + Sync + 'static {
     /// The step that was taken for the key with this hash.

@@ -23,6 +23,24 @@ impl fmt::Debug for Job {
 }
 
 /// Runs jobs. It may run one at once, later, on another thread, or drop it.
+///
+/// ```
+/// use std::time::Duration;
+/// use xfetch_core::{Cache, Executor, Job};
+///
+/// /// A thread for each refresh.
+/// struct Threads;
+///
+/// impl Executor for Threads {
+///     fn execute(&self, job: Job) -> Result<(), Job> {
+///         std::thread::spawn(move || job.run());
+///         Ok(())
+///     }
+/// }
+///
+/// let builder = Cache::<u32, u32>::builder(Duration::from_secs(5), Duration::from_secs(120));
+/// assert!(builder.executor(Threads).build().is_ok());
+/// ```
 pub trait Executor: Send + Sync + 'static {
     /// Takes the job, or hands it back.
     ///

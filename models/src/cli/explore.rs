@@ -1,11 +1,12 @@
 //! One cell, in full.
 
-use super::{Explore, Format, exit, print, refuse};
+use super::{Explore, Format, exit, print, progress, refuse};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
-use xfetch_models::catalogue::Invariant;
+use std::sync::Arc;
+use xfetch_models::catalogue::{Engine, Invariant};
 use xfetch_models::engine::{Cell, Example, Findings, Judgement, explore};
 use xfetch_models::lanes::counted;
 use xfetch_models::replay::{Shrunk, Subject, smallest};
@@ -18,7 +19,11 @@ const MANY: usize = 24;
 pub(super) const REPLAY: &str = "cargo run --release -- replay";
 
 pub(super) fn run(options: &Explore) -> ExitCode {
-    match explore(options.cell(), &options.budget(), None) {
+    let executions = Arc::default();
+    let bar = progress::of_one(&executions);
+    let explored = explore(options.cell(), &options.budget(), Some(&executions));
+    bar.finish_and_clear();
+    match explored {
         Err(refused) => refuse(refused),
         Ok(findings) => {
             match options.format {
@@ -32,13 +37,18 @@ pub(super) fn run(options: &Explore) -> ExitCode {
 
 fn text(findings: &Findings) -> String {
     let cell = findings.cell;
+    let redundant = match cell.engine {
+        Engine::Sections => format!(" ({} redundant)", findings.redundant),
+        _ => String::new(),
+    };
     let mut out = format!(
-        "{} on {}, {} callers, {}: {} executions, {}\n\n",
+        "{} on {}, {} callers, {}: {} executions{}, {}\n\n",
         cell.scenario,
         cell.protocol,
         cell.callers,
         cell.engine,
         findings.executions,
+        redundant,
         findings.coverage,
     );
     if findings.outcomes.len() <= MANY {

@@ -2,6 +2,7 @@
 
 mod explore;
 mod plan;
+mod progress;
 mod replay;
 mod table;
 

@@ -2,8 +2,7 @@
 //! broken twin where it is broken.
 
 use super::table::{self, SECTIONS_CALLERS};
-use super::{cores, explore, print, refuse};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use super::{cores, explore, print, progress, refuse};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -132,7 +131,7 @@ pub(super) fn run(output: &Path, quick: bool) -> ExitCode {
 /// Runs the cells on all cores; the results come in a fixed order.
 fn all(cells: &[(Cell, Budget)]) -> Result<Vec<Findings>, engine::Refused> {
     let executions: Arc<AtomicU64> = Arc::default();
-    let bar = bar(cells.len(), &executions);
+    let bar = progress::of_cells(cells.len(), &executions);
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some((cell, budget)) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -158,22 +157,6 @@ fn all(cells: &[(Cell, Budget)]) -> Result<Vec<Findings>, engine::Refused> {
         (cell.scenario, cell.protocol, cell.engine, cell.callers)
     });
     Ok(findings)
-}
-
-/// Moves while a cell is being explored too: it shows executions, not only cells.
-fn bar(cells: usize, executions: &Arc<AtomicU64>) -> ProgressBar {
-    let bar = ProgressBar::new(cells as u64);
-    let template = "{bar:30} {pos}/{len} cells  {executions} executions  {elapsed}";
-    let style = ProgressStyle::with_template(template);
-    let ran = Arc::clone(executions);
-    let show = move |_: &ProgressState, to: &mut dyn std::fmt::Write| {
-        let _ = write!(to, "{}", ran.load(Ordering::Relaxed));
-    };
-    bar.set_style(
-        style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("executions", show),
-    );
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 fn write(output: &Path, text: &str) -> std::io::Result<()> {
