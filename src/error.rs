@@ -28,6 +28,18 @@ pub enum ConfigError {
         /// The number that was asked for. The limit is 0 to 1,000,000,000.
         beta: f64,
     },
+    /// A pool without a worker, or without a place for a job.
+    Workers {
+        /// The threads that were asked for. The limit is 1 to 1,024.
+        threads: usize,
+        /// The places for jobs that were asked for. The limit is 1 to 1,048,576.
+        queue: usize,
+    },
+    /// The system has no thread for a worker.
+    NoThread {
+        /// Why.
+        kind: std::io::ErrorKind,
+    },
     /// The store cannot be split into this many parts.
     Shards {
         /// The number that was asked for. The limit is 1 to 65,536.
@@ -44,6 +56,13 @@ impl fmt::Display for ConfigError {
                     "payload TTL {payload:?} is longer than its limit, the storage TTL {storage:?}"
                 )
             }
+            Self::Workers { threads, queue } => write!(
+                f,
+                "{threads} workers with {queue} places are outside the limits of 1 to {} and 1 to {}",
+                crate::executor::MAX_WORKERS,
+                crate::executor::MAX_QUEUE
+            ),
+            Self::NoThread { kind } => write!(f, "no thread for a worker: {kind}"),
             Self::BackOff { initial, cap } => {
                 write!(f, "first back-off {initial:?} is longer than its limit, the cap {cap:?}")
             }

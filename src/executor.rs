@@ -1,6 +1,9 @@
 //! Where a refresh runs.
 
+use crate::error::ConfigError;
+use crate::sync::{Arc, Mutex, Queue, Thread};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A refresh that waits for its turn. Dropping it releases the lease that it carries.
 pub struct Job(Box<dyn FnOnce() + Send>);
@@ -58,5 +61,127 @@ impl Executor for CallerRuns {
     fn execute(&self, job: Job) -> Result<(), Job> {
         job.run();
         Ok(())
+    }
+}
+
+/// The most threads of a pool.
+pub const MAX_WORKERS: usize = 1 << 10;
+/// The most jobs that wait for a thread of a pool.
+pub const MAX_QUEUE: usize = 1 << 20;
+
+/// What becomes of the jobs that wait when a pool is shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// They are run.
+    Run,
+    /// They are dropped, which frees their keys.
+    Drop,
+}
+
+/// Threads of its own, `xfetch-refresh-0` and on, and a bounded queue: what does not fit is refused,
+/// and the request's stale value is served without a refresh.
+///
+/// Handles are cheap to clone and share one pool. When the last handle is gone the queue is closed,
+/// and the threads end as soon as it is empty.
+///
+/// ```
+/// use std::time::Duration;
+/// use xfetch_core::{Cache, ManualClock, Waiting, WorkerPool};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (pool, clock) = (WorkerPool::new(4, 1_024)?, ManualClock::new());
+/// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+///     .clock(clock.clone())
+///     .executor(pool.clone())
+///     .build()?;
+/// cache.insert("page", 1);
+/// clock.advance(Duration::from_secs(5));
+/// assert_eq!(*cache.get_or_compute(&"page", |_| 2)?, 1);
+/// pool.shut_down(Waiting::Run);
+/// assert_eq!(cache.get(&"page").map(|found| *found), Some(2));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct WorkerPool(Arc<Pool>);
+
+struct Pool {
+    jobs: Arc<Queue<Job>>,
+    threads: Mutex<Vec<Thread>>,
+}
+
+impl WorkerPool {
+    /// A pool of `threads` threads, with `queue` places for jobs that wait for one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Workers`] if there is no thread or no place, or too many of them;
+    /// [`ConfigError::NoThread`] if the system has no thread left.
+    pub fn new(threads: usize, queue: usize) -> Result<Self, ConfigError> {
+        if !(1..=MAX_WORKERS).contains(&threads) || !(1..=MAX_QUEUE).contains(&queue) {
+            return Err(ConfigError::Workers { threads, queue });
+        }
+        let jobs = Arc::new(Queue::new(queue));
+        let pool =
+            Self(Arc::new(Pool { jobs: Arc::clone(&jobs), threads: Mutex::new(Vec::new()) }));
+        let start = |number| {
+            let jobs = Arc::clone(&jobs);
+            Thread::spawn(format!("xfetch-refresh-{number}"), move || work(&jobs))
+        };
+        let mut started = Vec::new();
+        for number in 0..threads {
+            started
+                .push(start(number).map_err(|error| ConfigError::NoThread { kind: error.kind() })?);
+        }
+        *pool.0.threads.lock() = started;
+        Ok(pool)
+    }
+
+    /// Lets no job in any more, and waits until the threads have ended. What is running is always run
+    /// to its end.
+    ///
+    /// Called from a thread of the pool itself, it does not wait.
+    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes after.
+    pub fn shut_down(&self, waiting: Waiting) {
+        self.0.jobs.close();
+        if waiting == Waiting::Drop {
+            while let Some(job) = self.0.jobs.try_pop() {
+                drop(job);
+            }
+        }
+        let threads = std::mem::take(&mut *self.0.threads.lock());
+        for thread in threads {
+            thread.join();
+        }
+    }
+}
+
+/// What a thread of the pool does until the queue is closed and empty.
+///
+/// A job does not panic, but the observer and the clock that it calls may: the thread goes on.
+fn work(jobs: &Queue<Job>) {
+    while let Some(job) = jobs.pop() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job.run())) {
+            // What was thrown may panic again when it is dropped.
+            std::mem::forget(panic);
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
+}
+
+impl Executor for WorkerPool {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        self.0.jobs.try_push(job)
+    }
+}
+
+impl fmt::Debug for WorkerPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerPool").finish_non_exhaustive()
     }
 }

@@ -33,7 +33,7 @@ pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use entry::{Found, Freshness, Version};
 pub use error::{ConfigError, Error};
 pub use event::{Event, NoObserver, Observer};
-pub use executor::{CallerRuns, Executor, Job};
+pub use executor::{CallerRuns, Executor, Job, MAX_QUEUE, MAX_WORKERS, Waiting, WorkerPool};
 pub use key_lock::LeaseId;
 pub use world::{Key, Parts, With};
 

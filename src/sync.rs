@@ -9,6 +9,69 @@ pub use backend::*;
 /// Reference counts manage memory and decide nothing, so every backend uses the standard one.
 pub use std::sync::Arc;
 
+/// Crossbeam's channels are invisible to the schedulers: under a model the queue is this one.
+#[cfg(any(feature = "shuttle", feature = "loom"))]
+pub use queue::Queue;
+
+#[cfg(any(feature = "shuttle", feature = "loom"))]
+mod queue {
+    use super::{Condvar, Mutex};
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    /// A bounded queue of many senders and many receivers.
+    pub struct Queue<T> {
+        state: Mutex<(VecDeque<T>, bool)>,
+        changed: Condvar,
+        capacity: usize,
+    }
+
+    impl<T> Queue<T> {
+        /// An open queue for so many.
+        pub fn new(capacity: usize) -> Self {
+            let state = Mutex::new((VecDeque::new(), true));
+            Self { state, changed: Condvar::new(), capacity }
+        }
+
+        /// Puts one in, or hands it back if the queue is full or closed.
+        pub fn try_push(&self, value: T) -> Result<(), T> {
+            let mut state = self.state.lock();
+            let (values, open) = &mut *state;
+            if !*open || values.len() == self.capacity {
+                return Err(value);
+            }
+            values.push_back(value);
+            self.changed.notify_all();
+            Ok(())
+        }
+
+        /// Waits for one; nothing if the queue is closed and empty.
+        pub fn pop(&self) -> Option<T> {
+            let mut state = self.state.lock();
+            loop {
+                if let Some(value) = state.0.pop_front() {
+                    return Some(value);
+                }
+                if !state.1 {
+                    return None;
+                }
+                state = self.changed.wait_for(state, Duration::MAX).0;
+            }
+        }
+
+        /// Takes one if there is one.
+        pub fn try_pop(&self) -> Option<T> {
+            self.state.lock().0.pop_front()
+        }
+
+        /// Lets nothing in any more.
+        pub fn close(&self) {
+            self.state.lock().1 = false;
+            self.changed.notify_all();
+        }
+    }
+}
+
 #[cfg(not(any(feature = "shuttle", feature = "loom")))]
 mod backend {
     use std::time::Duration;
@@ -19,6 +82,63 @@ mod backend {
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
     pub const BACKEND: &str = "parking_lot";
+
+    /// A thread to wait for.
+    pub struct Thread(std::thread::JoinHandle<()>);
+
+    impl Thread {
+        /// Starts a thread.
+        pub fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+            std::thread::Builder::new().name(name).spawn(work).map(Self)
+        }
+
+        /// Waits for its end, unless it is the thread that asks.
+        pub fn join(self) {
+            if self.0.thread().id() != std::thread::current().id() {
+                drop(self.0.join());
+            }
+        }
+    }
+
+    /// A bounded queue of many senders and many receivers: a crossbeam channel that can be closed.
+    pub struct Queue<T> {
+        sender: RwLock<Option<crossbeam_channel::Sender<T>>>,
+        receiver: crossbeam_channel::Receiver<T>,
+    }
+
+    impl<T> Queue<T> {
+        /// An open queue for so many.
+        pub fn new(capacity: usize) -> Self {
+            let (sender, receiver) = crossbeam_channel::bounded(capacity);
+            Self { sender: RwLock::new(Some(sender)), receiver }
+        }
+
+        /// Puts one in, or hands it back if the queue is full or closed.
+        pub fn try_push(&self, value: T) -> Result<(), T> {
+            match &*self.sender.read() {
+                Some(sender) => {
+                    sender.try_send(value).map_err(crossbeam_channel::TrySendError::into_inner)
+                }
+                None => Err(value),
+            }
+        }
+
+        /// Waits for one; nothing if the queue is closed and empty.
+        pub fn pop(&self) -> Option<T> {
+            self.receiver.recv().ok()
+        }
+
+        /// Takes one if there is one.
+        pub fn try_pop(&self) -> Option<T> {
+            self.receiver.try_recv().ok()
+        }
+
+        /// Lets nothing in any more.
+        pub fn close(&self) {
+            let sender = self.sender.write().take();
+            drop(sender);
+        }
+    }
 
     /// A condition variable whose guard is passed by value.
     #[derive(Debug, Default)]
@@ -56,6 +176,21 @@ mod backend {
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
     pub const BACKEND: &str = "sections on shuttle";
+
+    /// A task to wait for.
+    pub struct Thread(sections::thread::JoinHandle<()>);
+
+    impl Thread {
+        /// Starts a task.
+        pub fn spawn(_name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+            Ok(Self(sections::thread::spawn(work)))
+        }
+
+        /// Waits for its end. No model's pool is shut down by a thread of its own.
+        pub fn join(self) {
+            drop(self.0.join());
+        }
+    }
 
     /// A condition variable whose time-out is a choice of the scheduler.
     #[derive(Debug, Default)]
@@ -99,6 +234,21 @@ mod backend {
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
     pub const BACKEND: &str = "loom";
+
+    /// A thread to wait for.
+    pub struct Thread(loom::thread::JoinHandle<()>);
+
+    impl Thread {
+        /// Starts a thread.
+        pub fn spawn(_name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
+            Ok(Self(loom::thread::spawn(work)))
+        }
+
+        /// Waits for its end. No model's pool is shut down by a thread of its own.
+        pub fn join(self) {
+            drop(self.0.join());
+        }
+    }
 
     /// loom's mutex without its poison.
     #[derive(Debug)]

@@ -6,7 +6,8 @@ use crate::catalogue::Invariant;
 use crate::history::Event;
 use std::collections::BTreeSet;
 
-/// Two leases under which a compute was started, and neither published before the other started.
+/// Two leases under which a compute was started, and neither was released, or had published, before
+/// the other one's compute started.
 ///
 /// The sections of the map say so, not those of the lease table: a twin that has a table for each
 /// request leaves no order between one's acquisition and another's release.
@@ -23,6 +24,7 @@ pub(super) fn one_lease_per_key(story: &Story) -> Vec<Violation> {
             }
             Event::Published(lease, _)
             | Event::Discarded(lease)
+            | Event::Released(lease)
             | Event::ComputeFinished(lease, false) => drop(held.remove(&(lease, record.task))),
             _ => {}
         }
