@@ -55,7 +55,7 @@ pub enum Event {
     Invalidated,
     /// A user removed every key. It is told of key 0.
     Cleared,
-    /// The executor refused the refresh; its lease is released.
+    /// The executor refused the refresh; its lease is released next.
     Rejected(LeaseId),
 }
 

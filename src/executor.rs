@@ -122,26 +122,24 @@ impl WorkerPool {
             return Err(ConfigError::Workers { threads, queue });
         }
         let jobs = Arc::new(Queue::new(queue));
-        let pool =
-            Self(Arc::new(Pool { jobs: Arc::clone(&jobs), threads: Mutex::new(Vec::new()) }));
         let start = |number| {
             let jobs = Arc::clone(&jobs);
             Thread::spawn(format!("xfetch-refresh-{number}"), move || work(&jobs))
         };
-        let mut started = Vec::new();
-        for number in 0..threads {
-            started
-                .push(start(number).map_err(|error| ConfigError::NoThread { kind: error.kind() })?);
+        match (0..threads).map(start).collect::<Result<Vec<_>, _>>() {
+            Ok(threads) => Ok(Self(Arc::new(Pool { jobs, threads: Mutex::new(threads) }))),
+            Err(error) => {
+                jobs.close();
+                Err(ConfigError::NoThread { kind: error.kind() })
+            }
         }
-        *pool.0.threads.lock() = started;
-        Ok(pool)
     }
 
     /// Lets no job in any more, and waits until the threads have ended. What is running is always run
     /// to its end.
     ///
     /// Called from a thread of the pool itself, it does not wait.
-    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes after.
+    // The queue is closed before it is emptied, so that no job comes after.
     pub fn shut_down(&self, waiting: Waiting) {
         self.0.jobs.close();
         if waiting == Waiting::Drop {

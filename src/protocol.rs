@@ -45,9 +45,10 @@ pub trait Protocol: Send + Sync + Sized + 'static {
             Judgement::Needed(sight) => {
                 // INVARIANT(stale-never-waits): a stale request tries and goes home.
                 if let Ok(lease) = Self::lease(request) {
-                    request.dispatch(lease, move |request, lease| {
+                    // INVARIANT(lease-always-released): a job that is refused is dropped, its lease too.
+                    drop(request.dispatch(lease, move |request, lease| {
                         drop(Self::refresh(request, lease, sight, compute));
-                    });
+                    }));
                 }
             }
         }

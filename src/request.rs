@@ -359,12 +359,13 @@ impl<'a, W: World> Request<'a, W> {
         Error::Cycle { path: path.into() }
     }
 
-    /// Sends the refresh to the executor. If that refuses it, dropping the job frees the lease.
-    pub(crate) fn dispatch(
+    /// Sends the refresh to the executor, or hands the job back if that refuses it: to drop it is to
+    /// free the lease.
+    pub fn dispatch(
         &self,
         lease: Lease<W>,
         refresh: impl FnOnce(&Request<W>, Lease<W>) + Send + 'static,
-    ) {
+    ) -> Result<(), Job> {
         let (id, shared, key) = (lease.id, Arc::clone(self.shared), self.key.clone());
         let (hash, nominated) = (self.hash, self.nominated.get());
         let job = Job::new(move || {
@@ -372,10 +373,11 @@ impl<'a, W: World> Request<'a, W> {
             request.nominated.set(nominated);
             refresh(&request, lease);
         });
-        if let Err(job) = self.shared.executor.execute(job) {
+        let sent = self.shared.executor.execute(job);
+        if sent.is_err() {
             self.emit(Event::Rejected(id));
-            drop(job);
         }
+        sent
     }
 
     /// Runs the compute, outside every lock. Its panic is a failure like any other.

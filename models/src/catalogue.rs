@@ -42,6 +42,10 @@ macro_rules! for_each_protocol {
                 "the look takes no notice of the storage deadline";
             NoBackOff, "no-backoff", "", "", [Fail: FailuresBackOff, MissFail: FailuresBackOff],
                 "a failure is forgotten at once";
+            ReleaseOnQueue, "release-on-queue", "", "", [Pool: OneComputePerWindow, Pool: OneLeasePerKey],
+                "the lease is released once the refresh is queued";
+            LeaseLeaksOnRejection, "lease-leaks-on-rejection", "", "", [Reject: LeaseAlwaysReleased],
+                "a refresh that is refused is forgotten, and its lease with it";
             RedrawRecheck, "redraw-recheck", "", "", [Nominate: NominationAtMostOnce],
                 "the re-check under the lease draws again";
             NoRecursionCheck, "no-recursion-check", "", "", [Cycle: NoDeadlock],
@@ -158,7 +162,13 @@ slugs! {
     Scenario, "scenario",
     /// The field report's: all callers at once on one stale key.
     Field = "field",
-    /// The same, where the beginnings and ends of computes are sections.
+    /// The same; refreshes run on a pool of workers, which a task shuts down when all are home.
+    Pool = "pool",
+    /// The same; the computes panic on their workers.
+    PoolFail = "pool-fail",
+    /// The same; every refresh is refused.
+    Reject = "reject",
+    /// The same as the first, where the beginnings and ends of computes are sections.
     Overlap = "overlap",
     /// All callers at once on an absent key.
     Miss = "miss",
@@ -218,6 +228,8 @@ slugs! {
     Nominated = "nominated",
     /// A request would have closed a cycle.
     MetCycle = "met-cycle",
+    /// A refresh was refused.
+    WasRejected = "was-rejected",
 }
 
 impl Scenario {
@@ -228,6 +240,9 @@ impl Scenario {
             Self::Field | Self::Overlap | Self::Straggler => {
                 &[Computed, FoundBusy, SkippedBefore, SkippedInside]
             }
+            Self::Pool => &[Computed, FoundBusy, SkippedBefore],
+            Self::PoolFail => &[Failed, FoundBusy, MetBackOff],
+            Self::Reject => &[FoundBusy, WasRejected],
             Self::Miss | Self::MissOverlap => &[Computed, Missed, Waited],
             Self::Impatient => &[Computed, Missed, Waited, TimedOut, Refused],
             Self::Fail => &[Failed, FoundBusy, MetBackOff],
@@ -241,10 +256,12 @@ impl Scenario {
     }
 
     /// The preemptions up to which loom looks with two callers. Where the clock moves meanwhile each
-    /// look at it is a section more, and without a bound a million executions are not all of them.
+    /// look at it is a section more, and a pool is two threads more: without a bound a million
+    /// executions are not all of them.
     pub const fn loom_preemptions(self) -> Option<usize> {
         match self {
             Self::Straggler | Self::Expire | Self::Nominate => Some(3),
+            Self::Pool | Self::PoolFail => Some(2),
             _ => None,
         }
     }
@@ -252,6 +269,14 @@ impl Scenario {
     /// Whether loom can reach what the scenario is about: its waits never time out.
     pub const fn on_loom(self) -> bool {
         !matches!(self, Self::Impatient)
+    }
+
+    /// Tasks that are spawned before the callers, under `sections`.
+    pub const fn workers(self) -> usize {
+        match self {
+            Self::Pool | Self::PoolFail => 2,
+            _ => 0,
+        }
     }
 
     /// Whether somebody but the holder of a lease writes, or moves the clock.

@@ -4,9 +4,11 @@ use crate::catalogue::Invariant;
 use crate::history::{Event, History, Record};
 use crate::judge;
 use crate::replay::Replayed;
+use crate::token::Token;
 use comfy_table::{Table, presets};
 use sections::{Kind, Outcome, Step};
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 /// The whole picture, with the sentences of what was violated.
 pub fn lanes(replayed: &Replayed) -> String {
@@ -27,7 +29,7 @@ pub fn lanes(replayed: &Replayed) -> String {
     if execution.preemptions > 0 {
         out.push_str("! marks a preemption: whoever ran before could have gone on\n");
     }
-    let _ = writeln!(out, "{}\n", table(&execution.steps, history, token.callers));
+    let _ = writeln!(out, "{}\n", table(&execution.steps, history, &Cast::of(token)));
     if let Some(rest) = rest(history) {
         let _ = writeln!(out, "at rest, one more request and a look: {rest}\n");
     }
@@ -35,7 +37,8 @@ pub fn lanes(replayed: &Replayed) -> String {
         Outcome::Returned(_) => {}
         Outcome::Deadlock(waiting) => {
             for (task, operation) in waiting {
-                let _ = writeln!(out, "caller {task} waits for ever to {operation}");
+                let name = Cast::of(token).name(*task);
+                let _ = writeln!(out, "{name} waits for ever to {operation}");
             }
         }
         Outcome::Panicked(message) => {
@@ -51,10 +54,36 @@ pub fn lanes(replayed: &Replayed) -> String {
     out
 }
 
-fn table(steps: &[Step], history: &History, callers: usize) -> Table {
+/// Who the tasks are: workers first, then the callers, then who shuts the pool down.
+struct Cast {
+    workers: usize,
+    callers: usize,
+}
+
+impl Cast {
+    fn of(token: &Token) -> Self {
+        Self { workers: token.scenario.workers(), callers: token.callers }
+    }
+
+    fn tasks(&self) -> RangeInclusive<usize> {
+        1..=self.workers + self.callers + usize::from(self.workers > 0)
+    }
+
+    fn name(&self, task: usize) -> String {
+        match task {
+            0 => "main".into(),
+            task if task <= self.workers => format!("worker {task}"),
+            task if task <= self.workers + self.callers => {
+                format!("caller {}", task - self.workers)
+            }
+            _ => "last".into(),
+        }
+    }
+}
+
+fn table(steps: &[Step], history: &History, cast: &Cast) -> Table {
     let mut table = Table::new();
-    let lane = |caller| format!("caller {caller}");
-    let header = ["section".to_owned()].into_iter().chain((1..=callers).map(lane));
+    let header = ["section".to_owned()].into_iter().chain(cast.tasks().map(|it| cast.name(it)));
     let header = header.chain(["lease".into(), "version".into(), String::new()]);
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
     let (violations, mut cache) = (judge::violated(history), Known::default());
@@ -69,11 +98,13 @@ fn table(steps: &[Step], history: &History, callers: usize) -> Table {
         let mark = violations.iter().find(|(_, at)| of_step.iter().any(|(index, _)| index == at));
         let mut row = vec![format!("{number}{}", if step.preempts { " !" } else { "" })];
         row.extend(
-            (1..=callers).map(|caller| {
-                if caller == step.task { phrase(step, &said) } else { String::new() }
-            }),
+            cast.tasks().map(
+                |task| {
+                    if task == step.task { phrase(step, &said) } else { String::new() }
+                },
+            ),
         );
-        row.extend([cache.holders(), cache.version()]);
+        row.extend([cache.holders(cast), cache.version()]);
         row.push(mark.map_or_else(String::new, |(invariant, _)| violated(*invariant)));
         table.add_row(row);
     }
@@ -110,6 +141,9 @@ fn phrase(step: &Step, said: &[String]) -> String {
         Kind::Load | Kind::Update => "clock",
         _ => return format!("{} {}", step.operation, said.join(", ")),
     };
+    if said.is_empty() && step.operation.kind == Kind::Lock {
+        return step.operation.to_string();
+    }
     if said.is_empty() {
         format!("{what}: nothing new")
     } else {
@@ -173,9 +207,12 @@ impl Known {
         }
     }
 
-    fn holders(&self) -> String {
-        let holders: Vec<_> =
-            self.leases.iter().map(|(lease, task)| format!("{lease}: caller {task}")).collect();
+    fn holders(&self, cast: &Cast) -> String {
+        let holders: Vec<_> = self
+            .leases
+            .iter()
+            .map(|(lease, task)| format!("{lease}: {}", cast.name(*task)))
+            .collect();
         holders.join(", ")
     }
 

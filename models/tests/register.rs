@@ -63,10 +63,9 @@ fn a_hundred_callers_by_chance_and_on_real_threads_violate_nothing() {
 fn every_twin_violates_what_it_was_written_for() {
     for protocol in Protocol::ALL.iter().copied() {
         for (scenario, invariant) in protocol.breaks().iter().copied() {
-            let broken = [2, 3].map(|callers| {
-                run(scenario, protocol, Engine::Sections, callers).violates(invariant)
-            });
-            assert!(broken.contains(&true), "{protocol} keeps {invariant} in {scenario}");
+            let breaks =
+                |callers| run(scenario, protocol, Engine::Sections, callers).violates(invariant);
+            assert!([2, 3].into_iter().any(breaks), "{protocol} keeps {invariant} in {scenario}");
         }
     }
 }

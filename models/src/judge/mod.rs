@@ -125,13 +125,11 @@ pub fn of_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
     }
 }
 
-/// What was reached.
+/// What was reached between the first question and the rest.
 pub fn reached(history: &History) -> BTreeSet<Witness> {
-    let before_rest = history.records.iter().take_while(|record| record.event != Event::Rest);
-    before_rest
-        .filter(|record| record.task > 0)
-        .filter_map(|record| witness(record.event))
-        .collect()
+    let asked = history.records.iter().skip_while(|record| record.event != Event::Asked);
+    let played = asked.take_while(|record| record.event != Event::Rest);
+    played.filter_map(|record| witness(record.event)).collect()
 }
 
 fn witness(event: Event) -> Option<Witness> {
@@ -149,6 +147,7 @@ fn witness(event: Event) -> Option<Witness> {
         Event::Miss => Witness::Missed,
         Event::Nominated(_) => Witness::Nominated,
         Event::Cycle(_) => Witness::MetCycle,
+        Event::Rejected(_) => Witness::WasRejected,
         _ => return None,
     })
 }

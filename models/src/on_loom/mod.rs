@@ -33,12 +33,15 @@ mod backend {
     }
 
     pub(super) mod thread {
-        pub(in super::super) use loom::thread::spawn;
+        pub(in super::super) use loom::thread::{JoinHandle, spawn};
     }
 
     loom::thread_local! {
         static CALLER: Cell<usize> = Cell::new(0);
     }
+
+    /// loom has five threads: main, two callers, who ends the pool, and this.
+    pub(super) const WORKERS: usize = 1;
 
     /// 0 is main, callers count from 1.
     pub(super) fn current_task() -> usize {

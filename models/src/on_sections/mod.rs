@@ -7,10 +7,13 @@ mod backend {
     pub(super) use self::core::ManualClock as TickingClock;
 
     pub(super) mod thread {
-        pub(in super::super) use sections::thread::spawn;
+        pub(in super::super) use sections::thread::{JoinHandle, spawn};
     }
 
-    /// 0 is main, callers count from 1.
+    /// The fewest that can do two things at once.
+    pub(super) const WORKERS: usize = 2;
+
+    /// 0 is main; workers and callers count from 1.
     pub(super) fn current_task() -> usize {
         sections::task()
     }

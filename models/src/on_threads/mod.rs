@@ -11,14 +11,17 @@ mod backend {
     pub(super) use self::core::ManualClock as TickingClock;
 
     pub(super) mod thread {
-        pub(in super::super) use std::thread::spawn;
+        pub(in super::super) use std::thread::{JoinHandle, spawn};
     }
 
     thread_local! {
         static CALLER: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// 0 is main, callers count from 1.
+    /// As many as in the field report.
+    pub(super) const WORKERS: usize = 4;
+
+    /// 0 is main and workers, callers count from 1.
     pub(super) fn current_task() -> usize {
         CALLER.get()
     }

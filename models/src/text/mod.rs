@@ -6,7 +6,7 @@ mod scenes;
 mod stage;
 
 use super::backend::{
-    Start, TickingClock, begin, core, current_step, current_task, overlap, thread, work,
+    Start, TickingClock, WORKERS, begin, core, current_step, current_task, overlap, thread, work,
 };
 use crate::catalogue::{Protocol, Scenario};
 use crate::history::{History, Record};

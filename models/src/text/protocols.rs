@@ -238,3 +238,48 @@ impl Protocol for NoRecursionCheck {
         request.lease_or_wait_unguarded()
     }
 }
+
+/// Whoever queued the refresh lets go of the lease.
+pub(super) struct ReleaseOnQueue;
+
+impl Protocol for ReleaseOnQueue {
+    fn revalidate<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        stale: Stale<W>,
+        compute: F,
+    ) -> Found<W::Value> {
+        let sight = match Self::recheck_before(request, &stale) {
+            Judgement::Current(found) => return found,
+            Judgement::Needed(sight) => sight,
+        };
+        if let (Ok(lease), Ok(apart)) = (Self::lease(request), private_lease(request)) {
+            drop(request.dispatch(apart, move |request, lease| {
+                drop(Self::refresh(request, lease, sight, compute));
+            }));
+            drop(lease);
+        }
+        stale.found
+    }
+}
+
+/// Nobody looks at what the executor hands back.
+pub(super) struct LeaseLeaksOnRejection;
+
+impl Protocol for LeaseLeaksOnRejection {
+    fn revalidate<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        stale: Stale<W>,
+        compute: F,
+    ) -> Found<W::Value> {
+        let sight = match Self::recheck_before(request, &stale) {
+            Judgement::Current(found) => return found,
+            Judgement::Needed(sight) => sight,
+        };
+        if let Ok(lease) = Self::lease(request) {
+            std::mem::forget(request.dispatch(lease, move |request, lease| {
+                drop(Self::refresh(request, lease, sight, compute));
+            }));
+        }
+        stale.found
+    }
+}

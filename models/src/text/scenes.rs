@@ -41,9 +41,20 @@ pub(super) enum Origin {
     FailsOnce,
 }
 
+/// Where refreshes run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum On {
+    Caller,
+    /// A pool, which is shut down when all callers are home.
+    Pool,
+    /// Nowhere: every job is refused.
+    Nothing,
+}
+
 pub(super) struct Scene {
     pub(super) before: Before,
     pub(super) origin: Origin,
+    pub(super) runs_on: On,
     /// Whether a miss may lose its patience, at any moment.
     pub(super) impatient: bool,
     /// Whether the beginnings and ends of computes are sections.
@@ -64,12 +75,16 @@ impl Scene {
         let all_ask = Self {
             before: Before::Stale,
             origin: Origin::Healthy,
+            runs_on: On::Caller,
             impatient: false,
             overlaps: false,
             role: |_| &[Act::Request],
         };
         match scenario {
             Scenario::Field => all_ask,
+            Scenario::Pool => Self { runs_on: On::Pool, ..all_ask },
+            Scenario::PoolFail => Self { runs_on: On::Pool, origin: Origin::Panics, ..all_ask },
+            Scenario::Reject => Self { runs_on: On::Nothing, ..all_ask },
             Scenario::Overlap => Self { overlaps: true, ..all_ask },
             Scenario::Miss => Self { before: Before::Absent, ..all_ask },
             Scenario::MissOverlap => Self { before: Before::Absent, overlaps: true, ..all_ask },

@@ -1,17 +1,17 @@
 //! Puts a scene on the stage: a cache, its callers, and a look when all are home.
 
 use super::core::steps::Protocol;
-use super::core::{Cache, CallerRuns, Error, Found, With};
+use super::core::{Cache, CallerRuns, Error, Executor, Found, Job, Waiting, With, WorkerPool};
 use super::ledger::{Ledger, Time};
-use super::scenes::{Act, Before, Origin, PAYLOAD, STORAGE, Scene};
-use super::{Start, begin, overlap, thread, work};
+use super::scenes::{Act, Before, On, Origin, PAYLOAD, STORAGE, Scene};
+use super::{Start, WORKERS, begin, overlap, thread, work};
 use crate::catalogue::Scenario;
 use crate::history::{Answer, Event, History};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The key that everybody asks for.
@@ -22,7 +22,40 @@ const OLD: u64 = 0;
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// The cache under test: one shard, so that every key meets every other, and no chance in hashing.
-type Tested<P> = Cache<u64, u64, With<Time, Ledger, CallerRuns, Plain, P>>;
+type Tested<P> = Cache<u64, u64, With<Time, Ledger, Runs, Plain, P>>;
+
+/// The executor of a scene. At rest it is the caller.
+#[derive(Clone)]
+struct Runs {
+    at_rest: Arc<AtomicBool>,
+    /// Started when the scene is set: its workers are tasks.
+    pool: Arc<OnceLock<WorkerPool>>,
+    refuses: bool,
+}
+
+impl Executor for Runs {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        match self.pool.get() {
+            _ if self.at_rest.load(Ordering::Relaxed) => CallerRuns.execute(job),
+            _ if self.refuses => Err(job),
+            Some(pool) => pool.execute(job),
+            None => CallerRuns.execute(job),
+        }
+    }
+}
+
+impl Runs {
+    fn on(scene: &Scene) -> Self {
+        let refuses = scene.runs_on == On::Nothing;
+        Self { at_rest: Arc::default(), pool: Arc::default(), refuses }
+    }
+
+    fn start_pool(&self) {
+        let pool = WorkerPool::new(WORKERS, 4);
+        let pool = pool.unwrap_or_else(|error| unreachable!("the pool is valid: {error}"));
+        drop(self.pool.set(pool));
+    }
+}
 
 /// A hasher without a seed: a key is its own hash.
 #[derive(Clone, Default)]
@@ -70,10 +103,24 @@ pub(super) fn perform<P: Protocol>(scenario: Scenario, callers: usize) -> Histor
             })
         })
         .collect();
-    let answers = callers
-        .into_iter()
-        .filter_map(|caller| caller.join().unwrap_or_else(|panic| resume_unwind(panic)))
-        .collect();
+    let home = move || {
+        let join = |caller: thread::JoinHandle<_>| {
+            caller.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        callers.into_iter().filter_map(join).collect()
+    };
+    let answers = match stage.runs.pool.get().cloned() {
+        // A section of main's would be one too many while the workers live: a task ends them.
+        Some(pool) => {
+            let last = thread::spawn(move || {
+                let answers = home();
+                pool.shut_down(Waiting::Run);
+                answers
+            });
+            last.join().unwrap_or_else(|panic| resume_unwind(panic))
+        }
+        None => home(),
+    };
     stage.rest();
     let nanos = |span: Duration| span.as_nanos() as u64;
     let (payload, storage, back_off) = (nanos(PAYLOAD), nanos(STORAGE), nanos(BACK_OFF) / 2);
@@ -85,6 +132,7 @@ struct Stage<P: Protocol> {
     cache: Tested<P>,
     time: Time,
     ledger: Ledger,
+    runs: Runs,
     origin: Origin,
     overlaps: bool,
     /// How long a compute takes, by the clock.
@@ -95,11 +143,12 @@ struct Stage<P: Protocol> {
 
 impl<P: Protocol> Clone for Stage<P> {
     fn clone(&self) -> Self {
-        let Self { cache, time, ledger, contents, .. } = self;
+        let Self { cache, time, ledger, runs, contents, .. } = self;
         Self {
             cache: cache.clone(),
             time: time.clone(),
             ledger: ledger.clone(),
+            runs: runs.clone(),
             contents: Arc::clone(contents),
             ..*self
         }
@@ -112,8 +161,10 @@ impl<P: Protocol> Stage<P> {
         let ledger = Ledger::new(time.clone());
         let nominates = scene.before == Before::Fresh;
         let patience = if scene.impatient { Duration::from_secs(1) } else { Duration::MAX };
+        let runs = Runs::on(scene);
         let cache = Cache::builder(PAYLOAD, STORAGE)
             .shards(1)
+            .executor(runs.clone())
             .clock(time.clone())
             .observer(ledger.clone())
             .hasher(Plain::default())
@@ -126,8 +177,11 @@ impl<P: Protocol> Stage<P> {
             .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
         let takes = if nominates { PAYLOAD / 10 } else { Duration::ZERO };
         let (origin, overlaps, contents) = (scene.origin, scene.overlaps, Arc::default());
-        let stage = Self { cache, time, ledger, origin, overlaps, takes, contents };
+        let stage = Self { cache, time, ledger, runs, origin, overlaps, takes, contents };
         stage.prepare(scene.before);
+        if scene.runs_on == On::Pool {
+            stage.runs.start_pool();
+        }
         stage
     }
 
@@ -225,6 +279,7 @@ impl<P: Protocol> Stage<P> {
     /// request of a healthy origin must compute once, and leave the key fresh.
     fn rest(&self) {
         self.ledger.note(KEY, Event::Rest);
+        self.runs.at_rest.store(true, Ordering::Relaxed);
         self.time.advance(PAYLOAD);
         self.request(KEY, None, Origin::Healthy);
         drop(self.cache.get(&KEY));
