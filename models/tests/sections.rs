@@ -129,7 +129,10 @@ fn the_reduction_loses_no_verdict() {
         }
     }
     println!("{compared} compared; too many orders: {too_many:?}");
-    assert!(too_many.len() * 5 < compared, "{too_many:?}");
+    // A moving clock and a pool have too many; what has neither is compared.
+    let with_loom_bound = |(scenario, _): &(Scenario, _)| scenario.loom_preemptions().is_some();
+    assert!(too_many.iter().all(with_loom_bound), "{too_many:?}");
+    assert!(compared > 30);
     for protocol in PHASES {
         if Abstract::of(protocol, 3).paths() <= 100_000 {
             let (all, _) = outcomes(protocol, 3, false);
