@@ -19,6 +19,7 @@ mod error;
 mod event;
 mod executor;
 mod key_lock;
+mod metrics;
 mod protocol;
 mod request;
 mod shared;
@@ -35,6 +36,7 @@ pub use error::{ConfigError, Error};
 pub use event::{Event, NoObserver, Observer};
 pub use executor::{CallerRuns, Executor, Job, MAX_QUEUE, MAX_WORKERS, Waiting, WorkerPool};
 pub use key_lock::LeaseId;
+pub use metrics::{Metrics, Snapshot};
 pub use world::{Key, Parts, With};
 
 /// What the suite's broken twins are made of. Hidden and unstable.
