@@ -352,6 +352,19 @@ macro_rules! protocol_enum {
 
 for_each_protocol!(protocol_enum);
 
+impl Protocol {
+    /// Those of the report's phases, and what else is told apart by counting computes.
+    pub const PHASES: [Self; 7] = [
+        Self::NoLock,
+        Self::LockOnly,
+        Self::BeforeOnly,
+        Self::DoubleRecheck,
+        Self::InsideOnly,
+        Self::ReleaseBeforePublish,
+        Self::AlwaysSkip,
+    ];
+}
+
 impl Engine {
     /// The fewest and the most callers that it can take, and why not more.
     pub const fn callers(self) -> (usize, usize, &'static str) {

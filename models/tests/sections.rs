@@ -16,17 +16,6 @@ use xfetch_models::history::History;
 use xfetch_models::on_sections;
 use xfetch_models::verdict::Verdict;
 
-/// Those whose abstract program there is.
-const PHASES: [Protocol; 7] = [
-    Protocol::NoLock,
-    Protocol::LockOnly,
-    Protocol::BeforeOnly,
-    Protocol::DoubleRecheck,
-    Protocol::InsideOnly,
-    Protocol::ReleaseBeforePublish,
-    Protocol::AlwaysSkip,
-];
-
 fn complete(protocol: Protocol, callers: usize) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
     let budget = Budget { executions: 10_000_000, workers: 2, ..Budget::default() };
@@ -68,7 +57,7 @@ fn the_worst_case_of_two_to_five_callers_is_exact() {
 /// and without reduction the number of its paths, as another program counts them.
 #[test]
 fn the_counts_are_those_of_the_abstract_protocol() {
-    for protocol in PHASES {
+    for protocol in Protocol::PHASES {
         for callers in 1..=4 {
             let traces = Abstract::of(protocol, callers).traces();
             assert_eq!(complete(protocol, callers).executions, traces, "{protocol}, {callers}");
@@ -133,7 +122,7 @@ fn the_reduction_loses_no_verdict() {
     let with_loom_bound = |(scenario, _): &(Scenario, _)| scenario.loom_preemptions().is_some();
     assert!(too_many.iter().all(with_loom_bound), "{too_many:?}");
     assert!(compared > 30);
-    for protocol in PHASES {
+    for protocol in Protocol::PHASES {
         if Abstract::of(protocol, 3).paths() <= 100_000 {
             let (all, _) = outcomes(protocol, 3, false);
             assert_eq!(all, outcomes(protocol, 3, true).0, "{protocol}, 3 callers");

@@ -7,16 +7,6 @@
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
 use xfetch_models::engine::{Budget, Cell, Findings, Judgement, explore};
 
-const PHASES: [Protocol; 7] = [
-    Protocol::NoLock,
-    Protocol::LockOnly,
-    Protocol::BeforeOnly,
-    Protocol::DoubleRecheck,
-    Protocol::InsideOnly,
-    Protocol::ReleaseBeforePublish,
-    Protocol::AlwaysSkip,
-];
-
 fn search(protocol: Protocol, engine: Engine, executions: u64) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers: 100, engine };
     let budget = Budget { executions, ..Budget::default() };
@@ -35,7 +25,7 @@ fn a_hundred_callers_compute_once() {
 
 #[test]
 fn every_twin_violates_what_it_was_written_for() {
-    for protocol in PHASES {
+    for protocol in Protocol::PHASES {
         let random = search(protocol, Engine::Random, 300);
         let pct = search(protocol, Engine::Pct, 200);
         match protocol.breaks_in(Scenario::Field) {

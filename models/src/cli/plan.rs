@@ -60,7 +60,7 @@ fn loom(scenario: Scenario, protocol: Protocol) -> (Cell, Budget) {
 fn field(quick: bool) -> Vec<(Cell, Budget)> {
     let mut cells = Vec::new();
     let sampled = |executions: u64| Some(if quick { executions / 50 } else { executions });
-    for protocol in table::PHASES {
+    for protocol in Protocol::PHASES {
         let keeps = protocol.breaks_in(Scenario::Field).is_none();
         let of = |engine, callers| cell(Scenario::Field, protocol, engine, callers);
         for callers in SECTIONS_CALLERS {

@@ -25,17 +25,6 @@ const HEADER: [&str; 10] = [
 const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
 
-/// The protocols of the report's phases, and what else is told apart by counting computes.
-pub(super) const PHASES: [Protocol; 7] = [
-    Protocol::NoLock,
-    Protocol::LockOnly,
-    Protocol::BeforeOnly,
-    Protocol::DoubleRecheck,
-    Protocol::InsideOnly,
-    Protocol::ReleaseBeforePublish,
-    Protocol::AlwaysSkip,
-];
-
 const SCENARIO_HEADER: [&str; 7] = [
     "scenario (what ships)",
     "sections, 2",
@@ -50,7 +39,7 @@ const TWIN_HEADER: [&str; 4] = ["violated", "scenario", "by", "how it comes back
 
 pub(super) fn table(findings: &[Findings]) -> String {
     let of_phases = |row: &dyn Fn(Protocol) -> Vec<String>| -> Vec<Vec<String>> {
-        PHASES.iter().map(|protocol| row(*protocol)).collect()
+        Protocol::PHASES.iter().map(|protocol| row(*protocol)).collect()
     };
     format!(
         "The field report's scenario: the most computes of one execution, and what is said of it:\n\
@@ -134,7 +123,7 @@ pub(super) fn rows(findings: &[Findings]) -> Vec<Value> {
         let names = HEADER.iter().map(|name| (*name).to_owned());
         names.zip(row(*protocol, findings).map(Value::from)).collect()
     };
-    PHASES.iter().map(object).collect()
+    Protocol::PHASES.iter().map(object).collect()
 }
 
 fn row(protocol: Protocol, findings: &[Findings]) -> [String; HEADER.len()] {

@@ -15,6 +15,17 @@ fn private_lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
     request.try_lease_of(&Arc::new(LeaseTable::new(1)))
 }
 
+/// The re-check before the lease: what needs a compute, or the answer.
+fn needed<P: Protocol, W: World>(
+    request: &Request<W>,
+    stale: &Stale<W>,
+) -> Result<Sight<W::Value>, Found<W::Value>> {
+    match P::recheck_before(request, stale) {
+        Judgement::Current(found) => Err(found),
+        Judgement::Needed(sight) => Ok(sight),
+    }
+}
+
 /// Phase 1 of the field report: everybody is let through.
 pub(super) struct NoLock;
 
@@ -248,9 +259,9 @@ impl Protocol for ReleaseOnQueue {
         stale: Stale<W>,
         compute: F,
     ) -> Found<W::Value> {
-        let sight = match Self::recheck_before(request, &stale) {
-            Judgement::Current(found) => return found,
-            Judgement::Needed(sight) => sight,
+        let sight = match needed::<Self, _>(request, &stale) {
+            Ok(sight) => sight,
+            Err(found) => return found,
         };
         if let (Ok(lease), Ok(apart)) = (Self::lease(request), private_lease(request)) {
             drop(request.dispatch(apart, move |request, lease| {
@@ -271,9 +282,9 @@ impl Protocol for LeaseLeaksOnRejection {
         stale: Stale<W>,
         compute: F,
     ) -> Found<W::Value> {
-        let sight = match Self::recheck_before(request, &stale) {
-            Judgement::Current(found) => return found,
-            Judgement::Needed(sight) => sight,
+        let sight = match needed::<Self, _>(request, &stale) {
+            Ok(sight) => sight,
+            Err(found) => return found,
         };
         if let Ok(lease) = Self::lease(request) {
             std::mem::forget(request.dispatch(lease, move |request, lease| {
