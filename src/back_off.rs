@@ -23,21 +23,25 @@ impl BackOff {
         Ok(Self { initial: nanos(initial), cap: nanos(cap) })
     }
 
-    /// What is remembered of a failure after `before`; `jitter` is in (0, 1].
-    pub(crate) fn after(
-        &self,
-        before: Option<&Failure>,
-        error: Error,
-        now: Moment,
-        jitter: f64,
-    ) -> Failure {
+    /// What is remembered of a failure after `before`.
+    pub(crate) fn after(&self, before: Option<&Failure>, failed: &Failed) -> Failure {
         let in_a_row = before.map_or(0, |failure| failure.in_a_row).saturating_add(1);
         let doubled = 1_u64.checked_shl(in_a_row - 1).unwrap_or(u64::MAX);
         let most = self.initial.saturating_mul(doubled).min(self.cap);
-        let span = most / 2 + (most as f64 / 2.0 * jitter) as u64;
-        let until = now.after(Duration::from_nanos(span));
-        Failure { error, in_a_row, until, longest: self.cap }
+        let span = most / 2 + (most as f64 / 2.0 * failed.jitter) as u64;
+        let until = failed.at.after(Duration::from_nanos(span));
+        Failure { error: failed.error.clone(), in_a_row, until, longest: self.cap }
     }
+}
+
+/// A compute that has failed.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Failed {
+    pub error: Error,
+    pub(crate) at: Moment,
+    /// In (0, 1].
+    pub(crate) jitter: f64,
 }
 
 /// What is remembered of a key's failures in a row.
@@ -67,7 +71,8 @@ mod tests {
         let mut spans = Vec::new();
         for _ in 0..failures {
             let error = Error::Panicked("".into());
-            let failure = back_off.after(last.as_ref(), error, Moment::ORIGIN, jitter);
+            let failed = Failed { error, at: Moment::ORIGIN, jitter };
+            let failure = back_off.after(last.as_ref(), &failed);
             spans.push(failure.until.as_nanos());
             last = Some(failure);
         }
@@ -95,7 +100,7 @@ mod tests {
         let back_off = back_off.expect("the cap is longer");
         let error = Error::Panicked("".into());
         let late = Moment::from_nanos(3_600_000_000_000);
-        let failure = back_off.after(None, error, late, 1.0);
+        let failure = back_off.after(None, &Failed { error, at: late, jitter: 1.0 });
         assert!(failure.holds(late));
         assert!(!failure.holds(Moment::ORIGIN));
     }

@@ -4,7 +4,7 @@
 //! with the slot's retirement is one. A lease is never a lock guard: it is a token that can be sent
 //! to the thread that computes, and its `Drop` is the release.
 
-use crate::back_off::{BackOff, Failure};
+use crate::back_off::{BackOff, Failed, Failure};
 use crate::clock::Moment;
 use crate::entry::Found;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub enum Ended<V> {
     /// This value was published. Its compute began at this place in the order of writes.
     Value(Found<V>, Stamp),
     /// The compute failed.
-    Failed(Error),
+    Failed(Failed),
     /// The value was overtaken: look again.
     Discarded,
 }
@@ -42,7 +42,7 @@ impl<V> Clone for Ended<V> {
         match self {
             Self::Unused => Self::Unused,
             Self::Value(found, began) => Self::Value(found.clone(), *began),
-            Self::Failed(error) => Self::Failed(error.clone()),
+            Self::Failed(failed) => Self::Failed(failed.clone()),
             Self::Discarded => Self::Discarded,
         }
     }
@@ -268,14 +268,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
     /// The slot is found by the lease's identity: whatever else has happened to the key, a release
     /// never touches a slot that is not its own.
     // INVARIANT(lease-always-released): called by `Lease::drop` alone.
-    pub(crate) fn release(
-        &self,
-        hash: u64,
-        lease: LeaseId,
-        ended: Ended<V>,
-        back_off: &BackOff,
-        (now, jitter): (Moment, f64),
-    ) {
+    pub(crate) fn release(&self, hash: u64, lease: LeaseId, ended: Ended<V>, back_off: &BackOff) {
         let mut shard = self.shards[self.index(hash)].lock();
         let Ok(mut entry) = shard.slots.find_entry(hash, |slot| slot.holder == Some(lease)) else {
             return;
@@ -283,13 +276,13 @@ impl<K: Eq, V> LeaseTable<K, V> {
         let slot = entry.get_mut();
         // INVARIANT(invalidation-wins): who came after the invalidation and waited must not get a
         // value that is older; under the lock that the invalidation took.
-        let ended = match ended {
-            Ended::Value(_, began) if slot.fence > began => Ended::Discarded,
-            ended => ended,
+        let (ended, overtaken) = match ended {
+            Ended::Value(_, began) if slot.fence > began => (Ended::Discarded, Some(ended)),
+            ended => (ended, None),
         };
         let forgotten = match &ended {
-            Ended::Failed(error) => {
-                let failure = back_off.after(slot.failure.as_ref(), error.clone(), now, jitter);
+            Ended::Failed(failed) => {
+                let failure = back_off.after(slot.failure.as_ref(), failed);
                 slot.failure.replace(failure)
             }
             // The origin has answered, whether or not the answer was overtaken.
@@ -304,7 +297,8 @@ impl<K: Eq, V> LeaseTable<K, V> {
             condvar.notify_all();
         }
         drop(shard);
-        drop((retired, forgotten));
+        // Values, errors and keys are the user's: they are dropped outside the lock.
+        drop((retired, forgotten, overtaken));
     }
 }
 
@@ -319,7 +313,7 @@ mod tests {
     fn release(table: &Table, lease: LeaseId, ended: Ended<()>) {
         let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(1));
         let back_off = back_off.expect("equal is allowed");
-        table.release(HASH, lease, ended, &back_off, (Moment::ORIGIN, 1.0));
+        table.release(HASH, lease, ended, &back_off);
     }
 
     fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
@@ -357,7 +351,8 @@ mod tests {
     fn a_slot_that_remembers_a_failure_outlives_its_lease_until_the_next_success() {
         let table = Table::new(1);
         let lease = acquire(&table, Moment::ORIGIN).expect("free");
-        release(&table, lease, Ended::Failed(Error::NoRefresh));
+        let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
+        release(&table, lease, Ended::Failed(failed));
         assert!(matches!(acquire(&table, Moment::ORIGIN), Err(Refusal::BackingOff(_))));
         let later = Moment::ORIGIN.after(Duration::from_secs(1));
         let lease = acquire(&table, later).expect("the back-off has ended");

@@ -63,7 +63,7 @@ pub trait Protocol: Send + Sync + Sized + 'static {
                     return Self::refresh(request, lease, Sight::nothing(), compute);
                 }
                 Turn::Over(Ended::Value(found, _)) => return Ok(found),
-                Turn::Over(Ended::Failed(error)) => return Err(error),
+                Turn::Over(Ended::Failed(failed)) => return Err(failed.error),
                 Turn::Over(Ended::Unused | Ended::Discarded) => {}
             }
             if let Some(found) = request.look_again() {

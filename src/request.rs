@@ -1,5 +1,6 @@
 //! One request for one key: what the steps of the protocol are made of.
 
+use crate::back_off::Failed;
 use crate::clock::{Clock, Moment};
 use crate::early::unit_interval;
 use crate::entry::{Entry, Found, Freshness, Version};
@@ -107,14 +108,10 @@ impl<W: World> Lease<W> {
 
 impl<W: World> Drop for Lease<W> {
     fn drop(&mut self) {
-        let Shared { back_off, clock, draw, observer, .. } = &*self.shared;
+        // Nothing of the user's runs before the release: it could panic.
+        let Shared { back_off, observer, .. } = &*self.shared;
         let ended = std::mem::replace(&mut self.ended, Ended::Unused);
-        // Only a failure needs to know when it was. User code runs before the lock is taken.
-        let failed = match &ended {
-            Ended::Failed(_) => (clock.now(), unit_interval(draw())),
-            _ => (Moment::ORIGIN, 1.0),
-        };
-        self.table.release(self.hash, self.id, ended, back_off, failed);
+        self.table.release(self.hash, self.id, ended, back_off);
         observer.on(self.hash, Event::Released(self.id));
     }
 }
@@ -410,10 +407,13 @@ impl<'a, W: World> Request<'a, W> {
         sight: &Sight<W::Value>,
         computed: Computed<W>,
     ) -> (Answer<W>, Ended<W::Value>) {
-        let Shared { store, lifetimes, clock, .. } = &**self.shared;
+        let Shared { store, lifetimes, clock, draw, .. } = &**self.shared;
         let value = match computed.result {
             Ok(value) => value,
-            Err(error) => return (Err(error.clone()), Ended::Failed(error)),
+            Err(error) => {
+                let (at, jitter) = (clock.now(), unit_interval(draw()));
+                return (Err(error.clone()), Ended::Failed(Failed { error, at, jitter }));
+            }
         };
         let entry = lifetimes.entry(value, clock.now(), computed.took);
         let (key, began) = (self.key.clone(), (lease, sight));

@@ -1,0 +1,179 @@
+//! No code of the user's runs under a lock of the cache: each of these asks the cache from inside a
+//! piece of user code, which would wait for itself for ever if a lock were held there.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread;
+use std::time::Duration;
+use xfetch_core::{Cache, Clock, Event, Executor, Job, ManualClock, Moment, Observer, With};
+
+const PAYLOAD: Duration = Duration::from_secs(5);
+const STORAGE: Duration = Duration::from_secs(120);
+
+type Tested = Cache<u32, Nosy, With<NosyClock, NosyObserver, NosyExecutor>>;
+type Handle = Arc<OnceLock<Weak<Tested>>>;
+
+/// Asks the cache, if there is one.
+fn ask(handle: &Handle) {
+    if let Some(cache) = handle.get().and_then(Weak::upgrade) {
+        drop(cache.get(&7));
+        cache.invalidate(&8);
+    }
+}
+
+/// A value that asks when it is dropped.
+struct Nosy(Handle);
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        ask(&self.0);
+    }
+}
+
+#[derive(Clone)]
+struct NosyClock(ManualClock, Handle, Arc<OnceLock<()>>);
+
+impl Clock for NosyClock {
+    fn now(&self) -> Moment {
+        // Once: each question looks at the clock.
+        if self.1.get().is_some() && self.2.set(()).is_ok() {
+            ask(&self.1);
+        }
+        self.0.now()
+    }
+}
+
+struct NosyObserver(Handle);
+
+impl Observer for NosyObserver {
+    fn on(&self, key: u64, event: Event) {
+        let of_the_question = matches!(
+            event,
+            Event::Looked(_)
+                | Event::FreshHit(_)
+                | Event::StaleHit(_)
+                | Event::Miss
+                | Event::Invalidated
+        );
+        if !of_the_question && key != 0 {
+            ask(&self.0);
+        }
+    }
+}
+
+struct NosyExecutor(Handle);
+
+impl Executor for NosyExecutor {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        ask(&self.0);
+        job.run();
+        Ok(())
+    }
+}
+
+fn play() {
+    let handle = Handle::default();
+    let clock = ManualClock::new();
+    let draws = Arc::clone(&handle);
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(NosyClock(clock.clone(), Arc::clone(&handle), Arc::default()))
+        .observer(NosyObserver(Arc::clone(&handle)))
+        .executor(NosyExecutor(Arc::clone(&handle)))
+        .back_off(Duration::from_nanos(1), Duration::from_nanos(1))
+        .randomness(move || {
+            ask(&draws);
+            1.0
+        })
+        .build()
+        .expect("valid");
+    let cache = Arc::new(cache);
+    handle.set(Arc::downgrade(&cache)).expect("the first");
+    let nosy = || Nosy(Arc::clone(&handle));
+
+    cache.insert(7, nosy());
+    cache.insert(7, nosy());
+    cache.invalidate(&7);
+    let (value, inner) = (nosy(), Arc::clone(&cache));
+    drop(cache.get_or_compute(&7, move |_| {
+        drop(inner.get(&7));
+        value
+    }));
+    clock.advance(PAYLOAD);
+    // Replaced by a refresh; then by one that is overtaken, and whose value nobody keeps.
+    let value = nosy();
+    drop(cache.get_or_compute(&7, move |_| value));
+    clock.advance(PAYLOAD);
+    let (value, inner) = (nosy(), Arc::clone(&cache));
+    drop(cache.get_or_compute(&7, move |_| {
+        inner.invalidate(&7);
+        value
+    }));
+    // Failures draw; one after the other, so that an error is replaced.
+    for _ in 0..3 {
+        clock.advance(STORAGE);
+        drop(cache.get_or_compute(&7, |_| std::panic::resume_unwind(Box::new("boom"))));
+    }
+    cache.insert(7, nosy());
+    cache.invalidate_all();
+}
+
+#[test]
+fn user_code_never_runs_under_a_lock() {
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        play();
+        done.send(()).expect("the test waits");
+    });
+    // Not a limit on speed: a cache that waits for itself never comes back.
+    match wait.recv_timeout(Duration::from_secs(120)) {
+        Ok(()) => {}
+        Err(RecvTimeoutError::Timeout) => {
+            panic!("user code waits for a lock that is held around it")
+        }
+        Err(RecvTimeoutError::Disconnected) => panic!("the cache panicked"),
+    }
+}
+
+/// An observer or a clock that panics takes its own request with it, and nothing else.
+#[test]
+fn a_panic_of_the_observer_never_wedges_a_key() {
+    struct Panics;
+    impl Observer for Panics {
+        fn on(&self, _: u64, event: Event) {
+            if matches!(event, Event::ComputeStarted(..)) {
+                std::panic::resume_unwind(Box::new("the observer panics"));
+            }
+        }
+    }
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .observer(Panics)
+        .wait_timeout(Duration::ZERO)
+        .build()
+        .expect("valid");
+    for _ in 0..3 {
+        let inner = cache.clone();
+        let request = thread::spawn(move || inner.get_or_compute(&1, |_| 1));
+        assert!(request.join().is_err(), "its own request panics each time: the lease is free");
+    }
+}
+
+#[test]
+fn a_panic_of_the_executor_never_wedges_a_key() {
+    struct Panics;
+    impl Executor for Panics {
+        fn execute(&self, _: Job) -> Result<(), Job> {
+            std::panic::resume_unwind(Box::new("the executor panics"))
+        }
+    }
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(Panics);
+    let cache = cache.wait_timeout(Duration::ZERO).build().expect("valid");
+    cache.insert(1, 1);
+    clock.advance(PAYLOAD);
+    let inner = cache.clone();
+    assert!(thread::spawn(move || inner.get_or_compute(&1, |_| 2)).join().is_err());
+    clock.advance(STORAGE);
+    assert_eq!(*cache.get_or_compute(&1, |_| 3).expect("the lease is free"), 3);
+}
