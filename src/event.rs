@@ -111,3 +111,12 @@ impl<O: Observer> Observer for crate::sync::Arc<O> {
         O::on(self, key, event);
     }
 }
+
+/// Two readers of one stream, the first one first.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    #[inline]
+    fn on(&self, key: u64, event: Event) {
+        self.0.on(key, event);
+        self.1.on(key, event);
+    }
+}

@@ -25,6 +25,8 @@ mod request;
 mod shared;
 mod store;
 mod sync;
+#[cfg(feature = "tracing")]
+mod trace;
 mod waits;
 mod world;
 
@@ -37,6 +39,8 @@ pub use event::{Event, NoObserver, Observer};
 pub use executor::{CallerRuns, Executor, Job, MAX_QUEUE, MAX_WORKERS, Waiting, WorkerPool};
 pub use key_lock::LeaseId;
 pub use metrics::{Metrics, Snapshot};
+#[cfg(feature = "tracing")]
+pub use trace::Trace;
 pub use world::{Key, Parts, With};
 
 /// What the suite's broken twins are made of. Hidden and unstable.
@@ -49,3 +53,8 @@ pub mod steps {
     pub use crate::sync::BACKEND;
     pub use crate::world::World;
 }
+
+/// README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
