@@ -54,11 +54,43 @@ pub(crate) struct Failure {
     longest: u64,
 }
 
+/// Why a key is left alone.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct BackingOff {
+    pub error: Error,
+    /// The clock says that there is longer to go than any back-off is long.
+    pub(crate) from_the_future: bool,
+}
+
+/// The time, as whoever wants a lease has read it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    now: Moment,
+    /// It was read after somebody had been told that the back-off is from the future.
+    again: bool,
+}
+
+impl Reading {
+    pub(crate) fn first(now: Moment) -> Self {
+        Self { now, again: false }
+    }
+
+    pub(crate) fn again(now: Moment) -> Self {
+        Self { now, again: true }
+    }
+}
+
 impl Failure {
-    /// Whether the key is still to be left alone. A clock that has stepped back does not prolong it
-    /// beyond the cap.
-    pub(crate) fn holds(&self, now: Moment) -> bool {
-        now < self.until && self.until.since(now) <= Duration::from_nanos(self.longest)
+    /// Whether the key is still to be left alone.
+    ///
+    /// More to go than any back-off is long has two reasons: the clock has stepped back, or whoever asks
+    /// has read it long ago and was descheduled since. The first reading is refused, so that it is read
+    /// again: if that says the same, the clock has stepped back, and the back-off is over.
+    pub(crate) fn holds(&self, Reading { now, again }: Reading) -> Option<BackingOff> {
+        let from_the_future = self.until.since(now) > Duration::from_nanos(self.longest);
+        let holds = now < self.until && !(again && from_the_future);
+        holds.then(|| BackingOff { error: self.error.clone(), from_the_future })
     }
 }
 
@@ -101,7 +133,11 @@ mod tests {
         let error = Error::Panicked("".into());
         let late = Moment::from_nanos(3_600_000_000_000);
         let failure = back_off.after(None, &Failed { error, at: late, jitter: 1.0 });
-        assert!(failure.holds(late));
-        assert!(!failure.holds(Moment::ORIGIN));
+        assert!(failure.holds(Reading::first(late)).is_some_and(|it| !it.from_the_future));
+        let early = failure.holds(Reading::first(Moment::ORIGIN)).expect("read again");
+        assert!(early.from_the_future);
+        assert!(failure.holds(Reading::again(Moment::ORIGIN)).is_none(), "the clock stepped back");
+        // A straggler, who has read the clock long before the failure, reads it again.
+        assert!(failure.holds(Reading::again(late)).is_some());
     }
 }

@@ -104,7 +104,8 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
-    /// How long a request for an absent key waits for another one's compute; 30 s unless told.
+    /// How long a request for an absent key waits for another one's compute; 30 s unless told. Where it has
+    /// to wait more than once, the cache's clock says how much is left.
     pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
         self.settings.wait_timeout = wait_timeout;
         self

@@ -69,7 +69,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// # Errors
     ///
-    /// All of them only if the key was absent or expired: [`Error::Panicked`] if its compute panicked,
+    /// All of them only if the key was absent or expired, or expired during its refresh on this thread:
+    /// [`Error::Panicked`] if its compute panicked, [`Error::Failed`] if it was another request's compute
+    /// that this one waited for and that failed, [`Error::Expired`] if the refresh failed,
     /// [`Error::Timeout`] if another request took longer than the wait time-out to compute it,
     /// [`Error::Cycle`] if this request stands in a compute that the other one waits for, and the last
     /// error of a key that backs off.
@@ -188,8 +190,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
         let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
-        let version = self.shared.store.insert(hash, key, &self.shared.leases, entry);
+        let (version, old) = self.shared.store.insert(hash, key, &self.shared.leases, entry);
         self.shared.observer.on(hash, Event::Inserted(version));
+        drop(old);
         version
     }
 
@@ -216,8 +219,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        self.shared.store.invalidate(hash, key, &self.shared.leases);
+        let old = self.shared.store.invalidate(hash, key, &self.shared.leases);
         self.shared.observer.on(hash, Event::Invalidated);
+        drop(old);
     }
 
     /// Removes every key. A compute that began before is discarded when it ends.
@@ -241,8 +245,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn invalidate_all(&self) {
-        self.shared.store.clear(&self.shared.leases);
+        let old = self.shared.store.clear(&self.shared.leases);
         self.shared.observer.on(0, Event::Cleared);
+        drop(old);
     }
 
     fn request<'a>(&'a self, key: &'a K) -> Request<'a, Of<K, V, E>> {

@@ -43,8 +43,9 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
-/// A source of time. It should not run backwards. If it does, entries live longer by as much, but
-/// never by more than a payload TTL: after a larger step they count as stale and are refreshed.
+/// A source of time. It should not run backwards. If it does, a lifetime is
+/// prolonged by as much as the clock stepped back, at most by itself: after a larger step than a payload
+/// TTL an entry counts as stale, after a larger one than its storage TTL as expired.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Moment;

@@ -70,10 +70,10 @@ pub(crate) struct Entry<V> {
 }
 
 impl<V> Entry<V> {
-    /// The clock has stepped back by more than a payload TTL since: the entry's age is not known, so
-    /// that it is refreshed. A smaller step prolongs its life by as much.
-    fn is_from_the_future(&self, now: Moment) -> bool {
-        self.published_at.since(now) > self.stale_at.since(self.published_at)
+    /// The clock has stepped back since the publication, by more than the lifetime that ends with
+    /// `deadline`: that lifetime counts as over. A smaller step prolongs it by as much.
+    fn is_ahead_of(&self, now: Moment, deadline: Moment) -> bool {
+        self.published_at.since(now) > deadline.since(self.published_at)
     }
 
     /// The nanoseconds until the payload deadline.
@@ -89,9 +89,9 @@ impl<V> Entry<V> {
     /// `now` was read after the entry was.
     // INVARIANT(never-serve-expired): the one place that compares a deadline with the time.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
-        if now >= self.expires_at {
+        if now >= self.expires_at || self.is_ahead_of(now, self.expires_at) {
             Freshness::Expired
-        } else if now >= self.stale_at || self.is_from_the_future(now) {
+        } else if now >= self.stale_at || self.is_ahead_of(now, self.stale_at) {
             Freshness::Stale
         } else {
             Freshness::Fresh

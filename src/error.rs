@@ -96,6 +96,8 @@ pub enum Error {
         /// The keys, each needed by the one before; the first stands at the end again.
         path: Arc<[String]>,
     },
+    /// The value was stale, and expired while this request refreshed it, in vain.
+    Expired,
     /// No refresh was registered for the cache, and the request brought none.
     NoRefresh,
     /// Another request was still computing the value when the patience of this one ended.
@@ -113,6 +115,7 @@ impl fmt::Display for Error {
             Self::Cycle { path } => {
                 write!(f, "computes wait for each other: {}", path.join(" -> "))
             }
+            Self::Expired => f.write_str("the value expired while its refresh failed"),
             Self::NoRefresh => {
                 f.write_str("the cache has no refresh: register one with Builder::refresh")
             }

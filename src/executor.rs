@@ -1,6 +1,7 @@
 //! Where a refresh runs.
 
 use crate::error::ConfigError;
+use crate::request::discard;
 use crate::sync::{Arc, Mutex, Queue, Thread};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +14,8 @@ impl Job {
         Self(Box::new(work))
     }
 
-    /// Does the work. It does not panic: a compute's panic is caught and reported as a failure.
+    /// Does the work. A compute's panic is caught and reported as a failure; one of the observer, the
+    /// clock or a key's `Clone` comes through, and frees the lease.
     pub fn run(self) {
         (self.0)();
     }
@@ -135,10 +137,10 @@ impl WorkerPool {
         }
     }
 
-    /// Lets no job in any more, and waits until the threads have ended. What is running is always run
-    /// to its end.
+    /// Lets no job in any more, and waits until the threads have ended, unless another call does so
+    /// already. What is running is always run to its end.
     ///
-    /// Called from a thread of the pool itself, it does not wait.
+    /// Called from a thread of the pool itself, it waits for none of them.
     // The queue is closed before it is emptied, so that no job comes after.
     pub fn shut_down(&self, waiting: Waiting) {
         self.0.jobs.close();
@@ -148,8 +150,8 @@ impl WorkerPool {
             }
         }
         let threads = std::mem::take(&mut *self.0.threads.lock());
-        for thread in threads {
-            thread.join();
+        if !threads.iter().any(Thread::is_current) {
+            threads.into_iter().for_each(Thread::join);
         }
     }
 }
@@ -159,10 +161,7 @@ impl WorkerPool {
 /// A job does not panic, but the observer and the clock that it calls may: the thread goes on.
 fn work(jobs: &Queue<Job>) {
     while let Some(job) = jobs.pop() {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job.run())) {
-            // What was thrown may panic again when it is dropped.
-            std::mem::forget(panic);
-        }
+        discard(catch_unwind(AssertUnwindSafe(|| job.run())));
     }
 }
 

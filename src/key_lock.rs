@@ -4,10 +4,8 @@
 //! with the slot's retirement is one. A lease is never a lock guard: it is a token that can be sent
 //! to the thread that computes, and its `Drop` is the release.
 
-use crate::back_off::{BackOff, Failed, Failure};
-use crate::clock::Moment;
+use crate::back_off::{BackOff, BackingOff, Failed, Failure, Reading};
 use crate::entry::Found;
-use crate::error::Error;
 use crate::store::{Fences, Stamp, shard_index};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use hashbrown::HashTable;
@@ -55,7 +53,7 @@ pub enum Refusal {
     /// This lease is held.
     Busy(LeaseId),
     /// The key's last compute failed with this error, and its back-off has not ended.
-    BackingOff(Error),
+    BackingOff(BackingOff),
 }
 
 /// What became of a request for a lease that was ready to wait.
@@ -63,7 +61,7 @@ pub(crate) enum Waited<V> {
     Ours(LeaseId),
     Ended(LeaseId, Ended<V>),
     TimedOut(LeaseId),
-    BackingOff(Error),
+    BackingOff(BackingOff),
 }
 
 struct Slot<K> {
@@ -128,65 +126,61 @@ impl<K: Eq, V> LeaseTable<K, V> {
     /// # Errors
     ///
     /// Who holds it, or why nobody may.
-    pub(crate) fn try_acquire(&self, hash: u64, key: K, now: Moment) -> Result<LeaseId, Refusal> {
+    pub(crate) fn try_acquire(
+        &self,
+        hash: u64,
+        key: &mut Option<K>,
+        now: Reading,
+    ) -> Result<LeaseId, Refusal> {
         let mut shard = self.shards[self.index(hash)].lock();
-        let (acquired, key) = self.acquire(&mut shard, hash, key, now);
-        drop(shard);
-        drop(key);
-        acquired
+        self.acquire(&mut shard, hash, key, now)
     }
 
-    /// The section of an acquisition; hands the key back if it was not needed.
+    /// The section of an acquisition. The key is the caller's until it is needed.
     // INVARIANT(one-lease-per-key): look-up and entry of the slot are one section.
     fn acquire(
         &self,
         shard: &mut Shard<K, V>,
         hash: u64,
-        key: K,
-        now: Moment,
-    ) -> (Result<LeaseId, Refusal>, Option<K>) {
+        new_key: &mut Option<K>,
+        now: Reading,
+    ) -> Result<LeaseId, Refusal> {
+        let Some(key) = new_key else { unreachable!("whoever acquires brings a key") };
         let holder =
             LeaseId((shard.leases + 1) * self.shards.len() as u64 + self.index(hash) as u64);
-        match shard.find(hash, &key) {
-            Some(Slot { holder: Some(other), .. }) => {
-                return (Err(Refusal::Busy(*other)), Some(key));
+        if let Some(slot) = shard.find(hash, key) {
+            if let Some(other) = slot.holder {
+                return Err(Refusal::Busy(other));
             }
-            Some(slot) => {
-                // INVARIANT(failures-back-off): nobody computes before the back-off has ended.
-                if let Some(failure) = slot.failure.as_ref().filter(|failure| failure.holds(now)) {
-                    return (Err(Refusal::BackingOff(failure.error.clone())), Some(key));
-                }
-                slot.holder = Some(holder);
-                shard.leases += 1;
-                return (Ok(holder), Some(key));
+            // INVARIANT(failures-back-off): nobody computes before the back-off has ended.
+            if let Some(backing_off) = slot.failure.as_ref().and_then(|failure| failure.holds(now))
+            {
+                return Err(Refusal::BackingOff(backing_off));
             }
-            None => {}
+            slot.holder = Some(holder);
+        } else if let Some(key) = new_key.take() {
+            let (waiting, fence, failure) = (None, Stamp::default(), None);
+            let slot = Slot { hash, key, holder: Some(holder), waiting, fence, failure };
+            shard.slots.insert_unique(hash, slot, |slot| slot.hash);
         }
-        let (waiting, fence, failure) = (None, Stamp::default(), None);
-        let slot = Slot { hash, key, holder: Some(holder), waiting, fence, failure };
-        shard.slots.insert_unique(hash, slot, |slot| slot.hash);
         shard.leases += 1;
-        (Ok(holder), None)
+        Ok(holder)
     }
 
     /// Takes the key's lease, or waits until whoever holds it has released it.
     pub(crate) fn acquire_or_wait(
         &self,
         hash: u64,
-        key: K,
-        now: Moment,
+        key: &mut Option<K>,
+        now: Reading,
         timeout: Duration,
     ) -> Waited<V> {
         let mut shard = self.shards[self.index(hash)].lock();
-        let (acquired, key) = self.acquire(&mut shard, hash, key, now);
-        let waited = match acquired {
+        match self.acquire(&mut shard, hash, key, now) {
             Ok(lease) => Waited::Ours(lease),
-            Err(Refusal::BackingOff(error)) => Waited::BackingOff(error),
-            Err(Refusal::Busy(holder)) => return self.wait_in(shard, hash, holder, timeout),
-        };
-        drop(shard);
-        drop(key);
-        waited
+            Err(Refusal::BackingOff(backing_off)) => Waited::BackingOff(backing_off),
+            Err(Refusal::Busy(holder)) => self.wait_in(shard, hash, holder, timeout),
+        }
     }
 
     /// Waits until `holder` has released the key's lease.
@@ -233,33 +227,23 @@ impl<K: Eq, V> LeaseTable<K, V> {
     /// leases were held at some time.
     pub(crate) fn fence(&self, hash: u64, key: &K, stamp: Stamp, fences: &mut Fences) {
         let mut shard = self.shards[self.index(hash)].lock();
-        fences.retain(|lease| shard.slots.iter().any(|slot| slot.holder == Some(lease)));
+        fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
         if let Some(slot) = shard.find(hash, key)
             && let Some(lease) = slot.holder
         {
             slot.fence = stamp;
-            fences.put(lease, stamp);
+            fences.put(lease, hash, stamp);
         }
     }
 
     /// Marks every held lease of a shard.
     pub(crate) fn fence_all(&self, index: usize, stamp: Stamp, fences: &mut Fences) {
         let mut shard = self.shards[index].lock();
-        fences.retain(|_| false);
-        for slot in shard.slots.iter_mut() {
-            if let Some(lease) = slot.holder {
-                slot.fence = stamp;
-                fences.put(lease, stamp);
-            }
-        }
-    }
-
-    /// Whose key a lease is for, while it is held.
-    pub(crate) fn key(&self, hash: u64, lease: LeaseId) -> Option<K>
-    where
-        K: Clone,
-    {
-        self.shards[self.index(hash)].lock().find_held(hash, lease).map(|slot| slot.key.clone())
+        let held = |slot: &mut Slot<K>| {
+            slot.fence = stamp;
+            slot.holder.map(|lease| (lease, slot.hash))
+        };
+        fences.replace(shard.slots.iter_mut().filter_map(held), stamp);
     }
 
     /// Frees the lease, tells everyone who waits for it how it ended, and retires its slot unless
@@ -268,10 +252,17 @@ impl<K: Eq, V> LeaseTable<K, V> {
     /// The slot is found by the lease's identity: whatever else has happened to the key, a release
     /// never touches a slot that is not its own.
     // INVARIANT(lease-always-released): called by `Lease::drop` alone.
-    pub(crate) fn release(&self, hash: u64, lease: LeaseId, ended: Ended<V>, back_off: &BackOff) {
+    pub(crate) fn release(
+        &self,
+        hash: u64,
+        lease: LeaseId,
+        ended: Ended<V>,
+        back_off: &BackOff,
+    ) -> Remains<K, V> {
         let mut shard = self.shards[self.index(hash)].lock();
         let Ok(mut entry) = shard.slots.find_entry(hash, |slot| slot.holder == Some(lease)) else {
-            return;
+            drop(shard);
+            return Remains::default();
         };
         let slot = entry.get_mut();
         // INVARIANT(invalidation-wins): who came after the invalidation and waited must not get a
@@ -292,19 +283,39 @@ impl<K: Eq, V> LeaseTable<K, V> {
         let waiting = slot.waiting.take().filter(|(waiters, _)| *waiters > 0);
         slot.holder = None;
         let retired = if slot.failure.is_none() { Some(entry.remove().0) } else { None };
+        let mut ended = Some(ended);
         if let Some((waiters, condvar)) = waiting {
-            shard.ended.push((lease, ended, waiters));
+            shard.ended.extend(ended.take().map(|ended| (lease, ended, waiters)));
             condvar.notify_all();
         }
         drop(shard);
-        // Values, errors and keys are the user's: they are dropped outside the lock.
-        drop((retired, forgotten, overtaken));
+        Remains {
+            _key: retired.map(|slot| slot.key),
+            _failure: forgotten,
+            _ended: [ended, overtaken],
+        }
+    }
+}
+
+/// What is left of a lease. Keys, values and errors are the user's: whoever gets this tells of the
+/// release first and drops it then, under no lock.
+pub(crate) struct Remains<K, V> {
+    _key: Option<K>,
+    _failure: Option<Failure>,
+    _ended: [Option<Ended<V>>; 2],
+}
+
+impl<K, V> Default for Remains<K, V> {
+    fn default() -> Self {
+        Self { _key: None, _failure: None, _ended: [None, None] }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Moment;
+    use crate::error::Error;
 
     type Table = LeaseTable<&'static str, ()>;
 
@@ -313,11 +324,11 @@ mod tests {
     fn release(table: &Table, lease: LeaseId, ended: Ended<()>) {
         let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(1));
         let back_off = back_off.expect("equal is allowed");
-        table.release(HASH, lease, ended, &back_off);
+        drop(table.release(HASH, lease, ended, &back_off));
     }
 
     fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
-        table.try_acquire(HASH, "k", now)
+        table.try_acquire(HASH, &mut Some("k"), Reading::first(now))
     }
 
     fn slots(table: &Table) -> usize {

@@ -27,7 +27,7 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         match Self::look(request) {
             // INVARIANT(fresh-takes-no-lease): what is fresh goes home from here.
             Look::Fresh(found) => Ok(found),
-            Look::Stale(stale) => Ok(Self::revalidate(request, stale, compute)),
+            Look::Stale(stale) => Self::revalidate(request, stale, compute),
             Look::Absent => {
                 Self::fetch(request, compute).or_else(|error| request.look_again().ok_or(error))
             }
@@ -39,20 +39,18 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         request: &Request<W>,
         stale: Stale<W>,
         compute: F,
-    ) -> Found<W::Value> {
-        match Self::recheck_before(request, &stale) {
-            Judgement::Current(found) => return found,
-            Judgement::Needed(sight) => {
-                // INVARIANT(stale-never-waits): a stale request tries and goes home.
-                if let Ok(lease) = Self::lease(request) {
-                    // INVARIANT(lease-always-released): a job that is refused is dropped, its lease too.
-                    drop(request.dispatch(lease, move |request, lease| {
-                        drop(Self::refresh(request, lease, sight, compute));
-                    }));
-                }
-            }
-        }
-        stale.found
+    ) -> Answer<W> {
+        let sight = match Self::recheck_before(request, &stale) {
+            Judgement::Current(found) => return Ok(found),
+            Judgement::Needed(sight) => sight,
+        };
+        // INVARIANT(stale-never-waits): a stale request tries and goes home.
+        let Ok(lease) = Self::lease(request) else { return Ok(stale.found) };
+        // INVARIANT(lease-always-released): a job that is refused is dropped, and its lease with it.
+        drop(request.dispatch(lease, move |request, lease| {
+            drop(Self::refresh(request, lease, sight, compute));
+        }));
+        request.still(stale.found)
     }
 
     /// Waits for the key's lease until there is a value or the lease is ours.

@@ -1,6 +1,6 @@
 //! One request for one key: what the steps of the protocol are made of.
 
-use crate::back_off::Failed;
+use crate::back_off::{BackingOff, Failed, Reading};
 use crate::clock::{Clock, Moment};
 use crate::early::unit_interval;
 use crate::entry::{Entry, Found, Freshness, Version};
@@ -35,6 +35,7 @@ where
 pub struct Computed<W: World> {
     result: Result<W::Value, Error>,
     took: Duration,
+    began: Moment,
 }
 
 impl<W: World> Computed<W> {
@@ -111,8 +112,15 @@ impl<W: World> Drop for Lease<W> {
         // Nothing of the user's runs before the release: it could panic.
         let Shared { back_off, observer, .. } = &*self.shared;
         let ended = std::mem::replace(&mut self.ended, Ended::Unused);
-        self.table.release(self.hash, self.id, ended, back_off);
-        observer.on(self.hash, Event::Released(self.id));
+        let remains = self.table.release(self.hash, self.id, ended, back_off);
+        let tell = AssertUnwindSafe(|| observer.on(self.hash, Event::Released(self.id)));
+        if std::thread::panicking() {
+            // A second panic while one unwinds would end the process.
+            discard(catch_unwind(tell));
+        } else {
+            tell();
+        }
+        drop(remains);
     }
 }
 
@@ -208,6 +216,15 @@ impl<'a, W: World> Request<'a, W> {
         usable(&sight, now).map(|(found, _)| found)
     }
 
+    /// What was found, unless it has expired while this request refreshed it: then what there is now.
+    pub(crate) fn still(&self, found: Found<W::Value>) -> Answer<W> {
+        // INVARIANT(never-serve-expired): a compute on this very thread may have taken its time.
+        if found.has_expired(self.shared.clock.now()) {
+            return self.look_again().ok_or(Error::Expired);
+        }
+        Ok(found)
+    }
+
     /// Needed: absent, past its deadline, or the very version that this request nominated. There is
     /// no second draw.
     // INVARIANT(nomination-at-most-once): what was nominated is needed only as long as it is current.
@@ -259,8 +276,15 @@ impl<'a, W: World> Request<'a, W> {
         &self,
         table: &Arc<LeaseTable<W::Key, W::Value>>,
     ) -> Result<Lease<W>, Refusal> {
-        let now = self.shared.clock.now();
-        match table.try_acquire(self.hash, self.key.clone(), now) {
+        let mut key = Some(self.key.clone());
+        let acquired = self.reading_again(
+            |now| table.try_acquire(self.hash, &mut key, now),
+            |acquired| match acquired {
+                Err(Refusal::BackingOff(backing_off)) => backing_off.from_the_future,
+                _ => false,
+            },
+        );
+        match acquired {
             Ok(id) => Ok(self.leased(table, id)),
             Err(refusal) => {
                 self.emit(match refusal {
@@ -272,10 +296,23 @@ impl<'a, W: World> Request<'a, W> {
         }
     }
 
+    /// Attempts with the time, and once more with a new reading if the first looked wrong.
+    fn reading_again<R>(
+        &self,
+        mut attempt: impl FnMut(Reading) -> R,
+        looks_wrong: impl Fn(&R) -> bool,
+    ) -> R {
+        let clock = &self.shared.clock;
+        let first = attempt(Reading::first(clock.now()));
+        if looks_wrong(&first) { attempt(Reading::again(clock.now())) } else { first }
+    }
+
+    /// The lease is there before anybody is told of it: what it is told may panic.
     fn leased(&self, table: &Arc<LeaseTable<W::Key, W::Value>>, id: LeaseId) -> Lease<W> {
-        self.emit(Event::Leased(id));
         let (shared, table) = (Arc::clone(self.shared), Arc::clone(table));
-        Lease { shared, table, hash: self.hash, id, ended: Ended::Unused }
+        let lease = Lease { shared, table, hash: self.hash, id, ended: Ended::Unused };
+        self.emit(Event::Leased(id));
+        lease
     }
 
     pub fn lease_or_wait(&self) -> Result<Turn<W>, Error> {
@@ -285,26 +322,41 @@ impl<'a, W: World> Request<'a, W> {
 
     /// Takes the lease or waits for it, whether or not that can ever end.
     pub fn lease_or_wait_unguarded(&self) -> Result<Turn<W>, Error> {
-        let (now, patience) = self.patience();
-        let leases = &self.shared.leases;
-        self.turn(leases.acquire_or_wait(self.hash, self.key.clone(), now, patience))
+        let (patience, mut key) = (self.patience(), Some(self.key.clone()));
+        let waited = self.reading_again(
+            |now| self.shared.leases.acquire_or_wait(self.hash, &mut key, now, patience),
+            |waited| match waited {
+                Waited::BackingOff(backing_off) => backing_off.from_the_future,
+                _ => false,
+            },
+        );
+        self.turn(waited)
     }
 
     /// The same inside a compute, whose leases wait with this request.
     fn wait_inside(&self, own: &[Computing]) -> Result<Turn<W>, Error> {
+        let patience = self.patience();
         let holder = match self.try_lease() {
             Ok(lease) => return Ok(Turn::Ours(lease)),
-            Err(Refusal::BackingOff(error)) => return Err(error),
+            Err(Refusal::BackingOff(backing_off)) => return Err(backing_off.error),
             Err(Refusal::Busy(holder)) => holder,
         };
-        let wanted = Computing { cache: self.cache(), hash: self.hash, lease: holder };
-        if let Err(cycle) = self.shared.waits.enter(own, wanted) {
-            self.emit(Event::Cycle(holder));
-            return Err(self.cycle_error(&cycle));
+        let waited = match self.shared.waits.enter(own, &self.computing(holder)) {
+            Ok(_edges) => Ok(self.shared.leases.wait(self.hash, holder, patience)),
+            Err(cycle) => Err(cycle),
+        };
+        match waited {
+            Ok(waited) => self.turn(waited),
+            Err(cycle) => {
+                self.emit(Event::Cycle(holder));
+                Err(cycle_error(&cycle))
+            }
         }
-        let waited = self.shared.leases.wait(self.hash, holder, self.patience().1);
-        self.shared.waits.leave(own);
-        self.turn(waited)
+    }
+
+    /// A lease of this request's key.
+    fn computing(&self, lease: LeaseId) -> Computing {
+        Computing { cache: self.cache(), lease, name: Arc::new(self.key.clone()) }
     }
 
     fn turn(&self, waited: Waited<W::Value>) -> Result<Turn<W>, Error> {
@@ -324,36 +376,27 @@ impl<'a, W: World> Request<'a, W> {
                 self.emit(Event::TimedOut(holder));
                 Err(Error::Timeout { waited: self.shared.wait_timeout })
             }
-            Waited::BackingOff(error) => {
+            Waited::BackingOff(BackingOff { error, .. }) => {
                 self.emit(Event::BackingOff);
                 Err(error)
             }
         }
     }
 
-    /// The time, and how long this request may still wait.
-    fn patience(&self) -> (Moment, Duration) {
-        let (now, most) = (self.shared.clock.now(), self.shared.wait_timeout);
+    /// How long this request may still wait, by the cache's clock.
+    fn patience(&self) -> Duration {
+        let most = self.shared.wait_timeout;
         if most == Duration::MAX {
-            return (now, most);
+            return most;
         }
+        let now = self.shared.clock.now();
         let ends = self.patience_ends.get().unwrap_or_else(|| now.after(most));
         self.patience_ends.set(Some(ends));
-        (now, ends.since(now).min(most))
+        ends.since(now).min(most)
     }
 
     fn cache(&self) -> usize {
         Arc::as_ptr(self.shared).addr()
-    }
-
-    fn cycle_error(&self, cycle: &[Computing]) -> Error {
-        let name = |of: &Computing| match self.shared.leases.key(of.hash, of.lease) {
-            Some(key) => format!("{key:?}"),
-            None => "a key that was released meanwhile".into(),
-        };
-        let mut path: Vec<_> = cycle.iter().map(name).collect();
-        path.extend(path.first().cloned());
-        Error::Cycle { path: path.into() }
     }
 
     /// Sends the refresh to the executor, or hands the job back if that refuses it: to drop it is to
@@ -386,16 +429,18 @@ impl<'a, W: World> Request<'a, W> {
         compute: F,
     ) -> Computed<W> {
         let clock = &self.shared.clock;
-        let computing = Computing { cache: self.cache(), hash: self.hash, lease: lease.id };
         self.emit(Event::ComputeStarted(lease.id, sight.version()));
         let began = clock.now();
-        let until = computing.begin();
-        let result = catch_unwind(AssertUnwindSafe(|| compute(self.key)))
-            .unwrap_or_else(|panic| Err(Error::Panicked(message(panic.as_ref()).into())));
+        let until = self.computing(lease.id).begin();
+        let result = catch_unwind(AssertUnwindSafe(|| compute(self.key))).unwrap_or_else(|panic| {
+            let error = Error::Panicked(message(panic.as_ref()).into());
+            discard(Err::<(), _>(panic));
+            Err(error)
+        });
         drop(until);
         let took = clock.now().since(began);
         self.emit(Event::ComputeFinished(lease.id, result.is_ok()));
-        Computed { result, took }
+        Computed { result, took, began }
     }
 
     /// Puts a computed value into the store, unless it was overtaken. Says what the request gets, and
@@ -411,20 +456,27 @@ impl<'a, W: World> Request<'a, W> {
         let value = match computed.result {
             Ok(value) => value,
             Err(error) => {
-                let (at, jitter) = (clock.now(), unit_interval(draw()));
+                // A failure is remembered also if the clock or the draw panics.
+                let drawn = catch_unwind(AssertUnwindSafe(|| (clock.now(), unit_interval(draw()))));
+                let (at, jitter) = drawn.unwrap_or_else(|panic| {
+                    discard(Err::<(), _>(panic));
+                    (computed.began, 1.0)
+                });
                 return (Err(error.clone()), Ended::Failed(Failed { error, at, jitter }));
             }
         };
         let entry = lifetimes.entry(value, clock.now(), computed.took);
         let (key, began) = (self.key.clone(), (lease, sight));
         match store.publish(self.hash, key, began, Arc::clone(&entry)) {
-            Ok(version) => {
+            Ok((version, old)) => {
                 self.emit(Event::Published(lease, version));
+                drop(old);
                 let found = Found::new(version, &entry, Freshness::Fresh);
                 (Ok(found.clone()), Ended::Value(found, sight.stamp()))
             }
-            Err(entry) => {
+            Err(unused) => {
                 self.emit(Event::Discarded(lease));
+                drop(unused);
                 (Ok(Found::unpublished(entry)), Ended::Discarded)
             }
         }
@@ -438,6 +490,18 @@ fn usable<V>(sight: &Sight<V>, now: Moment) -> Option<(Found<V>, Version)> {
         Freshness::Expired => None,
         freshness => Some((Found::new(version, entry, freshness), version)),
     }
+}
+
+/// Drops what was thrown. That may panic again: then it is left alone.
+pub(crate) fn discard<T>(caught: std::thread::Result<T>) {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(caught)));
+    std::mem::forget(dropped);
+}
+
+fn cycle_error(cycle: &[Computing]) -> Error {
+    let mut path: Vec<_> = cycle.iter().map(|of| format!("{:?}", of.name)).collect();
+    path.extend(path.first().cloned());
+    Error::Cycle { path: path.into() }
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

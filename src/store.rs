@@ -14,26 +14,35 @@ use hashbrown::HashTable;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
 
-/// Leases whose computes in flight were overtaken, and when. A lease's own publication takes its
-/// fence away; what a failed one leaves behind goes with the shard's next insert or invalidation.
+/// Leases whose computes in flight were overtaken, with the hash of their key, and when. A lease's own
+/// publication takes its fence away; what a failed one leaves behind goes with the shard's next insert
+/// or invalidation.
 #[derive(Default)]
-pub(crate) struct Fences(Vec<(LeaseId, Stamp)>);
+pub(crate) struct Fences(Vec<(LeaseId, u64, Stamp)>);
 
 impl Fences {
-    pub(crate) fn retain(&mut self, held: impl Fn(LeaseId) -> bool) {
-        self.0.retain(|(lease, _)| held(*lease));
+    pub(crate) fn retain(&mut self, held: impl FnMut(u64, LeaseId) -> bool) {
+        let mut held = held;
+        self.0.retain(|(lease, hash, _)| held(*hash, *lease));
     }
 
-    pub(crate) fn put(&mut self, lease: LeaseId, stamp: Stamp) {
-        self.retain(|other| other != lease);
-        self.0.push((lease, stamp));
+    pub(crate) fn put(&mut self, lease: LeaseId, hash: u64, stamp: Stamp) {
+        match self.0.iter_mut().find(|(other, ..)| *other == lease) {
+            Some((.., before)) => *before = stamp,
+            None => self.0.push((lease, hash, stamp)),
+        }
+    }
+
+    /// Every held lease of the shard.
+    pub(crate) fn replace(&mut self, held: impl Iterator<Item = (LeaseId, u64)>, stamp: Stamp) {
+        self.0.clear();
+        self.0.extend(held.map(|(lease, hash)| (lease, hash, stamp)));
     }
 
     /// Takes the lease's fence away; `true` if it stood behind `since`.
     fn take(&mut self, lease: LeaseId, since: Stamp) -> bool {
-        let fenced = self.0.iter().any(|(other, stamp)| *other == lease && *stamp > since);
-        self.retain(|other| other != lease);
-        fenced
+        let place = self.0.iter().position(|(other, ..)| *other == lease);
+        place.is_some_and(|place| self.0.swap_remove(place).2 > since)
     }
 }
 
@@ -83,8 +92,13 @@ struct Shard<K, V> {
     fences: Fences,
 }
 
-/// What a write took out of a shard, for the caller to drop outside the lock.
-type Old<K, V> = (Option<K>, Option<Arc<Entry<V>>>);
+/// What a write has taken out of the store. Keys and values are the user's: whoever gets this tells of
+/// the write first and drops it then, under no lock.
+pub(crate) type Old<K, V> = Vec<(K, Arc<Entry<V>>)>;
+
+/// A key and its entry on their way into a shard. It belongs to a frame outside the lock, so that it is
+/// not dropped under it if a key's `Eq` panics.
+type New<K, V> = Option<(K, Arc<Entry<V>>)>;
 
 impl<K: Eq, V> Shard<K, V> {
     fn sight(&self, hash: u64, key: &K) -> Sight<V> {
@@ -95,13 +109,17 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
-    fn put(&mut self, hash: u64, key: K, version: Version, entry: Arc<Entry<V>>) -> Old<K, V> {
-        if let Some(cell) = self.cells.find_mut(hash, |cell| cell.key == key) {
+    /// Puts `new` in; leaves there what it replaces.
+    fn put(&mut self, hash: u64, version: Version, new: &mut New<K, V>) {
+        let Some((key, entry)) = new else { return };
+        if let Some(cell) = self.cells.find_mut(hash, |cell| cell.key == *key) {
             cell.version = version;
-            return (Some(key), Some(std::mem::replace(&mut cell.entry, entry)));
+            std::mem::swap(&mut cell.entry, entry);
+            return;
         }
-        self.cells.insert_unique(hash, Cell { hash, key, version, entry }, |cell| cell.hash);
-        (None, None)
+        if let Some((key, entry)) = new.take() {
+            self.cells.insert_unique(hash, Cell { hash, key, version, entry }, |cell| cell.hash);
+        }
     }
 
     fn remove(&mut self, hash: u64, key: &K) -> Option<Cell<K, V>> {
@@ -138,20 +156,20 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         (lease, began): (LeaseId, &Sight<V>),
         entry: Arc<Entry<V>>,
-    ) -> Result<Version, Arc<Entry<V>>> {
+    ) -> Result<(Version, Old<K, V>), Old<K, V>> {
         let index = self.index(hash);
+        let mut new = Some((key, entry));
         let mut shard = self.shards[index].write();
         // INVARIANT(invalidation-wins): the fence is looked at under the lock under which the entry
         // changes, so that nothing comes between the two.
         if shard.fences.take(lease, began.stamp) {
             drop(shard);
-            return Err(entry);
+            return Err(new.into_iter().collect());
         }
         let version = self.version(index, shard.tick());
-        let old = shard.put(hash, key, version, entry);
+        shard.put(hash, version, &mut new);
         drop(shard);
-        drop(old);
-        Ok(version)
+        Ok((version, new.into_iter().collect()))
     }
 
     /// Publishes a user's entry, ahead of every compute that is in flight for the key.
@@ -161,38 +179,40 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         leases: &LeaseTable<K, V>,
         entry: Arc<Entry<V>>,
-    ) -> Version {
+    ) -> (Version, Old<K, V>) {
         let index = self.index(hash);
+        let mut new = Some((key, entry));
         let mut shard = self.shards[index].write();
         let stamp = shard.tick();
         let version = self.version(index, stamp);
-        leases.fence(hash, &key, stamp, &mut shard.fences);
-        let old = shard.put(hash, key, version, entry);
+        if let Some((key, _)) = &new {
+            leases.fence(hash, key, stamp, &mut shard.fences);
+        }
+        shard.put(hash, version, &mut new);
         drop(shard);
-        drop(old);
-        version
+        (version, new.into_iter().collect())
     }
 
     /// Removes the key, ahead of every compute that is in flight for it; of an absent one too.
-    pub(crate) fn invalidate(&self, hash: u64, key: &K, leases: &LeaseTable<K, V>) {
+    pub(crate) fn invalidate(&self, hash: u64, key: &K, leases: &LeaseTable<K, V>) -> Old<K, V> {
         let mut shard = self.shards[self.index(hash)].write();
         let stamp = shard.tick();
         leases.fence(hash, key, stamp, &mut shard.fences);
         let old = shard.remove(hash, key);
         drop(shard);
-        drop(old);
+        old.map(|cell| (cell.key, cell.entry)).into_iter().collect()
     }
 
     /// Removes every key, shard by shard, ahead of every compute that is in flight.
-    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) {
+    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) -> Old<K, V> {
+        let mut old = Vec::new();
         for (index, shard) in self.shards.iter().enumerate() {
             let mut shard = shard.write();
             let stamp = shard.tick();
             leases.fence_all(index, stamp, &mut shard.fences);
-            let old = std::mem::take(&mut shard.cells);
-            drop(shard);
-            drop(old);
+            old.push(std::mem::take(&mut shard.cells));
         }
+        old.into_iter().flatten().map(|cell| (cell.key, cell.entry)).collect()
     }
 
     fn index(&self, hash: u64) -> usize {

@@ -92,11 +92,14 @@ mod backend {
             std::thread::Builder::new().name(name).spawn(work).map(Self)
         }
 
-        /// Waits for its end, unless it is the thread that asks.
+        /// Whether it is the thread that asks.
+        pub fn is_current(&self) -> bool {
+            self.0.thread().id() == std::thread::current().id()
+        }
+
+        /// Waits for its end.
         pub fn join(self) {
-            if self.0.thread().id() != std::thread::current().id() {
-                drop(self.0.join());
-            }
+            drop(self.0.join());
         }
     }
 
@@ -186,7 +189,12 @@ mod backend {
             Ok(Self(sections::thread::spawn(work)))
         }
 
-        /// Waits for its end. No model's pool is shut down by a thread of its own.
+        /// Whether it is the one that asks. No model's pool is shut down by a thread of its own.
+        pub fn is_current(&self) -> bool {
+            false
+        }
+
+        /// Waits for its end.
         pub fn join(self) {
             drop(self.0.join());
         }
@@ -244,7 +252,12 @@ mod backend {
             Ok(Self(loom::thread::spawn(work)))
         }
 
-        /// Waits for its end. No model's pool is shut down by a thread of its own.
+        /// Whether it is the one that asks. No model's pool is shut down by a thread of its own.
+        pub fn is_current(&self) -> bool {
+            false
+        }
+
+        /// Waits for its end.
         pub fn join(self) {
             drop(self.0.join());
         }

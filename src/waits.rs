@@ -6,46 +6,56 @@
 //! that wait inside a compute touch the graph.
 
 use crate::key_lock::LeaseId;
-use crate::sync::{Mutex, thread_local};
+use crate::sync::{Arc, Mutex, thread_local};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Debug;
 
 thread_local! {
     /// The leases under which this thread computes, the outermost first.
     static COMPUTING: RefCell<Vec<Computing>> = RefCell::default();
 }
 
+/// A key that can be named in an error.
+pub(crate) type Name = Arc<dyn Debug + Send + Sync>;
+
 /// A lease under which a thread computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Computing {
     /// Which cache it is of: its address, while it is alive.
     pub(crate) cache: usize,
-    pub(crate) hash: u64,
     pub(crate) lease: LeaseId,
+    pub(crate) name: Name,
 }
 
 impl Computing {
     /// The thread computes under this lease until the guard is dropped.
+    ///
+    /// A thread that is ending has no thread-locals any more: what it still computes is in no graph.
     pub(crate) fn begin(self) -> Until {
-        COMPUTING.with(|computing| computing.borrow_mut().push(self));
-        Until
+        Until(COMPUTING.try_with(|computing| computing.borrow_mut().push(self)).is_ok())
     }
 
     /// The leases of this cache under which this thread computes.
     pub(crate) fn of(cache: usize) -> Vec<Self> {
-        COMPUTING.with(|computing| {
+        let own = COMPUTING.try_with(|computing| {
             let computing = computing.borrow();
-            computing.iter().copied().filter(|own| own.cache == cache).collect()
-        })
+            computing.iter().filter(|own| own.cache == cache).cloned().collect()
+        });
+        own.unwrap_or_default()
     }
 }
 
 /// Ends a compute, by its return or its panic.
-pub(crate) struct Until;
+pub(crate) struct Until(bool);
 
 impl Drop for Until {
     fn drop(&mut self) {
-        COMPUTING.with(|computing| computing.borrow_mut().pop());
+        if self.0 {
+            // The key that it carries is the user's: it is dropped when nothing is borrowed.
+            let ended = COMPUTING.try_with(|computing| computing.borrow_mut().pop());
+            drop(ended);
+        }
     }
 }
 
@@ -57,7 +67,7 @@ impl Waits {
         Self(Mutex::new(HashMap::new()))
     }
 
-    /// The thread that computes under `own` is about to wait for `wanted`.
+    /// The thread that computes under `own` is about to wait for `wanted`, until the guard is dropped.
     ///
     /// # Errors
     ///
@@ -65,30 +75,42 @@ impl Waits {
     /// to the last one, which waits for the first.
     // INVARIANT(no-deadlock): whoever closes a cycle sees it, since all edges are under one lock and
     // an edge is there before its thread waits.
-    pub(crate) fn enter(&self, own: &[Computing], wanted: Computing) -> Result<(), Vec<Computing>> {
+    pub(crate) fn enter<'a>(
+        &'a self,
+        own: &'a [Computing],
+        wanted: &Computing,
+    ) -> Result<Edges<'a>, Vec<Computing>> {
         let mut edges = self.0.lock();
-        let (mut path, mut last) = (Vec::new(), Some(wanted));
+        let (mut path, mut last) = (Vec::new(), Some(wanted.clone()));
         while let Some(lease) = last {
             if let Some(place) = own.iter().position(|mine| mine.lease == lease.lease) {
+                drop(edges);
                 // From the lease that is waited for to the innermost one, then around.
                 let mut cycle = own[place..].to_vec();
                 cycle.extend(path);
                 return Err(cycle);
             }
+            last = edges.get(&lease.lease).cloned();
             path.push(lease);
-            last = edges.get(&lease.lease).copied();
         }
         for mine in own {
-            edges.insert(mine.lease, wanted);
+            edges.insert(mine.lease, wanted.clone());
         }
-        Ok(())
+        Ok(Edges { waits: self, own })
     }
+}
 
-    /// It waits no more.
-    pub(crate) fn leave(&self, own: &[Computing]) {
-        let mut edges = self.0.lock();
-        for mine in own {
-            edges.remove(&mine.lease);
-        }
+/// The edges of a thread that waits.
+pub(crate) struct Edges<'a> {
+    waits: &'a Waits,
+    own: &'a [Computing],
+}
+
+impl Drop for Edges<'_> {
+    fn drop(&mut self) {
+        let mut edges = self.waits.0.lock();
+        let gone: Vec<_> = self.own.iter().map(|mine| edges.remove(&mine.lease)).collect();
+        drop(edges);
+        drop(gone);
     }
 }

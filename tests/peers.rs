@@ -6,10 +6,10 @@ mod common;
 use common::{HeldJobs, OnLooked, PAYLOAD, STORAGE, cache, held};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, Error, Executor, Job, ManualClock, Moment};
+use xfetch_core::{Cache, Clock, Error, Executor, Job, ManualClock, Moment};
 
 // Lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
 #[test]
@@ -332,19 +332,48 @@ fn nothing_is_served_past_its_storage_deadline_while_a_refresh_hangs() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
+/// The compute runs on the requesting thread, and takes longer than the value may be used.
+#[test]
+fn a_value_that_expires_during_its_own_refresh_is_never_served() {
+    let (cache, clock) = cache();
+    cache.insert("k", 1);
+    clock.advance(STORAGE - Duration::from_nanos(1));
+    let long = clock.clone();
+    let found = cache.get_or_compute(&"k", move |_| {
+        long.advance(STORAGE);
+        2
+    });
+    assert_eq!(*found.expect("what was computed"), 2);
+
+    cache.insert("k", 1);
+    clock.advance(STORAGE - Duration::from_nanos(1));
+    let long = clock.clone();
+    let error = cache.try_get_or_compute(&"k", move |_| {
+        long.advance(STORAGE);
+        Err(io::Error::other("down"))
+    });
+    assert!(matches!(error, Err(Error::Expired)));
+}
+
 // A clock that steps back.
 #[test]
 fn a_clock_that_steps_back_never_freezes_a_key() {
-    let hours = Duration::from_secs(3_600 * 10);
     let (cache, clock) = cache();
-    clock.set(Moment::ORIGIN.after(hours));
+    let later = |span| Moment::ORIGIN.after(span);
+    // By more than the payload TTL: stale, and refreshed.
+    clock.set(later(PAYLOAD * 3));
     cache.insert("k", 1);
-    clock.set(Moment::ORIGIN);
-    let found = cache.get_or_compute(&"k", |_| 2).expect("there is a value");
-    assert!(found.is_stale(), "an entry from the future is refreshed");
+    clock.set(later(PAYLOAD));
+    assert!(cache.get_or_compute(&"k", |_| 2).expect("there is a value").is_stale());
     assert_eq!(cache.get(&"k").map(|found| (*found, found.is_stale())), Some((2, false)));
     clock.advance(PAYLOAD);
     assert!(cache.get(&"k").expect("still there").is_stale());
+    // By more than the storage TTL: expired.
+    clock.set(later(STORAGE * 3));
+    cache.insert("k", 3);
+    clock.set(Moment::ORIGIN);
+    assert!(cache.get(&"k").is_none());
+    assert_eq!(*cache.get_or_compute(&"k", |_| 4).expect("computed"), 4);
 }
 
 #[test]
@@ -354,6 +383,55 @@ fn a_clock_that_steps_back_never_prolongs_a_back_off() {
     drop(cache.try_get_or_compute(&"k", |_| Err::<u32, _>(io::Error::other("down"))));
     clock.set(Moment::ORIGIN);
     assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("the back-off is not hours"), 2);
+}
+
+/// A clock after whose n-th reading an hour passes, in which something happens.
+#[derive(Clone, Default)]
+struct Late(ManualClock, Arc<Mutex<(u32, Option<Box<dyn FnOnce() + Send>>)>>);
+
+impl Clock for Late {
+    fn now(&self) -> Moment {
+        let now = self.0.now();
+        let mut armed = self.1.lock().expect("no panic");
+        armed.0 = armed.0.wrapping_sub(1);
+        let meanwhile = if armed.0 == 0 { armed.1.take() } else { None };
+        drop(armed);
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        now
+    }
+}
+
+/// Reads the clock, is descheduled while another one fails, and goes on with a time that is long gone:
+/// at each of its readings.
+#[test]
+fn a_straggler_never_computes_inside_a_back_off() {
+    // The look, the patience, the lease. After that the request has the lease.
+    for reading in 1..=3 {
+        let clock = Late::default();
+        let cache = Cache::builder(PAYLOAD, STORAGE)
+            .clock(clock.clone())
+            .randomness(|| 1.0)
+            .back_off(Duration::from_secs(1), Duration::from_secs(1))
+            .build()
+            .expect("valid");
+        let (inner, time) = (cache.clone(), clock.0.clone());
+        let fails = move || {
+            time.advance(Duration::from_secs(3_600));
+            drop(inner.try_get_or_compute(&"k", |_| Err::<u32, _>(io::Error::other("down"))));
+        };
+        *clock.1.lock().expect("no panic") = (reading, Some(Box::new(fails)));
+        let computed = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&computed);
+        let late = cache.get_or_compute(&"k", move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            1
+        });
+        assert!(clock.1.lock().expect("no panic").1.is_none(), "reading {reading} was reached");
+        assert!(matches!(late, Err(Error::Failed(_))), "reading {reading}: {late:?}");
+        assert_eq!(computed.load(Ordering::Relaxed), 0, "reading {reading}");
+    }
 }
 
 // No back-off: a failing refresh polled at 1 kHz.

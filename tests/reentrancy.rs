@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, Clock, Event, Executor, Job, ManualClock, Moment, Observer, With};
+use xfetch_core::{Cache, Clock, Error, Event, Executor, Job, ManualClock, Moment, Observer, With};
 
 const PAYLOAD: Duration = Duration::from_secs(5);
 const STORAGE: Duration = Duration::from_secs(120);
@@ -134,28 +134,95 @@ fn user_code_never_runs_under_a_lock() {
     }
 }
 
-/// An observer or a clock that panics takes its own request with it, and nothing else.
+/// An observer that panics takes its own request with it, and nothing else; at whatever event.
 #[test]
 fn a_panic_of_the_observer_never_wedges_a_key() {
-    struct Panics;
+    struct Panics(fn(Event) -> bool);
     impl Observer for Panics {
         fn on(&self, _: u64, event: Event) {
-            if matches!(event, Event::ComputeStarted(..)) {
+            if (self.0)(event) {
                 std::panic::resume_unwind(Box::new("the observer panics"));
             }
         }
     }
-    let clock = ManualClock::new();
-    let cache = Cache::builder(PAYLOAD, STORAGE)
-        .clock(clock.clone())
-        .observer(Panics)
-        .wait_timeout(Duration::ZERO)
-        .build()
-        .expect("valid");
-    for _ in 0..3 {
+    let at: [fn(Event) -> bool; 5] = [
+        |event| matches!(event, Event::Leased(_)),
+        |event| matches!(event, Event::ComputeStarted(..)),
+        |event| matches!(event, Event::ComputeFinished(..)),
+        |event| matches!(event, Event::ComputeFinished(..) | Event::Released(_)),
+        |event| matches!(event, Event::Published(..)),
+    ];
+    for at in at {
+        let cache = Cache::builder(PAYLOAD, STORAGE)
+            .clock(ManualClock::new())
+            .observer(Panics(at))
+            .wait_timeout(Duration::ZERO)
+            .build()
+            .expect("valid");
+        for _ in 0..3 {
+            let inner = cache.clone();
+            let request = thread::spawn(move || inner.get_or_compute(&1, |_| 1));
+            // Its own request panics each time, or finds what was published: the lease is free.
+            assert!(request.join().map_or(true, |answered| answered.is_ok()));
+        }
+    }
+}
+
+/// A key whose `Eq` panics, and whose value asks the cache when it is dropped.
+#[test]
+fn a_panic_of_eq_never_drops_a_value_under_a_lock() {
+    #[derive(Clone, Debug)]
+    struct Moody(Arc<std::sync::atomic::AtomicBool>);
+    impl PartialEq for Moody {
+        fn eq(&self, _: &Self) -> bool {
+            if self.0.load(std::sync::atomic::Ordering::Relaxed) {
+                std::panic::resume_unwind(Box::new("eq panics"));
+            }
+            true
+        }
+    }
+    impl Eq for Moody {}
+    impl std::hash::Hash for Moody {
+        fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+    }
+    struct Asks(Cache<Moody, Option<Box<Asks>>>, Moody);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            self.1.0.store(false, std::sync::atomic::Ordering::Relaxed);
+            drop(self.0.get(&self.1));
+        }
+    }
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let cache = Cache::builder(PAYLOAD, STORAGE).build().expect("valid");
+        let key = Moody(Arc::default());
+        cache.insert(key.clone(), None);
+        let value = Some(Box::new(Asks(cache.clone(), key.clone())));
+        key.0.store(true, std::sync::atomic::Ordering::Relaxed);
         let inner = cache.clone();
-        let request = thread::spawn(move || inner.get_or_compute(&1, |_| 1));
-        assert!(request.join().is_err(), "its own request panics each time: the lease is free");
+        let inserted = thread::spawn(move || inner.insert(key, value)).join();
+        done.send(inserted.is_err()).expect("the test waits");
+    });
+    let panicked = wait.recv_timeout(Duration::from_secs(120));
+    assert!(panicked.expect("a value was dropped under the lock that its drop wants"));
+}
+
+/// What was thrown may panic again when it is dropped.
+#[test]
+fn a_payload_that_panics_never_reaches_the_caller() {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("again"));
+        }
+    }
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(ManualClock::new()).build().expect("valid");
+    for _ in 0..2 {
+        let error = cache.get_or_compute(&1, |_| std::panic::resume_unwind(Box::new(Again)));
+        assert!(matches!(
+            error.map(|found: xfetch_core::Found<u32>| *found),
+            Err(Error::Panicked(_))
+        ));
     }
 }
 

@@ -131,7 +131,7 @@ impl Protocol for AlwaysLock {
                 drop(Self::lease(request));
                 Ok(found)
             }
-            Look::Stale(stale) => Ok(Self::revalidate(request, stale, compute)),
+            Look::Stale(stale) => Self::revalidate(request, stale, compute),
             Look::Absent => Self::fetch(request, compute),
         }
     }
@@ -145,8 +145,8 @@ impl Protocol for WaitOnStale {
         request: &Request<W>,
         stale: Stale<W>,
         compute: F,
-    ) -> Found<W::Value> {
-        Self::fetch(request, compute).unwrap_or(stale.found)
+    ) -> Answer<W> {
+        Self::fetch(request, compute).or(Ok(stale.found))
     }
 }
 
@@ -258,10 +258,10 @@ impl Protocol for ReleaseOnQueue {
         request: &Request<W>,
         stale: Stale<W>,
         compute: F,
-    ) -> Found<W::Value> {
+    ) -> Answer<W> {
         let sight = match needed::<Self, _>(request, &stale) {
             Ok(sight) => sight,
-            Err(found) => return found,
+            Err(found) => return Ok(found),
         };
         if let (Ok(lease), Ok(apart)) = (Self::lease(request), private_lease(request)) {
             drop(request.dispatch(apart, move |request, lease| {
@@ -269,7 +269,7 @@ impl Protocol for ReleaseOnQueue {
             }));
             drop(lease);
         }
-        stale.found
+        Ok(stale.found)
     }
 }
 
@@ -281,16 +281,16 @@ impl Protocol for LeaseLeaksOnRejection {
         request: &Request<W>,
         stale: Stale<W>,
         compute: F,
-    ) -> Found<W::Value> {
+    ) -> Answer<W> {
         let sight = match needed::<Self, _>(request, &stale) {
             Ok(sight) => sight,
-            Err(found) => return found,
+            Err(found) => return Ok(found),
         };
         if let Ok(lease) = Self::lease(request) {
             std::mem::forget(request.dispatch(lease, move |request, lease| {
                 drop(Self::refresh(request, lease, sight, compute));
             }));
         }
-        stale.found
+        Ok(stale.found)
     }
 }
