@@ -45,6 +45,7 @@ enum Answer {
     Absent,
     Failed,
     Panicked,
+    Expired,
 }
 
 /// The specification. Times in nanoseconds.
@@ -115,7 +116,14 @@ impl Specification {
             (Some((value, false)), _) => Answer::Value(value, false),
             (Some((value, true)), Some(_)) => Answer::Value(value, true),
             (Some((value, true)), None) => {
+                let (_, at) = self.entries[&key];
                 self.compute(key, compute);
+                // It has taken its time: what may not be served any more is not.
+                if self.now - at >= self.storage {
+                    let found = self.usable(key);
+                    return found
+                        .map_or(Answer::Expired, |(value, stale)| Answer::Value(value, stale));
+                }
                 Answer::Value(value, true)
             }
             (None, Some(error)) => error,
@@ -186,6 +194,7 @@ impl Real {
             Ok(found) => Answer::Value(*found, found.is_stale()),
             Err(Error::Failed(_)) => Answer::Failed,
             Err(Error::Panicked(_)) => Answer::Panicked,
+            Err(Error::Expired) => Answer::Expired,
             Err(other) => unreachable!("one thread neither waits nor recurs: {other}"),
         }
     }
