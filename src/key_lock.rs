@@ -380,4 +380,46 @@ mod tests {
         let waited = table.wait(HASH, lease, Duration::MAX);
         assert!(matches!(waited, Waited::Ended(over, Ended::Unused) if over == lease));
     }
+
+    fn waiters(table: &Table) -> u32 {
+        let shard = table.shards[0].lock();
+        shard
+            .slots
+            .iter()
+            .filter_map(|slot| slot.waiting.as_ref())
+            .map(|(waiters, _)| *waiters)
+            .sum()
+    }
+
+    #[test]
+    fn who_waits_is_handed_how_the_lease_ended_and_nothing_of_it_is_left() {
+        let table = Table::new(1);
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        std::thread::scope(|scope| {
+            let wait = || match table.wait(HASH, lease, Duration::MAX) {
+                Waited::Ended(_, Ended::Failed(failed)) => failed.error.to_string(),
+                _ => unreachable!("it was told something else"),
+            };
+            let both = [scope.spawn(wait), scope.spawn(wait)];
+            while waiters(&table) < 2 {
+                std::thread::yield_now();
+            }
+            let failed = Failed { error: Error::Expired, at: Moment::ORIGIN, jitter: 1.0 };
+            release(&table, lease, Ended::Failed(failed));
+            for waiter in both {
+                assert_eq!(waiter.join().expect("no panic"), Error::Expired.to_string());
+            }
+        });
+        assert!(table.shards[0].lock().ended.is_empty());
+    }
+
+    #[test]
+    fn who_has_lost_his_patience_is_not_waited_for() {
+        let table = Table::new(1);
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        assert!(matches!(table.wait(HASH, lease, Duration::ZERO), Waited::TimedOut(_)));
+        assert_eq!(waiters(&table), 0);
+        release(&table, lease, Ended::Unused);
+        assert!(table.shards[0].lock().ended.is_empty());
+    }
 }

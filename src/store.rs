@@ -230,3 +230,41 @@ impl<K: Eq, V> Store<K, V> {
 pub(crate) fn shard_index(hash: u64, shards: usize) -> usize {
     (hash >> 32) as usize & (shards - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::back_off::{BackOff, Reading};
+    use crate::clock::Moment;
+    use crate::entry::Lifetimes;
+    use crate::key_lock::Ended;
+    use std::time::Duration;
+
+    const HASH: u64 = 7;
+
+    fn entry() -> Arc<Entry<u32>> {
+        let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
+        lifetimes.entry(1, Moment::ORIGIN, Duration::ZERO)
+    }
+
+    fn fences(store: &Store<&str, u32>) -> usize {
+        store.shards[0].read().fences.0.len()
+    }
+
+    /// A compute that was overtaken and then failed has nothing to publish, and does not come back for
+    /// its fence.
+    #[test]
+    fn fences_of_leases_that_are_over_are_never_kept() {
+        let (store, leases) = (Store::new(1), LeaseTable::new(1));
+        let back_off = BackOff::new(Duration::ZERO, Duration::ZERO).expect("equal is allowed");
+        for _ in 0..3 {
+            let now = Reading::first(Moment::ORIGIN);
+            let lease = leases.try_acquire(HASH, &mut Some("k"), now).expect("free");
+            store.insert(HASH, "k", &leases, entry());
+            assert_eq!(fences(&store), 1);
+            drop(leases.release(HASH, lease, Ended::Unused, &back_off));
+        }
+        store.insert(HASH, "k", &leases, entry());
+        assert_eq!(fences(&store), 0);
+    }
+}

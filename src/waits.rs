@@ -114,3 +114,25 @@ impl Drop for Edges<'_> {
         drop(gone);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lease: u64) -> Computing {
+        Computing { cache: 1, lease: LeaseId(lease), name: Arc::new(lease) }
+    }
+
+    #[test]
+    fn an_edge_is_never_left_behind_by_who_has_waited() {
+        let waits = Waits::new();
+        let own = [of(1), of(2)];
+        let Ok(edges) = waits.enter(&own, &of(3)) else { unreachable!("nobody else waits") };
+        assert_eq!(waits.0.lock().len(), 2);
+        let closed = waits.enter(&[of(3)], &of(1)).err().expect("3 waits for 1, and 1 for 3");
+        assert_eq!(closed.iter().map(|it| it.lease.0).collect::<Vec<_>>(), [3, 1]);
+        drop(edges);
+        assert!(waits.0.lock().is_empty());
+        assert!(waits.enter(&[of(3)], &of(1)).is_ok(), "1 waits for nobody any more");
+    }
+}

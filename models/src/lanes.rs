@@ -180,8 +180,8 @@ fn say(event: Event) -> Option<String> {
         Event::Rejected(_) => "is rejected".into(),
         Event::Asked | Event::Put(_) | Event::Rest => return None,
         Event::Makes(content) => format!("makes content {content}"),
-        Event::Answered(content) => format!("-> content {content}"),
-        Event::Refused => "-> error".into(),
+        Event::Answered(content) => format!("answers content {content}"),
+        Event::Refused => "answers an error".into(),
         Event::Tick => "time passes".into(),
     })
 }

@@ -53,7 +53,10 @@ fn every_invariant_has_its_section_and_every_section_its_invariant() {
             .collect();
         if !twins.is_empty() {
             let line = format!("Twins: {}.", twins.join(", "));
-            assert!(section.contains(&line), "{invariant}: {line}");
+            assert!(
+                section.contains(&line),
+                "docs/INVARIANTS.md, {invariant}: it should say {line:?}"
+            );
         }
     }
 }

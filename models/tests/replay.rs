@@ -15,14 +15,16 @@ use xfetch_models::token::{Malformed, Token};
 
 #[test]
 fn the_token_of_the_environment_violates_nothing() {
-    let Ok(text) = std::env::var("XFETCH_REPLAY") else { return };
+    let text = std::env::var("XFETCH_REPLAY").unwrap_or_default();
+    if text.is_empty() {
+        return;
+    }
     let token: Token = match text.parse() {
         Ok(token) => token,
         Err(malformed) => panic!("XFETCH_REPLAY={text:?}: {malformed}"),
     };
     let replayed = replay(&token).unwrap_or_else(|stale| panic!("XFETCH_REPLAY={text}: {stale}"));
     let lanes = lanes(&replayed);
-    println!("{lanes}");
     assert!(replayed.verdict.violated.is_empty(), "XFETCH_REPLAY={text} is reproduced:\n{lanes}");
 }
 

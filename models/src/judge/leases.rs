@@ -70,30 +70,33 @@ pub(super) fn stale_never_waits(_: &Story, requests: &Requests) -> Vec<Violation
 
 pub(super) fn fresh_takes_no_lease(_: &Story, requests: &Requests) -> Vec<Violation> {
     let fresh = |event| matches!(event, Event::FreshHit(_));
-    let touches = |request: &&Request| {
-        request.first(fresh).is_some()
-            && request.first(|event| matches!(event, Event::Leased(_))).is_some()
-    };
-    let at = requests.0.iter().filter(touches).filter_map(|request| request.first(fresh));
-    Story::violations(Invariant::FreshTakesNoLease, at.collect())
+    let touches = |event| matches!(event, Event::Leased(_) | Event::Busy(_));
+    Story::violations(Invariant::FreshTakesNoLease, first_after(requests, fresh, touches))
 }
 
-/// A publication between the look and the lease, and no re-check between that could have missed it.
+/// A publication between the look and the re-check that did not see it, or between the look and the
+/// lease where there was no re-check.
 ///
-/// Only who gets the lease counts. He comes after the release of whoever published, so that the order
-/// is that of conflicting sections; who finds it taken may come before or after the publication.
+/// Where there was none, only who gets the lease counts. He comes after the release of whoever
+/// published, so that the order is that of conflicting sections; who finds it taken may come before or
+/// after the publication.
 pub(super) fn refreshed_in_time_takes_no_lease(
     story: &Story,
     requests: &Requests,
 ) -> Vec<Violation> {
     let of = |request: &Request| {
         let look = request.first(|event| matches!(event, Event::StaleHit(_)))?;
-        let lease = request.first(|event| matches!(event, Event::Leased(_)))?;
-        let rechecked = request.first(|event| event == Event::StillNeeded).is_some();
-        let refreshed = story.events().any(|(index, event)| {
-            (look..lease).contains(&index) && matches!(event, Event::Published(..))
+        let rechecked = request.first(|event| event == Event::StillNeeded);
+        let until =
+            rechecked.or_else(|| request.first(|event| matches!(event, Event::Leased(_))))?;
+        let (_, last) = story.records.iter().find(|(index, _)| *index == until)?;
+        let refreshed = story.records.iter().any(|(index, record)| {
+            let still_fresh = last.now < record.now + story.history.payload;
+            (look..until).contains(index)
+                && matches!(record.event, Event::Published(..))
+                && still_fresh
         });
-        (refreshed && !rechecked).then_some(lease)
+        refreshed.then_some(until)
     };
     let at = requests.0.iter().filter_map(of).collect();
     Story::violations(Invariant::RefreshedInTimeTakesNoLease, at)
