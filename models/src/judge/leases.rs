@@ -1,7 +1,7 @@
 //! Who holds a lease, who touches one, and who waits for one.
 
 use super::requests::{Request, Requests};
-use super::{Story, Violation};
+use super::{Story, Violation, windows};
 use crate::catalogue::Invariant;
 use crate::history::Event;
 use std::collections::BTreeSet;
@@ -74,29 +74,30 @@ pub(super) fn fresh_takes_no_lease(_: &Story, requests: &Requests) -> Vec<Violat
     Story::violations(Invariant::FreshTakesNoLease, first_after(requests, fresh, touches))
 }
 
-/// A publication between the look and the re-check that did not see it, or between the look and the
-/// lease where there was no re-check.
+/// The last write between the look and the re-check is a publication, and the re-check did not see it;
+/// or between the look and the lease, where there was no re-check.
 ///
 /// Where there was none, only who gets the lease counts. He comes after the release of whoever
 /// published, so that the order is that of conflicting sections; who finds it taken may come before or
-/// after the publication.
+/// after the publication. Where the clock moves, a re-check tells of itself only after it has looked at
+/// the clock, and nothing is said of it.
 pub(super) fn refreshed_in_time_takes_no_lease(
     story: &Story,
     requests: &Requests,
 ) -> Vec<Violation> {
+    let moves = |event| matches!(event, Event::Tick | Event::Nominated(_));
+    let clock_moves = story.events().any(|(_, event)| moves(event));
     let of = |request: &Request| {
         let look = request.first(|event| matches!(event, Event::StaleHit(_)))?;
         let rechecked = request.first(|event| event == Event::StillNeeded);
-        let until =
-            rechecked.or_else(|| request.first(|event| matches!(event, Event::Leased(_))))?;
-        let (_, last) = story.records.iter().find(|(index, _)| *index == until)?;
-        let refreshed = story.records.iter().any(|(index, record)| {
-            let still_fresh = last.now < record.now + story.history.payload;
-            (look..until).contains(index)
-                && matches!(record.event, Event::Published(..))
-                && still_fresh
-        });
-        refreshed.then_some(until)
+        let until = match rechecked {
+            Some(_) if clock_moves => return None,
+            Some(recheck) => recheck,
+            None => request.first(|event| matches!(event, Event::Leased(_)))?,
+        };
+        let between = story.events().filter(|(index, _)| (look..until).contains(index));
+        let last_write = between.filter(|(_, event)| windows::ends_window(*event)).next_back()?.1;
+        matches!(last_write, Event::Published(..)).then_some(until)
     };
     let at = requests.0.iter().filter_map(of).collect();
     Story::violations(Invariant::RefreshedInTimeTakesNoLease, at)

@@ -6,7 +6,7 @@ use crate::history::Event;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A window ends when a newer version is there, or the key is removed.
-fn ends_window(event: Event) -> bool {
+pub(super) fn ends_window(event: Event) -> bool {
     matches!(event, Event::Published(..) | Event::Inserted(_) | Event::Invalidated | Event::Cleared)
 }
 
