@@ -95,8 +95,8 @@ pub(super) fn refreshed_in_time_takes_no_lease(
             Some(recheck) => recheck,
             None => request.first(|event| matches!(event, Event::Leased(_)))?,
         };
-        let between = story.events().filter(|(index, _)| (look..until).contains(index));
-        let last_write = between.filter(|(_, event)| windows::ends_window(*event)).next_back()?.1;
+        let mut between = story.events().filter(|(index, _)| (look..until).contains(index));
+        let last_write = between.rfind(|(_, event)| windows::ends_window(*event))?.1;
         matches!(last_write, Event::Published(..)).then_some(until)
     };
     let at = requests.0.iter().filter_map(of).collect();
