@@ -285,7 +285,12 @@ impl<'a, W: World> Request<'a, W> {
             },
         );
         match acquired {
-            Ok(id) => Ok(self.leased(table, id)),
+            Ok(id) => {
+                let lease = self.leased(table, id);
+                // The spare key's drop may panic: the lease is there by now.
+                drop(key);
+                Ok(lease)
+            }
             Err(refusal) => {
                 self.emit(match refusal {
                     Refusal::Busy(holder) => Event::Busy(holder),
@@ -330,7 +335,9 @@ impl<'a, W: World> Request<'a, W> {
                 _ => false,
             },
         );
-        self.turn(waited)
+        let turn = self.turn(waited);
+        drop(key);
+        turn
     }
 
     /// The same inside a compute, whose leases wait with this request.

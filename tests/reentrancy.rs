@@ -207,6 +207,51 @@ fn a_panic_of_eq_never_drops_a_value_under_a_lock() {
     assert!(panicked.expect("a value was dropped under the lock that its drop wants"));
 }
 
+/// A key whose drop panics, where the lease table has a slot for it already.
+#[test]
+fn a_panic_of_a_keys_drop_never_wedges_it() {
+    #[derive(Debug)]
+    struct Touchy(Arc<std::sync::atomic::AtomicBool>);
+    impl Clone for Touchy {
+        fn clone(&self) -> Self {
+            Self(Arc::clone(&self.0))
+        }
+    }
+    impl PartialEq for Touchy {
+        fn eq(&self, _: &Self) -> bool {
+            true
+        }
+    }
+    impl Eq for Touchy {}
+    impl std::hash::Hash for Touchy {
+        fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+    }
+    impl Drop for Touchy {
+        fn drop(&mut self) {
+            if self.0.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                std::panic::resume_unwind(Box::new("drop panics"));
+            }
+        }
+    }
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
+    let cache = cache.wait_timeout(Duration::ZERO).build().expect("valid");
+    let (key, armed) = (Touchy(Arc::default()), std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..3 {
+        let failed = cache.get_or_compute(&key, |_| std::panic::resume_unwind(Box::new("boom")));
+        assert!(matches!(failed, Err(Error::Panicked(_))), "a slot that remembers: {failed:?}");
+        clock.advance(STORAGE);
+        key.0.store(true, armed);
+        let (inner, own) = (cache.clone(), Touchy(Arc::clone(&key.0)));
+        let request = thread::spawn(move || {
+            let own = std::mem::ManuallyDrop::new(own);
+            drop(inner.get_or_compute(&*own, |_| 1));
+        });
+        assert!(request.join().is_err(), "its own request panics");
+    }
+    assert_eq!(*cache.get_or_compute(&key, |_| 2).expect("the lease is free"), 2);
+}
+
 /// What was thrown may panic again when it is dropped.
 #[test]
 fn a_payload_that_panics_never_reaches_the_caller() {
