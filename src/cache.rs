@@ -71,7 +71,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// All of them only if the key was absent or expired, or expired during its refresh on this thread:
     /// [`Error::Panicked`] if its compute panicked, [`Error::Failed`] if it was another request's compute
-    /// that this one waited for and that failed, [`Error::Expired`] if the refresh failed,
+    /// that this one waited for and that failed, [`Error::Expired`] if the refresh was not there in time,
     /// [`Error::Timeout`] if another request took longer than the wait time-out to compute it,
     /// [`Error::Cycle`] if this request stands in a compute that the other one waits for, and the last
     /// error of a key that backs off.

@@ -96,7 +96,8 @@ pub enum Error {
         /// The keys, each needed by the one before; the first stands at the end again.
         path: Arc<[String]>,
     },
-    /// The value was stale, and expired while this request refreshed it, in vain.
+    /// The value was stale, and expired before its refresh was there: the refresh failed, or it is still
+    /// under way on an executor.
     Expired,
     /// No refresh was registered for the cache, and the request brought none.
     NoRefresh,
@@ -115,7 +116,7 @@ impl fmt::Display for Error {
             Self::Cycle { path } => {
                 write!(f, "computes wait for each other: {}", path.join(" -> "))
             }
-            Self::Expired => f.write_str("the value expired while its refresh failed"),
+            Self::Expired => f.write_str("the value expired before its refresh was there"),
             Self::NoRefresh => {
                 f.write_str("the cache has no refresh: register one with Builder::refresh")
             }

@@ -158,7 +158,7 @@ impl WorkerPool {
 
 /// What a thread of the pool does until the queue is closed and empty.
 ///
-/// A job does not panic, but the observer and the clock that it calls may: the thread goes on.
+/// The observer and the clock that a job calls may panic: the thread goes on.
 fn work(jobs: &Queue<Job>) {
     while let Some(job) = jobs.pop() {
         discard(catch_unwind(AssertUnwindSafe(|| job.run())));
