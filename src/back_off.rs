@@ -8,23 +8,38 @@ use std::time::Duration;
 ///
 /// After the n-th failure in a row nobody computes the key for a time between a half and the whole
 /// of `initial * 2^(n-1)`, at most `cap`. Where in between is drawn ("equal jitter", Brooker 2015),
-/// so that many keys that failed together do not come back together.
+/// so that many keys that failed together do not come back together. A failure that comes an idle time
+/// after the last back-off's end is the first in a row again: so a sweeper can take a slot away that is
+/// kept for nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BackOff {
     initial: u64,
     cap: u64,
+    /// How long after its end a back-off is remembered.
+    idle: Duration,
 }
 
 impl BackOff {
-    pub(crate) fn new(initial: Duration, cap: Duration) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        initial: Duration,
+        cap: Duration,
+        idle: Duration,
+    ) -> Result<Self, ConfigError> {
         if initial > cap {
             return Err(ConfigError::BackOff { initial, cap });
         }
-        Ok(Self { initial: nanos(initial), cap: nanos(cap) })
+        Ok(Self { initial: nanos(initial), cap: nanos(cap), idle })
+    }
+
+    /// Whether nobody could tell if this failure were forgotten: its back-off has ended so long ago that
+    /// the next one would be the first in a row.
+    pub(crate) fn has_forgotten(&self, failure: &Failure, now: Moment) -> bool {
+        now >= failure.until.after(self.idle)
     }
 
     /// What is remembered of a failure after `before`.
     pub(crate) fn after(&self, before: Option<&Failure>, failed: &Failed) -> Failure {
+        let before = before.filter(|failure| !self.has_forgotten(failure, failed.at));
         let in_a_row = before.map_or(0, |failure| failure.in_a_row).saturating_add(1);
         let doubled = 1_u64.checked_shl(in_a_row - 1).unwrap_or(u64::MAX);
         let most = self.initial.saturating_mul(doubled).min(self.cap);
@@ -79,6 +94,10 @@ impl Reading {
     pub(crate) fn again(now: Moment) -> Self {
         Self { now, again: true }
     }
+
+    pub(crate) fn now(self) -> Moment {
+        self.now
+    }
 }
 
 impl Failure {
@@ -113,22 +132,39 @@ mod tests {
 
     #[test]
     fn it_doubles_up_to_the_cap() {
-        let back_off = BackOff::new(Duration::from_nanos(100), Duration::from_nanos(1_000));
+        let back_off =
+            BackOff::new(Duration::from_nanos(100), Duration::from_nanos(1_000), Duration::MAX);
         let back_off = back_off.expect("the cap is longer");
         assert_eq!(spans(&back_off, 1.0, 6), [100, 200, 400, 800, 1_000, 1_000]);
         assert_eq!(spans(&back_off, 0.5, 2), [75, 150]);
         assert_eq!(spans(&back_off, f64::MIN_POSITIVE, 2), [50, 100]);
     }
 
+    /// What a sweeper may take away is what the next failure does not look at any more.
+    #[test]
+    fn a_failure_is_forgotten_an_idle_time_after_its_back_off() {
+        let span = Duration::from_nanos(100);
+        let back_off = BackOff::new(span, span * 10, span * 3).expect("the cap is longer");
+        let failed =
+            |nanos| Failed { error: Error::NoRefresh, at: Moment::from_nanos(nanos), jitter: 1.0 };
+        let first = back_off.after(None, &failed(0));
+        assert_eq!(first.until.as_nanos(), 100);
+        for (at, forgotten, until) in [(399, false, 399 + 200), (400, true, 400 + 100)] {
+            assert_eq!(back_off.has_forgotten(&first, Moment::from_nanos(at)), forgotten);
+            assert_eq!(back_off.after(Some(&first), &failed(at)).until.as_nanos(), until);
+        }
+    }
+
     #[test]
     fn many_failures_and_long_spans_do_not_overflow() {
-        let longest = BackOff::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
+        let longest =
+            BackOff::new(Duration::MAX, Duration::MAX, Duration::MAX).expect("equal is allowed");
         assert_eq!(spans(&longest, 1.0, 200).last(), Some(&u64::MAX));
     }
 
     #[test]
     fn a_clock_that_steps_back_does_not_prolong_it() {
-        let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(8));
+        let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(8), Duration::MAX);
         let back_off = back_off.expect("the cap is longer");
         let error = Error::Panicked("".into());
         let late = Moment::from_nanos(3_600_000_000_000);

@@ -7,11 +7,12 @@ use crate::early::{self, Early};
 use crate::entry::Lifetimes;
 use crate::error::{ConfigError, Error};
 use crate::event::{NoObserver, Observer};
-use crate::executor::{CallerRuns, Executor};
+use crate::executor::{Executor, WorkerPool};
 use crate::key_lock::LeaseTable;
 use crate::protocol::{DoubleRecheck, Protocol};
 use crate::shared::{Draw, Refresh, Shared};
 use crate::store::Store;
+use crate::sweep::Sweeper;
 use crate::sync::Arc;
 use crate::waits::Waits;
 use crate::world::{Key, Parts, With};
@@ -28,9 +29,38 @@ struct Settings {
     payload: Duration,
     storage: Duration,
     shards: usize,
+    capacity: usize,
     wait_timeout: Duration,
     beta: f64,
     back_off: (Duration, Duration),
+    idle: Duration,
+    sweep_every: Duration,
+}
+
+/// The shortest time between two sweeps of a cache's own.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
+
+impl Settings {
+    /// The number of parts, and the capacity of each.
+    fn split(&self) -> Result<(usize, usize), ConfigError> {
+        let Self { shards, capacity, .. } = *self;
+        if shards == 0 || shards > MAX_SHARDS {
+            return Err(ConfigError::Shards { shards });
+        }
+        let Some(most) = capacity.checked_ilog2() else {
+            return Err(ConfigError::Capacity { capacity });
+        };
+        let shards = shards.next_power_of_two().min(1 << most);
+        Ok((shards, capacity / shards))
+    }
+
+    fn period(&self) -> Result<Duration, ConfigError> {
+        let period = self.sweep_every;
+        if period < SHORTEST_PERIOD {
+            return Err(ConfigError::SweepPeriod { period });
+        }
+        Ok(period)
+    }
 }
 
 /// Builds a [`Cache`]; made by [`Cache::builder`].
@@ -42,6 +72,7 @@ struct Settings {
 /// let (payload, storage) = (Duration::from_secs(5), Duration::from_secs(120));
 /// let cache = Cache::<String, u32>::builder(payload, storage)
 ///     .shards(64)
+///     .capacity(100_000)
 ///     .wait_timeout(Duration::from_secs(2))
 ///     .beta(1.5)
 ///     .back_off(Duration::from_millis(50), Duration::from_secs(10))
@@ -60,19 +91,22 @@ pub struct Builder<
     V,
     C = SystemClock,
     O = NoObserver,
-    X = CallerRuns,
+    X = WorkerPool,
     S = foldhash::fast::RandomState,
     P = DoubleRecheck,
 > {
     settings: Settings,
     clock: C,
     observer: O,
-    executor: X,
+    executor: Start<X>,
     hasher: S,
     draw: Draw,
     refresh: Option<Refresh<K, V>>,
     of: PhantomData<fn() -> P>,
 }
+
+/// Makes the executor when the cache is built: nothing is started for a configuration that is refused.
+type Start<X> = Box<dyn FnOnce() -> Result<X, ConfigError> + Send>;
 
 impl<K, V> Builder<K, V> {
     pub(crate) fn new(payload: Duration, storage: Duration) -> Self {
@@ -81,13 +115,16 @@ impl<K, V> Builder<K, V> {
                 payload,
                 storage,
                 shards: 16,
+                capacity: usize::MAX,
                 wait_timeout: Duration::from_secs(30),
                 beta: 1.0,
                 back_off: (Duration::from_millis(100), Duration::from_secs(30)),
+                idle: Duration::from_secs(60),
+                sweep_every: Duration::from_secs(5 * 60),
             },
             clock: SystemClock::new(),
             observer: NoObserver,
-            executor: CallerRuns,
+            executor: Box::new(|| WorkerPool::new(4, 1_024)),
             hasher: foldhash::fast::RandomState::default(),
             draw: Arc::new(early::draw),
             refresh: None,
@@ -101,6 +138,34 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     /// 16 unless told, at most [`MAX_SHARDS`].
     pub fn shards(mut self, shards: usize) -> Self {
         self.settings.shards = shards;
+        self
+    }
+
+    /// The most keys, 1 or more; as many as there are unless told.
+    ///
+    /// A new key takes the place of one that was not asked for lately, or that has expired: the rule is
+    /// CLOCK (Corbató 1968), which keeps what is asked for as well as least-recently-used does and costs a
+    /// hit no lock of its own and no list, only a flag. Each part of the store has an equal share of the capacity and chooses among its
+    /// own keys, so that some go before the whole is full; with a capacity below the number of parts there
+    /// are fewer parts. An entry that goes takes nothing with it: a refresh of it that is under way is
+    /// published.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.settings.capacity = capacity;
+        self
+    }
+
+    /// How long after a back-off's end the failures of a key are remembered: 60 s unless told. A key that
+    /// fails again within it is left alone for twice as long; later it is as if it had never failed, and
+    /// a [`Cache::sweep`] frees what was kept for it.
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.settings.idle = idle;
+        self
+    }
+
+    /// How often a thread of the cache's own calls [`Cache::sweep`]: every 5 minutes unless told, at most
+    /// every millisecond, with [`Duration::MAX`] never, and then there is no such thread.
+    pub fn sweep_every(mut self, period: Duration) -> Self {
+        self.settings.sweep_every = period;
         self
     }
 
@@ -168,9 +233,11 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 
-    /// Where refreshes run; on the requesting thread unless told.
+    /// Where refreshes run; unless told on a [`WorkerPool`] of the cache's own, with 4 threads and 1,024
+    /// places, which ends with the cache. Caches can share one.
     pub fn executor<D: Executor>(self, executor: D) -> Builder<K, V, C, O, D, S, P> {
         let Self { settings, clock, observer, hasher, draw, refresh, .. } = self;
+        let executor: Start<D> = Box::new(|| Ok(executor));
         Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
     }
 
@@ -194,34 +261,36 @@ where
     V: Send + Sync + 'static,
     With<C, O, X, S, P>: Parts<Clock = C, Observer = O, Executor = X, Hasher = S>,
 {
-    /// The cache.
+    /// The cache, and the threads of its own that it was not told to do without.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] names the value that no cache can have, and its limit.
     pub fn build(self) -> Result<Cache<K, V, With<C, O, X, S, P>>, ConfigError> {
-        let Settings { payload, storage, shards, wait_timeout, beta, back_off } = self.settings;
+        let Settings { payload, storage, wait_timeout, beta, back_off, .. } = self.settings;
         let lifetimes = Lifetimes::new(payload, storage)?;
-        if shards == 0 || shards > MAX_SHARDS {
-            return Err(ConfigError::Shards { shards });
-        }
-        let shards = shards.next_power_of_two();
+        let (shards, capacity) = self.settings.split()?;
+        let period = self.settings.period()?;
         let shared = Shared {
-            store: Store::new(shards),
+            store: Store::new(shards, capacity),
             leases: Arc::new(LeaseTable::new(shards)),
             clock: self.clock,
             observer: self.observer,
-            executor: self.executor,
-            hasher: self.hasher,
             lifetimes,
             wait_timeout,
             waits: Waits::new(),
             early: Early::new(beta)?,
-            back_off: BackOff::new(back_off.0, back_off.1)?,
+            back_off: BackOff::new(back_off.0, back_off.1, self.settings.idle)?,
+            // Threads are started when everything else is as it should be.
+            executor: (self.executor)()?,
+            hasher: self.hasher,
             draw: self.draw,
             refresh: self.refresh,
+            sweeper: Sweeper::new(),
         };
-        Ok(Cache { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        shared.sweeper.start(&shared, period)?;
+        Ok(Cache { shared })
     }
 }
 

@@ -5,9 +5,12 @@ use crate::clock::Clock;
 use crate::entry::{Found, Version};
 use crate::error::Error;
 use crate::event::{Event, Observer};
+use crate::key_lock::LeaseUsage;
 use crate::protocol::Protocol;
 use crate::request::Request;
 use crate::shared::Shared;
+use crate::store::Wrote;
+use crate::sweep::Swept;
 use crate::sync::Arc;
 use crate::world::{Key, Of, Parts, With};
 use std::error::Error as StdError;
@@ -52,11 +55,12 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # use xfetch_core::{Cache, CallerRuns, Error, ManualClock};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let clock = ManualClock::new();
     /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
     ///     .clock(clock.clone())
+    ///     .executor(CallerRuns) // so that the refresh is over when the stale value is returned
     ///     .build()?;
     /// cache.insert("page", 1);
     /// clock.advance(Duration::from_secs(5));
@@ -190,8 +194,10 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
         let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
-        let (version, old) = self.shared.store.insert(hash, key, &self.shared.leases, entry);
-        self.shared.observer.on(hash, Event::Inserted(version));
+        let Shared { store, leases, observer, .. } = &*self.shared;
+        let Wrote { version, evicted, old } = store.insert(hash, key, leases, entry);
+        observer.on(hash, Event::Inserted(version));
+        self.shared.tell_evicted(evicted);
         drop(old);
         version
     }
@@ -250,6 +256,55 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         drop(old);
     }
 
+    /// Takes away what nobody needs any more: entries that have expired, and slots of the lease table that
+    /// are kept for a failure of long ago ([`Builder::idle`]). A thread of the cache's own does it every
+    /// now and then too ([`Builder::sweep_every`]).
+    ///
+    /// It may come at any moment, and changes nothing but the memory that is used: [`Cache::usage`].
+    /// Readers of a part of the store wait while its dead entries are taken out.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// cache.insert("page", 1);
+    /// assert_eq!((cache.sweep().keys, cache.usage().keys), (0, 1));
+    /// clock.advance(Duration::from_secs(120));
+    /// assert_eq!((cache.sweep().keys, cache.usage().keys), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sweep(&self) -> Swept {
+        self.shared.sweep()
+    }
+
+    /// What the cache holds now, for gauges. The parts are looked at one after the other.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, Error};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120)).build()?;
+    /// let inside = cache.clone();
+    /// let leases = cache.get_or_compute(&"page", move |_| inside.usage().leases)?;
+    /// assert_eq!(*leases, 1, "its own");
+    /// let usage = cache.usage();
+    /// assert_eq!((usage.keys, usage.leases, usage.slots), (1, 0, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn usage(&self) -> Usage {
+        let Shared { store, leases, clock, .. } = &*self.shared;
+        let (keys, store_bytes) = store.usage();
+        let LeaseUsage { slots, held, bytes, oldest } = leases.usage();
+        let oldest_lease = oldest.map(|since| clock.now().since(since));
+        Usage { keys, leases: held, slots, store_bytes, lease_bytes: bytes, oldest_lease }
+    }
+
     fn request<'a>(&'a self, key: &'a K) -> Request<'a, Of<K, V, E>> {
         Request::new(&self.shared, key, self.hash(key))
     }
@@ -257,6 +312,25 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     fn hash(&self, key: &K) -> u64 {
         self.shared.hasher.hash_one(key)
     }
+}
+
+/// What a cache holds: numbers that go up and down. What only grows is counted by
+/// [`Metrics`](crate::Metrics).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Keys in the store, with those that have expired and were not swept yet.
+    pub keys: usize,
+    /// Leases that are held: refreshes that wait for a thread, and computes.
+    pub leases: usize,
+    /// Slots of the lease table: of the leases that are held, and of keys whose last compute failed.
+    pub slots: usize,
+    /// Bytes of the store's tables, without what keys and values have on the heap.
+    pub store_bytes: usize,
+    /// Bytes of the lease table, without what keys have on the heap.
+    pub lease_bytes: usize,
+    /// How long the oldest lease has been held: a compute that hangs shows here.
+    pub oldest_lease: Option<Duration>,
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Parts> Clone for Cache<K, V, E> {

@@ -86,6 +86,16 @@ impl<V> Entry<V> {
         self.delta
     }
 
+    pub(crate) fn published_at(&self) -> Moment {
+        self.published_at
+    }
+
+    /// Nobody will ever be served this, whatever else the clock has done: the time may have been read
+    /// long before the entry was.
+    pub(crate) fn is_dead(&self, now: Moment) -> bool {
+        now >= self.expires_at
+    }
+
     /// `now` was read after the entry was.
     // INVARIANT(never-serve-expired): the one place that compares a deadline with the time.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {

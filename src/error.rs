@@ -35,7 +35,17 @@ pub enum ConfigError {
         /// The places for jobs that were asked for. The limit is 1 to 1,048,576.
         queue: usize,
     },
-    /// The system has no thread for a worker.
+    /// No key could be kept.
+    Capacity {
+        /// The number that was asked for. The limit is 1.
+        capacity: usize,
+    },
+    /// Sweeping would never end.
+    SweepPeriod {
+        /// The period that was asked for. The limit is 1 ms.
+        period: Duration,
+    },
+    /// The system has no thread for a worker or the sweeper.
     NoThread {
         /// Why.
         kind: std::io::ErrorKind,
@@ -62,7 +72,13 @@ impl fmt::Display for ConfigError {
                 crate::executor::MAX_WORKERS,
                 crate::executor::MAX_QUEUE
             ),
-            Self::NoThread { kind } => write!(f, "no thread for a worker: {kind}"),
+            Self::Capacity { capacity } => {
+                write!(f, "a capacity of {capacity} keys is below the limit of 1")
+            }
+            Self::SweepPeriod { period } => {
+                write!(f, "a sweep every {period:?} is more often than the limit, every 1ms")
+            }
+            Self::NoThread { kind } => write!(f, "no thread for a worker or the sweeper: {kind}"),
             Self::BackOff { initial, cap } => {
                 write!(f, "first back-off {initial:?} is longer than its limit, the cap {cap:?}")
             }

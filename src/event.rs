@@ -55,6 +55,12 @@ pub enum Event {
     Invalidated,
     /// A user removed every key. It is told of key 0.
     Cleared,
+    /// The entry with this version made room for another key.
+    Evicted(Version),
+    /// The entry with this version had expired, and was swept.
+    Swept(Version),
+    /// The key's failures were long ago, and its slot in the lease table was swept.
+    Forgotten,
     /// The executor refused the refresh; its lease is released next.
     Rejected(LeaseId),
 }

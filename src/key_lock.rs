@@ -5,8 +5,9 @@
 //! to the thread that computes, and its `Drop` is the release.
 
 use crate::back_off::{BackOff, BackingOff, Failed, Failure, Reading};
+use crate::clock::Moment;
 use crate::entry::Found;
-use crate::store::{Fences, Stamp, shard_index};
+use crate::store::{Fences, Stamp, shard_index, shrink};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use hashbrown::HashTable;
 use std::time::Duration;
@@ -64,10 +65,36 @@ pub(crate) enum Waited<V> {
     BackingOff(BackingOff),
 }
 
+/// What decides whether a slot goes: at a release, or when the sweeper comes by.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct SlotState {
+    /// Somebody holds the lease.
+    pub held: bool,
+    /// Others wait, or have waited until this release.
+    pub waited_for: bool,
+    /// There is a failure to remember.
+    pub remembers: bool,
+    /// How long ago the lease was taken last; at a release nobody looks at the clock.
+    pub age: Option<Duration>,
+}
+
+/// What the lease table has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LeaseUsage {
+    pub(crate) slots: usize,
+    pub(crate) held: usize,
+    pub(crate) bytes: usize,
+    /// When the oldest lease that is held was taken.
+    pub(crate) oldest: Option<Moment>,
+}
+
 struct Slot<K> {
     hash: u64,
     key: K,
     holder: Option<LeaseId>,
+    /// When the lease was taken last.
+    since: Moment,
     /// How many requests wait for the holder, and on what.
     waiting: Option<(u32, Arc<Condvar>)>,
     /// The last insert or invalidation while the lease was held.
@@ -158,9 +185,11 @@ impl<K: Eq, V> LeaseTable<K, V> {
                 return Err(Refusal::BackingOff(backing_off));
             }
             slot.holder = Some(holder);
+            slot.since = now.now();
         } else if let Some(key) = new_key.take() {
             let (waiting, fence, failure) = (None, Stamp::default(), None);
-            let slot = Slot { hash, key, holder: Some(holder), waiting, fence, failure };
+            let since = now.now();
+            let slot = Slot { hash, key, holder: Some(holder), since, waiting, fence, failure };
             shard.slots.insert_unique(hash, slot, |slot| slot.hash);
         }
         shard.leases += 1;
@@ -246,8 +275,8 @@ impl<K: Eq, V> LeaseTable<K, V> {
         fences.replace(shard.slots.iter_mut().filter_map(held), stamp);
     }
 
-    /// Frees the lease, tells everyone who waits for it how it ended, and retires its slot unless
-    /// that has a failure to remember.
+    /// Frees the lease, tells everyone who waits for it how it ended, and retires its slot if `retires`
+    /// says so: in one section, so that the table drains by itself.
     ///
     /// The slot is found by the lease's identity: whatever else has happened to the key, a release
     /// never touches a slot that is not its own.
@@ -258,6 +287,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         lease: LeaseId,
         ended: Ended<V>,
         back_off: &BackOff,
+        retires: impl FnOnce(SlotState) -> bool,
     ) -> Remains<K, V> {
         let mut shard = self.shards[self.index(hash)].lock();
         let Ok(mut entry) = shard.slots.find_entry(hash, |slot| slot.holder == Some(lease)) else {
@@ -282,7 +312,10 @@ impl<K: Eq, V> LeaseTable<K, V> {
         };
         let waiting = slot.waiting.take().filter(|(waiters, _)| *waiters > 0);
         slot.holder = None;
-        let retired = if slot.failure.is_none() { Some(entry.remove().0) } else { None };
+        let (waited_for, remembers) = (waiting.is_some(), slot.failure.is_some());
+        let state = SlotState { held: false, waited_for, remembers, age: None };
+        // The table drains: a slot goes in the section of the release.
+        let retired = if retires(state) { Some(entry.remove().0) } else { None };
         let mut ended = Some(ended);
         if let Some((waiters, condvar)) = waiting {
             shard.ended.extend(ended.take().map(|ended| (lease, ended, waiters)));
@@ -294,6 +327,58 @@ impl<K: Eq, V> LeaseTable<K, V> {
             _failure: forgotten,
             _ended: [ended, overtaken],
         }
+    }
+}
+
+impl<K, V> LeaseTable<K, V> {
+    /// Takes the slots away that `sweeps` says yes to; each with the hash of its key.
+    ///
+    /// `now` may have been read long ago: a slot is never older than that.
+    pub(crate) fn sweep(
+        &self,
+        now: Moment,
+        back_off: &BackOff,
+        sweeps: impl Fn(SlotState) -> bool,
+    ) -> Vec<Idle<K>> {
+        let mut swept = Vec::new();
+        let may_go = |slot: &mut Slot<K>| {
+            let forgotten = |failure| back_off.has_forgotten(failure, now);
+            sweeps(SlotState {
+                held: slot.holder.is_some(),
+                waited_for: slot.waiting.is_some(),
+                remembers: !slot.failure.as_ref().is_none_or(forgotten),
+                age: Some(now.since(slot.since)),
+            })
+        };
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            swept.extend(shard.slots.extract_if(&may_go).map(Idle));
+            shrink(&mut shard.slots, |slot| slot.hash);
+        }
+        swept
+    }
+
+    pub(crate) fn usage(&self) -> LeaseUsage {
+        let mut usage = LeaseUsage::default();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            usage.slots += shard.slots.len();
+            let ended = shard.ended.capacity() * size_of::<(LeaseId, Ended<V>, u32)>();
+            usage.bytes += shard.slots.allocation_size() + ended;
+            let held = || shard.slots.iter().filter(|slot| slot.holder.is_some());
+            usage.held += held().count();
+            usage.oldest = held().map(|slot| slot.since).chain(usage.oldest).min();
+        }
+        usage
+    }
+}
+
+/// A slot that was swept. Its key is the user's, and is dropped under no lock.
+pub(crate) struct Idle<K>(Slot<K>);
+
+impl<K> Idle<K> {
+    pub(crate) fn hash(&self) -> u64 {
+        self.0.hash
     }
 }
 
@@ -321,10 +406,13 @@ mod tests {
 
     const HASH: u64 = 7;
 
+    fn back_off() -> BackOff {
+        let second = Duration::from_secs(1);
+        BackOff::new(second, second, second).expect("equal is allowed")
+    }
+
     fn release(table: &Table, lease: LeaseId, ended: Ended<()>) {
-        let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(1));
-        let back_off = back_off.expect("equal is allowed");
-        drop(table.release(HASH, lease, ended, &back_off));
+        drop(table.release(HASH, lease, ended, &back_off(), |slot| !slot.remembers));
     }
 
     fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
@@ -369,6 +457,39 @@ mod tests {
         let lease = acquire(&table, later).expect("the back-off has ended");
         release(&table, lease, Ended::Discarded);
         assert_eq!(slots(&table), 0);
+    }
+
+    /// The report's soft cleanup goes by age: a compute that takes longer than that loses its lock.
+    #[test]
+    fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
+        let table = Table::new(1);
+        let later = |seconds| Moment::ORIGIN.after(Duration::from_secs(seconds));
+        let sweep = |now| table.sweep(now, &back_off(), |slot| !slot.held && !slot.remembers).len();
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        assert_eq!(sweep(later(1_000_000)), 0, "it is held");
+        let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
+        release(&table, lease, Ended::Failed(failed));
+        // One second of back-off, and one in which a further failure would be the second in a row.
+        assert_eq!((sweep(Moment::ORIGIN), sweep(later(1))), (0, 0));
+        assert_eq!((sweep(later(2)), slots(&table)), (1, 0));
+    }
+
+    #[test]
+    fn a_table_that_was_large_gives_its_memory_back() {
+        let table = LeaseTable::<u64, ()>::new(1);
+        let now = Reading::first(Moment::ORIGIN);
+        let leases: Vec<_> = (0..1_000)
+            .map(|key| (key, table.try_acquire(key, &mut Some(key), now).expect("free")))
+            .collect();
+        let most = table.usage();
+        assert_eq!((most.slots, most.held, most.oldest), (1_000, 1_000, Some(Moment::ORIGIN)));
+        for (key, lease) in leases {
+            drop(table.release(key, lease, Ended::Unused, &back_off(), |slot| !slot.remembers));
+        }
+        drop(table.sweep(Moment::ORIGIN, &back_off(), |slot| !slot.held));
+        let least = table.usage();
+        assert_eq!((least.slots, least.held, least.oldest), (0, 0, None));
+        assert!(least.bytes < most.bytes / 100, "{} of {} bytes", least.bytes, most.bytes);
     }
 
     /// Who began to wait after a release is not told of it by anybody.

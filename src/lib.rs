@@ -24,6 +24,7 @@ mod protocol;
 mod request;
 mod shared;
 mod store;
+mod sweep;
 mod sync;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -31,7 +32,7 @@ mod waits;
 mod world;
 
 pub use builder::{Builder, MAX_SHARDS};
-pub use cache::Cache;
+pub use cache::{Cache, Usage};
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use entry::{Found, Freshness, Version};
 pub use error::{ConfigError, Error};
@@ -39,6 +40,7 @@ pub use event::{Event, NoObserver, Observer};
 pub use executor::{CallerRuns, Executor, Job, MAX_QUEUE, MAX_WORKERS, Waiting, WorkerPool};
 pub use key_lock::LeaseId;
 pub use metrics::{Metrics, Snapshot};
+pub use sweep::Swept;
 #[cfg(feature = "tracing")]
 pub use trace::Trace;
 pub use world::{Key, Parts, With};
@@ -46,10 +48,11 @@ pub use world::{Key, Parts, With};
 /// What the suite's broken twins are made of. Hidden and unstable.
 #[doc(hidden)]
 pub mod steps {
-    pub use crate::key_lock::{Ended, LeaseTable, Refusal};
+    pub use crate::key_lock::{Ended, LeaseTable, Refusal, SlotState};
     pub use crate::protocol::{Answer, DoubleRecheck, Protocol};
     pub use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
     pub use crate::store::{Sight, Stamp};
+    pub use crate::sweep::Sweep;
     pub use crate::sync::BACKEND;
     pub use crate::world::World;
 }

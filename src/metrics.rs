@@ -79,6 +79,12 @@ counters! {
     inserted,
     /// Keys that a user has removed, and times that he has removed all.
     invalidated,
+    /// Entries that made room for another key.
+    evicted,
+    /// Entries that had expired and were swept.
+    swept,
+    /// Keys that had failed long ago and whose slot was swept.
+    forgotten,
 }
 
 impl Snapshot {
@@ -181,6 +187,9 @@ impl Metrics {
             Event::Released(_) => &all.released,
             Event::Inserted(_) => &all.inserted,
             Event::Invalidated | Event::Cleared => &all.invalidated,
+            Event::Evicted(_) => &all.evicted,
+            Event::Swept(_) => &all.swept,
+            Event::Forgotten => &all.forgotten,
             Event::Looked(_) | Event::StillNeeded | Event::ComputeFinished(_, true) => {
                 return [None, None];
             }

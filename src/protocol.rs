@@ -9,13 +9,16 @@
 //!    computes. Compute only if that entry still needs it.
 //! 5. **compute, publish, release**, in this order.
 //!
+//! And beside all requests, at any moment: **sweep**, what nobody needs any more.
+//!
 //! What ships overrides none of it. The suite's broken twins override one step each.
 
 use crate::Found;
 use crate::error::Error;
-use crate::key_lock::{Ended, Refusal};
+use crate::key_lock::{Ended, Refusal, SlotState};
 use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
 use crate::store::Sight;
+use crate::sweep::{Sweep, Swept};
 use crate::world::World;
 
 /// The steps. Hidden and unstable: it exists so that the suite can break one step at a time on the
@@ -131,6 +134,24 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         lease.end(ended);
         drop(lease);
         answer
+    }
+
+    /// Whether the release of a lease takes its slot out of the table.
+    // The table drains: only a failure to remember keeps it.
+    fn retires(slot: SlotState) -> bool {
+        !slot.remembers
+    }
+
+    /// Takes away what nobody needs any more.
+    // Bounded memory: dead entries and idle slots, both.
+    fn sweep<W: World>(sweep: &Sweep<W>) -> Swept {
+        Swept::new(sweep.entries(), sweep.slots(Self::sweeps))
+    }
+
+    /// Whether the sweeper may take a slot away. What is in use is not judged by its age.
+    // INVARIANT(one-lease-per-key): a slot that is held stays, however old it is.
+    fn sweeps(slot: SlotState) -> bool {
+        !slot.held && !slot.remembers
     }
 }
 

@@ -8,12 +8,12 @@ use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::executor::{Executor, Job};
 use crate::key_lock::{Ended, LeaseId, LeaseTable, Refusal, Waited};
-use crate::protocol::Answer;
+use crate::protocol::{Answer, Protocol};
 use crate::shared::Shared;
-use crate::store::Sight;
+use crate::store::{Sight, Wrote};
 use crate::sync::Arc;
 use crate::waits::Computing;
-use crate::world::World;
+use crate::world::{Parts, World};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -112,7 +112,8 @@ impl<W: World> Drop for Lease<W> {
         // Nothing of the user's runs before the release: it could panic.
         let Shared { back_off, observer, .. } = &*self.shared;
         let ended = std::mem::replace(&mut self.ended, Ended::Unused);
-        let remains = self.table.release(self.hash, self.id, ended, back_off);
+        let retires = <W::Parts as Parts>::Protocol::retires;
+        let remains = self.table.release(self.hash, self.id, ended, back_off, retires);
         let tell = AssertUnwindSafe(|| observer.on(self.hash, Event::Released(self.id)));
         if std::thread::panicking() {
             // A second panic while one unwinds would end the process.
@@ -475,8 +476,9 @@ impl<'a, W: World> Request<'a, W> {
         let entry = lifetimes.entry(value, clock.now(), computed.took);
         let (key, began) = (self.key.clone(), (lease, sight));
         match store.publish(self.hash, key, began, Arc::clone(&entry)) {
-            Ok((version, old)) => {
+            Ok(Wrote { version, evicted, old }) => {
                 self.emit(Event::Published(lease, version));
+                self.shared.tell_evicted(evicted);
                 drop(old);
                 let found = Found::new(version, &entry, Freshness::Fresh);
                 (Ok(found.clone()), Ended::Value(found, sight.stamp()))

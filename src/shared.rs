@@ -4,8 +4,10 @@ use crate::back_off::BackOff;
 use crate::early::Early;
 use crate::entry::Lifetimes;
 use crate::error::Error;
+use crate::event::{Event, Observer};
 use crate::key_lock::LeaseTable;
-use crate::store::Store;
+use crate::store::{Gone, Store};
+use crate::sweep::Sweeper;
 use crate::sync::Arc;
 use crate::waits::Waits;
 use crate::world::{Parts, World};
@@ -27,6 +29,16 @@ pub struct Shared<W: World> {
     pub(crate) back_off: BackOff,
     pub(crate) draw: Draw,
     pub(crate) refresh: Option<Refresh<W::Key, W::Value>>,
+    pub(crate) sweeper: Sweeper,
+}
+
+impl<W: World> Shared<W> {
+    /// Tells of who had to make room.
+    pub(crate) fn tell_evicted(&self, evicted: Option<Gone>) {
+        if let Some((hash, version)) = evicted {
+            self.observer.on(hash, Event::Evicted(version));
+        }
+    }
 }
 
 /// A source of chance: a number in (0, 1].

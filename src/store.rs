@@ -3,9 +3,10 @@
 //! Keys are hashed outside the locks and the hash is kept, so that a table never hashes a key
 //! again. The one piece of foreign code that runs under a lock is a key's `Eq`.
 
+use crate::clock::Moment;
 use crate::entry::{Entry, Version};
 use crate::key_lock::{LeaseId, LeaseTable};
-use crate::sync::{Arc, RwLock};
+use crate::sync::{Arc, Mark, RwLock};
 use hashbrown::HashTable;
 
 /// A place in the order of a shard's writes. An answer carries the stamp at which it was read, and
@@ -83,6 +84,8 @@ struct Cell<K, V> {
     key: K,
     version: Version,
     entry: Arc<Entry<V>>,
+    /// It was asked for since the hand of the clock last passed.
+    visited: Mark,
 }
 
 struct Shard<K, V> {
@@ -90,11 +93,24 @@ struct Shard<K, V> {
     /// The stamp of the last write; versions are made from it.
     stamp: u64,
     fences: Fences,
+    /// The bucket at which the last eviction stopped.
+    hand: usize,
 }
 
 /// What a write has taken out of the store. Keys and values are the user's: whoever gets this tells of
 /// the write first and drops it then, under no lock.
 pub(crate) type Old<K, V> = Vec<(K, Arc<Entry<V>>)>;
+
+/// An entry that had to go: the hash of its key, and its version.
+pub(crate) type Gone = (u64, Version);
+
+/// A write that has put an entry in.
+pub(crate) struct Wrote<K, V> {
+    pub(crate) version: Version,
+    /// Who had to make room.
+    pub(crate) evicted: Option<Gone>,
+    pub(crate) old: Old<K, V>,
+}
 
 /// A key and its entry on their way into a shard. It belongs to a frame outside the lock, so that it is
 /// not dropped under it if a key's `Eq` panics.
@@ -103,23 +119,51 @@ type New<K, V> = Option<(K, Arc<Entry<V>>)>;
 impl<K: Eq, V> Shard<K, V> {
     fn sight(&self, hash: u64, key: &K) -> Sight<V> {
         let cell = self.cells.find(hash, |cell| cell.key == *key);
-        Sight {
-            entry: cell.map(|cell| (cell.version, Arc::clone(&cell.entry))),
-            stamp: Stamp(self.stamp),
-        }
+        let entry = cell.map(|cell| {
+            cell.visited.set();
+            (cell.version, Arc::clone(&cell.entry))
+        });
+        Sight { entry, stamp: Stamp(self.stamp) }
     }
 
-    /// Puts `new` in; leaves there what it replaces.
-    fn put(&mut self, hash: u64, version: Version, new: &mut New<K, V>) {
-        let Some((key, entry)) = new else { return };
+    /// Puts `new` in; leaves there what it replaces. Says who had to make room.
+    // Bounded memory: a new key enters a full shard in the section in which another one leaves.
+    fn put(
+        &mut self,
+        hash: u64,
+        version: Version,
+        new: &mut New<K, V>,
+        capacity: usize,
+    ) -> Option<Cell<K, V>> {
+        let (key, entry) = new.as_mut()?;
         if let Some(cell) = self.cells.find_mut(hash, |cell| cell.key == *key) {
             cell.version = version;
             std::mem::swap(&mut cell.entry, entry);
-            return;
+            return None;
         }
-        if let Some((key, entry)) = new.take() {
-            self.cells.insert_unique(hash, Cell { hash, key, version, entry }, |cell| cell.hash);
+        let full = self.cells.len() >= capacity;
+        let evicted = if full { self.evict(entry.published_at()) } else { None };
+        let (key, entry) = new.take()?;
+        let cell = Cell { hash, key, version, entry, visited: Mark::default() };
+        self.cells.insert_unique(hash, cell, |cell| cell.hash);
+        evicted
+    }
+
+    /// Takes an entry out that nobody has asked for since the hand has last passed it, or that is dead.
+    ///
+    /// CLOCK (Corbató, "A paging experiment with the Multics system", 1968), with the table's own buckets
+    /// as the circle: no list to keep, and a hit only sets a flag. The first time around every flag is
+    /// taken, so that the second time finds somebody.
+    fn evict(&mut self, now: Moment) -> Option<Cell<K, V>> {
+        let buckets = self.cells.num_buckets();
+        for _ in 0..2 * buckets {
+            self.hand = (self.hand + 1) % buckets;
+            let Some(cell) = self.cells.get_bucket_mut(self.hand) else { continue };
+            if !cell.visited.take() || cell.entry.is_dead(now) {
+                return self.cells.get_bucket_entry(self.hand).ok().map(|cell| cell.remove().0);
+            }
         }
+        None
     }
 
     fn remove(&mut self, hash: u64, key: &K) -> Option<Cell<K, V>> {
@@ -135,13 +179,16 @@ impl<K: Eq, V> Shard<K, V> {
 /// The store of a cache.
 pub(crate) struct Store<K, V> {
     shards: Box<[RwLock<Shard<K, V>>]>,
+    /// The most keys of a shard.
+    capacity: usize,
 }
 
 impl<K: Eq, V> Store<K, V> {
-    /// `shards` is a power of two.
-    pub(crate) fn new(shards: usize) -> Self {
-        let shard = || Shard { cells: HashTable::new(), stamp: 0, fences: Fences::default() };
-        Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect() }
+    /// `shards` is a power of two; `capacity` is of each of them.
+    pub(crate) fn new(shards: usize, capacity: usize) -> Self {
+        let (cells, fences) = (HashTable::new, Fences::default);
+        let shard = || Shard { cells: cells(), stamp: 0, fences: fences(), hand: 0 };
+        Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect(), capacity }
     }
 
     /// What the key has now.
@@ -156,7 +203,7 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         (lease, began): (LeaseId, &Sight<V>),
         entry: Arc<Entry<V>>,
-    ) -> Result<(Version, Old<K, V>), Old<K, V>> {
+    ) -> Result<Wrote<K, V>, Old<K, V>> {
         let index = self.index(hash);
         let mut new = Some((key, entry));
         let mut shard = self.shards[index].write();
@@ -167,9 +214,9 @@ impl<K: Eq, V> Store<K, V> {
             return Err(new.into_iter().collect());
         }
         let version = self.version(index, shard.tick());
-        shard.put(hash, version, &mut new);
+        let evicted = shard.put(hash, version, &mut new, self.capacity);
         drop(shard);
-        Ok((version, new.into_iter().collect()))
+        Ok(Wrote::new(version, new, evicted))
     }
 
     /// Publishes a user's entry, ahead of every compute that is in flight for the key.
@@ -179,7 +226,7 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         leases: &LeaseTable<K, V>,
         entry: Arc<Entry<V>>,
-    ) -> (Version, Old<K, V>) {
+    ) -> Wrote<K, V> {
         let index = self.index(hash);
         let mut new = Some((key, entry));
         let mut shard = self.shards[index].write();
@@ -188,9 +235,9 @@ impl<K: Eq, V> Store<K, V> {
         if let Some((key, _)) = &new {
             leases.fence(hash, key, stamp, &mut shard.fences);
         }
-        shard.put(hash, version, &mut new);
+        let evicted = shard.put(hash, version, &mut new, self.capacity);
         drop(shard);
-        (version, new.into_iter().collect())
+        Wrote::new(version, new, evicted)
     }
 
     /// Removes the key, ahead of every compute that is in flight for it; of an absent one too.
@@ -215,6 +262,32 @@ impl<K: Eq, V> Store<K, V> {
         old.into_iter().flatten().map(|cell| (cell.key, cell.entry)).collect()
     }
 
+    /// Takes out what had expired at `now`, shard by shard.
+    ///
+    /// Most of the time there is nothing in a shard, and looking holds no reader up.
+    pub(crate) fn sweep(&self, now: Moment) -> Vec<(Gone, (K, Arc<Entry<V>>))> {
+        let dead = |cell: &Cell<K, V>| cell.entry.is_dead(now);
+        let mut swept = Vec::new();
+        for shard in &self.shards {
+            if shard.read().cells.iter().any(dead) {
+                let mut shard = shard.write();
+                swept.extend(shard.cells.extract_if(|cell| dead(cell)));
+                shrink(&mut shard.cells, |cell| cell.hash);
+            }
+        }
+        let parts = |cell: Cell<K, V>| ((cell.hash, cell.version), (cell.key, cell.entry));
+        swept.into_iter().map(parts).collect()
+    }
+
+    /// How many keys there are, and the bytes of the tables that hold them.
+    pub(crate) fn usage(&self) -> (usize, usize) {
+        let of = |shard: &RwLock<Shard<K, V>>| {
+            let cells = &shard.read().cells;
+            (cells.len(), cells.allocation_size())
+        };
+        self.shards.iter().map(of).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
     fn index(&self, hash: u64) -> usize {
         shard_index(hash, self.shards.len())
     }
@@ -222,6 +295,22 @@ impl<K: Eq, V> Store<K, V> {
     /// Unique in the cache: a shard's stamps grow, and each shard has the numbers of its own index.
     fn version(&self, index: usize, stamp: Stamp) -> Version {
         Version(stamp.0 * self.shards.len() as u64 + index as u64)
+    }
+}
+
+impl<K, V> Wrote<K, V> {
+    fn new(version: Version, replaced: New<K, V>, evicted: Option<Cell<K, V>>) -> Self {
+        let gone = evicted.as_ref().map(|cell| (cell.hash, cell.version));
+        let evicted = evicted.map(|cell| (cell.key, cell.entry));
+        Self { version, evicted: gone, old: replaced.into_iter().chain(evicted).collect() }
+    }
+}
+
+/// Gives memory back that a table was grown to and does not need any more: a table shrinks when it is
+/// less than a quarter full, to twice what it has, so that it does not grow again at once.
+pub(crate) fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
+    if table.len() < table.capacity() / 4 {
+        table.shrink_to(table.len() * 2, hash);
     }
 }
 
@@ -255,14 +344,15 @@ mod tests {
     /// its fence.
     #[test]
     fn fences_of_leases_that_are_over_are_never_kept() {
-        let (store, leases) = (Store::new(1), LeaseTable::new(1));
-        let back_off = BackOff::new(Duration::ZERO, Duration::ZERO).expect("equal is allowed");
+        let (store, leases) = (Store::new(1, usize::MAX), LeaseTable::new(1));
+        let back_off =
+            BackOff::new(Duration::ZERO, Duration::ZERO, Duration::ZERO).expect("equal is allowed");
         for _ in 0..3 {
             let now = Reading::first(Moment::ORIGIN);
             let lease = leases.try_acquire(HASH, &mut Some("k"), now).expect("free");
             store.insert(HASH, "k", &leases, entry());
             assert_eq!(fences(&store), 1);
-            drop(leases.release(HASH, lease, Ended::Unused, &back_off));
+            drop(leases.release(HASH, lease, Ended::Unused, &back_off, |slot| !slot.remembers));
         }
         store.insert(HASH, "k", &leases, entry());
         assert_eq!(fences(&store), 0);

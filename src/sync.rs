@@ -9,6 +9,28 @@ pub use backend::*;
 /// Reference counts manage memory and decide nothing, so every backend uses the standard one.
 pub use std::sync::Arc;
 
+/// A flag that many readers set and one writer takes, each under the lock of what it belongs to.
+///
+/// Every backend uses the standard one: whoever takes it holds the lock for writing, and those who set it
+/// for reading, so that the order of the lock is all there is to choose.
+#[derive(Debug, Default)]
+pub struct Mark(std::sync::atomic::AtomicBool);
+
+impl Mark {
+    /// Sets it. It is read first, so that a key that everybody asks for is written by one of them.
+    pub fn set(&self) {
+        // ORDERING: the lock's. Two who set it at once write the same.
+        if !self.0.load(std::sync::atomic::Ordering::Relaxed) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was set; now it is not.
+    pub fn take(&mut self) -> bool {
+        std::mem::take(self.0.get_mut())
+    }
+}
+
 /// Crossbeam's channels are invisible to the schedulers: under a model the queue is this one.
 #[cfg(any(feature = "shuttle", feature = "loom"))]
 pub use queue::Queue;

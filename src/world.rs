@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::event::{NoObserver, Observer};
-use crate::executor::{CallerRuns, Executor};
+use crate::executor::{Executor, WorkerPool};
 use crate::protocol::{DoubleRecheck, Protocol};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
@@ -35,7 +35,7 @@ pub trait Parts: 'static {
 pub struct With<
     C = SystemClock,
     O = NoObserver,
-    X = CallerRuns,
+    X = WorkerPool,
     S = foldhash::fast::RandomState,
     P = DoubleRecheck,
 >(PhantomData<fn() -> (C, O, X, S, P)>);

@@ -8,17 +8,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use xfetch_core::{Cache, ConfigError, Error, ManualClock, With};
+use xfetch_core::{Cache, CallerRuns, ConfigError, Error, ManualClock, NoObserver, With};
 
-type Tested = Cache<&'static str, u32, With<ManualClock>>;
+type Tested = Cache<&'static str, u32, With<ManualClock, NoObserver, CallerRuns>>;
 
 const PAYLOAD: Duration = Duration::from_secs(5);
 const STORAGE: Duration = Duration::from_secs(120);
 
 fn cache() -> (Tested, ManualClock) {
     let clock = ManualClock::new();
-    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).build().expect("valid");
-    (cache, clock)
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+    (cache.build().expect("valid"), clock)
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn an_entry_is_refreshed_early_by_who_nominates_it_and_by_nobody_else() {
     let nominates = Arc::clone(&draw);
     let lots = move || if nominates.load(Ordering::Relaxed) { f64::MIN_POSITIVE } else { 1.0 };
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).randomness(lots);
-    let cache = cache.build().expect("valid");
+    let cache = cache.executor(CallerRuns).build().expect("valid");
     let takes_a_second = clock.clone();
     drop(cache.get_or_compute(&"k", move |_| {
         takes_a_second.advance(Duration::from_secs(1));

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, ManualClock, Metrics, Snapshot, Waiting, WorkerPool};
+use xfetch_core::{Cache, CallerRuns, ManualClock, Metrics, Snapshot, Waiting, WorkerPool};
 
 const THREADS: u64 = 8;
 const REQUESTS: u64 = 5_000;
@@ -94,6 +94,7 @@ fn efficiency_is_the_part_that_needed_no_compute_of_its_own() {
     let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
         .clock(clock.clone())
         .observer(Arc::clone(&metrics))
+        .executor(CallerRuns)
         .build()
         .expect("valid");
     assert_eq!(metrics.snapshot().efficiency(), None, "nobody has triggered anything");

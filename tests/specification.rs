@@ -8,12 +8,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use xfetch_core::{Cache, Error, ManualClock, Moment, With};
+use xfetch_core::{Cache, CallerRuns, Error, ManualClock, Moment, NoObserver, With};
 
-type Tested = Cache<u8, u32, With<ManualClock>>;
+type Tested = Cache<u8, u32, With<ManualClock, NoObserver, CallerRuns>>;
 
 const INITIAL: u64 = 100;
 const CAP: u64 = 800;
+const IDLE: u64 = 150;
 
 /// What happens inside a compute, and how it ends.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,8 @@ enum Operation {
     Insert(u8),
     Invalidate(u8),
     InvalidateAll,
+    /// Nothing that anybody could see: the specification does not know of it.
+    Sweep,
     Advance(u64),
 }
 
@@ -100,7 +103,8 @@ impl Specification {
                 return Answer::Value(value, false);
             }
         };
-        let in_a_row = self.failures.get(&key).map_or(0, |(in_a_row, ..)| *in_a_row) + 1;
+        let remembered = self.failures.get(&key).filter(|(_, until, _)| self.now < until + IDLE);
+        let in_a_row = remembered.map_or(0, |(in_a_row, ..)| *in_a_row) + 1;
         let wait = (INITIAL << (in_a_row - 1).min(20)).min(CAP);
         self.failures.insert(key, (in_a_row, self.now + wait, failed.clone()));
         failed
@@ -143,6 +147,7 @@ impl Specification {
             Operation::Insert(key) => self.insert(key),
             Operation::Invalidate(key) => drop(self.entries.remove(&key)),
             Operation::InvalidateAll => self.entries.clear(),
+            Operation::Sweep => {}
             Operation::Advance(span) => self.now += span,
         }
         None
@@ -166,6 +171,9 @@ impl Real {
             .beta(0.0)
             .randomness(|| 1.0)
             .back_off(Duration::from_nanos(INITIAL), Duration::from_nanos(CAP))
+            .idle(Duration::from_nanos(IDLE))
+            .executor(CallerRuns)
+            .sweep_every(Duration::MAX)
             .build()
             .expect("valid");
         let (next, computes) = (Arc::default(), Arc::default());
@@ -218,6 +226,7 @@ impl Real {
             }
             Operation::Invalidate(key) => self.cache.invalidate(&key),
             Operation::InvalidateAll => self.cache.invalidate_all(),
+            Operation::Sweep => drop(self.cache.sweep()),
             Operation::Advance(span) => self.clock.advance(Duration::from_nanos(span)),
         }
         None
@@ -243,6 +252,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => key().prop_map(Operation::Insert),
         1 => key().prop_map(Operation::Invalidate),
         1 => Just(Operation::InvalidateAll),
+        2 => Just(Operation::Sweep),
         4 => (0..250_u64).prop_map(Operation::Advance),
     ]
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
-use xfetch_core::{Cache, ManualClock, Metrics, Trace};
+use xfetch_core::{Cache, CallerRuns, ManualClock, Metrics, Trace};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -43,6 +43,7 @@ fn a_lease_can_be_followed_through_its_life() {
         let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
             .clock(clock.clone())
             .shards(1)
+            .executor(CallerRuns)
             .observer((Trace, Arc::clone(&metrics)))
             .build()
             .expect("valid");

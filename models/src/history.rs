@@ -34,6 +34,9 @@ pub enum Event {
     Inserted(Version),
     Invalidated,
     Cleared,
+    Evicted(Version),
+    Swept(Version),
+    Forgotten,
     Rejected(Lease),
     /// The scenario: a request begins.
     Asked,

@@ -9,12 +9,16 @@ use xfetch_core::{
 pub const PAYLOAD: Duration = Duration::from_secs(5);
 pub const STORAGE: Duration = Duration::from_secs(120);
 
-pub type Plain = Cache<&'static str, u32, With<ManualClock, NoObserver>>;
+pub type Plain = Cache<&'static str, u32, With<ManualClock, NoObserver, CallerRuns>>;
 pub type Hooked = Cache<&'static str, u32, With<ManualClock, OnLooked, CallerRuns>>;
 
 pub fn cache() -> (Plain, ManualClock) {
     let clock = ManualClock::new();
-    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).build().expect("valid");
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .executor(CallerRuns)
+        .build()
+        .expect("valid");
     (cache, clock)
 }
 
@@ -22,6 +26,7 @@ pub fn cache() -> (Plain, ManualClock) {
 pub fn held() -> (Hooked, ManualClock, OnLooked) {
     let (clock, hook) = (ManualClock::new(), OnLooked::default());
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(hook.clone());
+    let cache = cache.executor(CallerRuns);
     (cache.beta(0.0).build().expect("valid"), clock, hook)
 }
 

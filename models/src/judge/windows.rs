@@ -5,9 +5,17 @@ use crate::catalogue::Invariant;
 use crate::history::Event;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A window ends when a newer version is there, or the key is removed.
+/// A window ends when a newer version is there, or the key is removed, by a user or to make room. A sweep
+/// ends none: what it takes was gone for everybody.
 pub(super) fn ends_window(event: Event) -> bool {
-    matches!(event, Event::Published(..) | Event::Inserted(_) | Event::Invalidated | Event::Cleared)
+    matches!(
+        event,
+        Event::Published(..)
+            | Event::Inserted(_)
+            | Event::Invalidated
+            | Event::Cleared
+            | Event::Evicted(_)
+    )
 }
 
 /// Counts the computes of each window that `counts`, against one and its failures.

@@ -119,6 +119,9 @@ fn plain(event: core::Event) -> Event {
         E::Inserted(version) => Event::Inserted(version.get()),
         E::Invalidated => Event::Invalidated,
         E::Cleared => Event::Cleared,
+        E::Evicted(version) => Event::Evicted(version.get()),
+        E::Swept(version) => Event::Swept(version.get()),
+        E::Forgotten => Event::Forgotten,
         E::Rejected(lease) => Event::Rejected(lease.get()),
         other => unreachable!("the ledger does not know the event {other:?}"),
     }

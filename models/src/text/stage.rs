@@ -164,6 +164,7 @@ impl<P: Protocol> Stage<P> {
         let runs = Runs::on(scene);
         let cache = Cache::builder(PAYLOAD, STORAGE)
             .shards(1)
+            .sweep_every(Duration::MAX)
             .executor(runs.clone())
             .clock(time.clone())
             .observer(ledger.clone())

@@ -1,0 +1,231 @@
+//! Bounded memory: what is evicted, what is swept, and what neither may ever touch.
+//!
+//! - never more keys than the capacity, whatever is done;
+//! - the eviction rule keeps what is asked for, as well as least-recently-used would;
+//! - a sweep takes what is dead and idle, and nothing that anybody could see.
+
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod common;
+
+use common::{HeldJobs, PAYLOAD, STORAGE, cache};
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+use xfetch_core::{Cache, CallerRuns, Clock, ConfigError, Event, ManualClock, Moment, Observer};
+
+/// A key is its own hash, so that every machine evicts the same.
+#[derive(Clone, Default)]
+struct Fixed(foldhash::fast::FixedState);
+
+impl std::hash::BuildHasher for Fixed {
+    type Hasher = foldhash::fast::FoldHasher<'static>;
+
+    fn build_hasher(&self) -> Self::Hasher {
+        self.0.build_hasher()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn there_are_never_more_keys_than_the_capacity(
+        capacity in 1..40_usize,
+        shards in 1..20_usize,
+        operations in prop::collection::vec((0..100_u32, 0..4_u8), 1..300),
+    ) {
+        let cache = Cache::builder(PAYLOAD, STORAGE).capacity(capacity).shards(shards);
+        let cache = cache.executor(CallerRuns).sweep_every(Duration::MAX).build().expect("valid");
+        for (key, operation) in operations {
+            match operation {
+                0 => {
+                    cache.insert(key, key);
+                }
+                1 => cache.invalidate(&key),
+                _ => prop_assert_eq!(*cache.get_or_compute(&key, |key| *key).expect("computed"), key),
+            }
+            prop_assert!(cache.usage().keys <= capacity);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_asked_for_is_never_evicted_by_keys_that_are_not() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(ManualClock::new()).capacity(16).shards(1);
+    let cache = cache.build().expect("valid");
+    cache.insert(u32::MAX, 0);
+    for key in 0..10_000 {
+        cache.insert(key, key);
+        assert!(cache.get(&u32::MAX).is_some(), "gone after {key}");
+    }
+    assert_eq!(cache.usage().keys, 16);
+}
+
+/// Zipf's law with exponent 0.99 over 10,000 keys, as in the peers' benchmarks.
+fn zipf(requests: usize) -> Vec<u32> {
+    let weights = (1..=10_000).map(|rank| f64::from(rank).powf(-0.99));
+    let sums: Vec<f64> = weights
+        .scan(0.0, |sum, weight| {
+            *sum += weight;
+            Some(*sum)
+        })
+        .collect();
+    let mut chance = fastrand::Rng::with_seed(7);
+    let all = sums[sums.len() - 1];
+    let drawn = (0..requests).map(|_| chance.f64() * all);
+    drawn.map(|drawn| sums.partition_point(|sum| *sum < drawn) as u32).collect()
+}
+
+fn hits_of_lru(requests: &[u32], capacity: usize) -> usize {
+    let mut kept: VecDeque<u32> = VecDeque::new();
+    let mut hits = 0;
+    for key in requests {
+        hits += usize::from(kept.contains(key));
+        kept.retain(|other| other != key);
+        kept.push_front(*key);
+        kept.truncate(capacity);
+    }
+    hits
+}
+
+fn hits_of_ours(requests: &[u32], capacity: usize) -> usize {
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(ManualClock::new()).capacity(capacity);
+    let cache = cache.hasher(Fixed::default()).build().expect("valid");
+    let mut hits = 0;
+    for key in requests {
+        hits += usize::from(cache.get(key).is_some());
+        drop(cache.get_or_compute(key, |_| ()));
+    }
+    hits
+}
+
+#[test]
+fn the_eviction_rule_is_never_much_worse_than_least_recently_used() {
+    let requests = zipf(50_000);
+    for capacity in [100, 1_000] {
+        let (ours, lru) = (hits_of_ours(&requests, capacity), hits_of_lru(&requests, capacity));
+        let percent = |hits: usize| hits as f64 * 100.0 / requests.len() as f64;
+        println!("capacity {capacity}: {:.1} % hits, LRU {:.1} %", percent(ours), percent(lru));
+        assert!(percent(ours) > percent(lru) - 1.0);
+    }
+}
+
+#[test]
+fn a_refresh_of_a_key_that_is_evicted_meanwhile_is_never_lost() {
+    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    let cache = cache.capacity(1).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    assert!(cache.get_or_compute(&"k", |_| 2).expect("stale").is_stale());
+    cache.insert("other", 1);
+    assert!(cache.get(&"k").is_none(), "evicted");
+    jobs.run_all();
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+    assert_eq!(cache.usage().keys, 1);
+}
+
+#[test]
+fn a_sweep_takes_dead_entries_and_idle_slots_and_nothing_else() {
+    let (cache, clock) = cache();
+    let fail = || drop(cache.try_get_or_compute(&"fails", |_| Err::<u32, _>(io::Error::other(""))));
+    fail();
+    cache.insert("old", 1);
+    clock.advance(STORAGE - PAYLOAD);
+    cache.insert("stale", 1);
+    clock.advance(PAYLOAD);
+    // The back-off of 100 ms at most has ended 119 s ago; idle is 60 s.
+    let swept = cache.sweep();
+    assert_eq!((swept.keys, swept.slots), (1, 1));
+    fail();
+    let swept = cache.sweep();
+    assert_eq!((swept.keys, swept.slots), (0, 0), "it backs off");
+    let usage = cache.usage();
+    assert_eq!((usage.keys, usage.slots, usage.leases), (1, 1, 0));
+}
+
+/// A lease that is held longer than any idle time: the report's soft cleanup would take its lock away.
+#[test]
+fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
+    let (cache, clock) = cache();
+    let inner = cache.clone();
+    let computed = cache.get_or_compute(&"k", move |_| {
+        clock.advance(Duration::from_secs(86_400));
+        assert_eq!(inner.sweep().slots, 0);
+        let usage = inner.usage();
+        assert_eq!((usage.leases, usage.slots), (1, 1));
+        assert_eq!(usage.oldest_lease, Some(Duration::from_secs(86_400)));
+        inner.insert("k", 1);
+        2
+    });
+    assert_eq!(computed.expect("its own value").version(), None, "the fence found the lease");
+    assert_eq!(cache.usage().slots, 0);
+}
+
+/// Calls a test once, after it has read the time.
+#[derive(Clone, Default)]
+struct Descheduled(ManualClock, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+
+impl Clock for Descheduled {
+    fn now(&self) -> Moment {
+        let now = self.0.now();
+        let call = self.1.lock().expect("no panic").take();
+        if let Some(call) = call {
+            call();
+        }
+        now
+    }
+}
+
+/// What it meets is younger than the time that it has read: by more than a lifetime, as if the clock had
+/// stepped back.
+#[test]
+fn a_sweeper_that_was_descheduled_never_takes_what_was_written_meanwhile() {
+    let clock = Descheduled::default();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).build().expect("valid");
+    cache.insert("k", 1);
+    let (inner, time) = (cache.clone(), clock.0.clone());
+    *clock.1.lock().expect("no panic") = Some(Box::new(move || {
+        time.advance(STORAGE * 10);
+        inner.insert("k", 2);
+    }));
+    assert_eq!(cache.sweep().keys, 0);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+}
+
+#[test]
+fn a_cache_is_swept_by_a_thread_of_its_own_as_long_as_it_lives() {
+    struct Tells(mpsc::Sender<Event>);
+    impl Observer for Tells {
+        fn on(&self, _: u64, event: Event) {
+            if matches!(event, Event::Swept(_)) {
+                self.0.send(event).expect("the test listens");
+                std::panic::resume_unwind(Box::new("the observer panics"));
+            }
+        }
+    }
+    let (clock, (told, tells)) = (ManualClock::new(), mpsc::channel());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(Tells(told));
+    let cache = cache.sweep_every(Duration::from_millis(1)).build().expect("valid");
+    for _ in 0..2 {
+        cache.insert("k", 1);
+        clock.advance(STORAGE);
+        tells.recv_timeout(Duration::from_secs(120)).expect("swept, and not ended by a panic");
+    }
+    drop(cache);
+    let ended = tells.recv_timeout(Duration::from_secs(120));
+    assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected), "the observer is gone with it");
+}
+
+#[test]
+fn what_cannot_be_kept_or_swept_is_refused() {
+    let builder = || Cache::<u8, u8>::builder(PAYLOAD, STORAGE);
+    let error = builder().capacity(0).build().expect_err("none");
+    assert_eq!(error.to_string(), "a capacity of 0 keys is below the limit of 1");
+    let period = Duration::from_nanos(1);
+    let error = builder().sweep_every(period).build().expect_err("never ends");
+    assert_eq!(error, ConfigError::SweepPeriod { period });
+    assert_eq!(error.to_string(), "a sweep every 1ns is more often than the limit, every 1ms");
+}
