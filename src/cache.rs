@@ -195,7 +195,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         let hash = self.hash(&key);
         let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
         let Shared { store, leases, observer, .. } = &*self.shared;
-        let Wrote { version, evicted, old } = store.insert(hash, key, leases, entry);
+        let Wrote { version, evicted, old } =
+            store.insert(hash, (key, entry), leases, self.shared.room());
         observer.on(hash, Event::Inserted(version));
         self.shared.tell_evicted(evicted);
         drop(old);

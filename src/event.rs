@@ -61,8 +61,11 @@ pub enum Event {
     Swept(Version),
     /// The key's failures were long ago, and its slot in the lease table was swept.
     Forgotten,
-    /// The executor refused the refresh; its lease is released next.
+    /// The executor refused the refresh, which is dropped next.
     Rejected(LeaseId),
+    /// A refresh was dropped before it ran: it was refused, or the executor let go of it. Its lease is
+    /// released next.
+    Dropped(LeaseId),
 }
 
 /// A reader of events.

@@ -141,7 +141,7 @@ impl WorkerPool {
     /// already. What is running is always run to its end.
     ///
     /// Called from a thread of the pool itself, it waits for none of them.
-    // The queue is closed before it is emptied, so that no job comes after.
+    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes after.
     pub fn shut_down(&self, waiting: Waiting) {
         self.0.jobs.close();
         if waiting == Waiting::Drop {

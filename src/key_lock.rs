@@ -314,7 +314,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         slot.holder = None;
         let (waited_for, remembers) = (waiting.is_some(), slot.failure.is_some());
         let state = SlotState { held: false, waited_for, remembers, age: None };
-        // The table drains: a slot goes in the section of the release.
+        // INVARIANT(lock-table-drains): a slot goes in the section of the release.
         let retired = if retires(state) { Some(entry.remove().0) } else { None };
         let mut ended = Some(ended);
         if let Some((waiters, condvar)) = waiting {

@@ -63,6 +63,9 @@ counters! {
     cycles,
     /// Refreshes that the executor refused.
     rejected,
+    /// Refreshes that were dropped before they ran: those that were refused, and those that the executor
+    /// has let go of, as at a shutdown.
+    dropped,
     /// Re-checks under the lease that found the key refreshed.
     skipped_inside,
     /// Computes that were started (`compute_calls`).
@@ -163,6 +166,7 @@ impl Metrics {
         *baseline = self.counters.read();
     }
 
+    // INVARIANT(metrics-balance): one counter a kind of event; what a sum says is derived.
     fn counters_of(&self, event: Event) -> [Option<&AtomicU64>; 2] {
         let Counters { hits_fresh, hits_stale, misses, nominated, .. } = &self.counters;
         let all = &self.counters;
@@ -179,6 +183,7 @@ impl Metrics {
             Event::BackingOff => &all.backed_off,
             Event::Cycle(_) => &all.cycles,
             Event::Rejected(_) => &all.rejected,
+            Event::Dropped(_) => &all.dropped,
             Event::SkippedInside(..) => &all.skipped_inside,
             Event::ComputeStarted(..) => &all.computes,
             Event::ComputeFinished(_, false) => &all.failed,

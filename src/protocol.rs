@@ -136,14 +136,19 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         answer
     }
 
+    /// How many keys a part of the store may have, of those that it is to have at most.
+    fn room(capacity: usize) -> usize {
+        capacity
+    }
+
     /// Whether the release of a lease takes its slot out of the table.
-    // The table drains: only a failure to remember keeps it.
+    // INVARIANT(lock-table-drains): only a failure to remember keeps it.
     fn retires(slot: SlotState) -> bool {
         !slot.remembers
     }
 
     /// Takes away what nobody needs any more.
-    // Bounded memory: dead entries and idle slots, both.
+    // INVARIANT(bounded-memory): dead entries and idle slots, both.
     fn sweep<W: World>(sweep: &Sweep<W>) -> Swept {
         Swept::new(sweep.entries(), sweep.slots(Self::sweeps))
     }

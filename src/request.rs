@@ -114,14 +114,29 @@ impl<W: World> Drop for Lease<W> {
         let ended = std::mem::replace(&mut self.ended, Ended::Unused);
         let retires = <W::Parts as Parts>::Protocol::retires;
         let remains = self.table.release(self.hash, self.id, ended, back_off, retires);
-        let tell = AssertUnwindSafe(|| observer.on(self.hash, Event::Released(self.id)));
-        if std::thread::panicking() {
-            // A second panic while one unwinds would end the process.
-            discard(catch_unwind(tell));
-        } else {
-            tell();
-        }
+        tell(observer, self.hash, Event::Released(self.id));
         drop(remains);
+    }
+}
+
+/// Tells the observer from a destructor: a second panic while one unwinds would end the process.
+fn tell(observer: &impl Observer, hash: u64, event: Event) {
+    let tell = AssertUnwindSafe(|| observer.on(hash, event));
+    if std::thread::panicking() {
+        discard(catch_unwind(tell));
+    } else {
+        tell();
+    }
+}
+
+/// A lease on its way to the thread that refreshes. Whoever drops it unused tells so, then releases it.
+struct Carried<W: World>(Option<Lease<W>>);
+
+impl<W: World> Drop for Carried<W> {
+    fn drop(&mut self) {
+        if let Some(lease) = &self.0 {
+            tell(&lease.shared.observer, lease.hash, Event::Dropped(lease.id));
+        }
     }
 }
 
@@ -416,10 +431,13 @@ impl<'a, W: World> Request<'a, W> {
     ) -> Result<(), Job> {
         let (id, shared, key) = (lease.id, Arc::clone(self.shared), self.key.clone());
         let (hash, nominated) = (self.hash, self.nominated.get());
+        let mut carried = Carried(Some(lease));
         let job = Job::new(move || {
             let request = Request::new(&shared, &key, hash);
             request.nominated.set(nominated);
-            refresh(&request, lease);
+            if let Some(lease) = carried.0.take() {
+                refresh(&request, lease);
+            }
         });
         let sent = self.shared.executor.execute(job);
         if sent.is_err() {
@@ -474,8 +492,8 @@ impl<'a, W: World> Request<'a, W> {
             }
         };
         let entry = lifetimes.entry(value, clock.now(), computed.took);
-        let (key, began) = (self.key.clone(), (lease, sight));
-        match store.publish(self.hash, key, began, Arc::clone(&entry)) {
+        let (new, began) = ((self.key.clone(), Arc::clone(&entry)), (lease, sight));
+        match store.publish(self.hash, new, began, self.shared.room()) {
             Ok(Wrote { version, evicted, old }) => {
                 self.emit(Event::Published(lease, version));
                 self.shared.tell_evicted(evicted);

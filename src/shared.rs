@@ -6,6 +6,7 @@ use crate::entry::Lifetimes;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::key_lock::LeaseTable;
+use crate::protocol::Protocol;
 use crate::store::{Gone, Store};
 use crate::sweep::Sweeper;
 use crate::sync::Arc;
@@ -33,6 +34,11 @@ pub struct Shared<W: World> {
 }
 
 impl<W: World> Shared<W> {
+    /// How many keys a part of the store may have.
+    pub(crate) fn room(&self) -> usize {
+        <W::Parts as Parts>::Protocol::room(self.store.capacity)
+    }
+
     /// Tells of who had to make room.
     pub(crate) fn tell_evicted(&self, evicted: Option<Gone>) {
         if let Some((hash, version)) = evicted {

@@ -127,13 +127,13 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// Puts `new` in; leaves there what it replaces. Says who had to make room.
-    // Bounded memory: a new key enters a full shard in the section in which another one leaves.
+    // INVARIANT(bounded-memory): a new key enters a full shard in the section in which another one leaves.
     fn put(
         &mut self,
         hash: u64,
         version: Version,
         new: &mut New<K, V>,
-        capacity: usize,
+        room: usize,
     ) -> Option<Cell<K, V>> {
         let (key, entry) = new.as_mut()?;
         if let Some(cell) = self.cells.find_mut(hash, |cell| cell.key == *key) {
@@ -141,7 +141,7 @@ impl<K: Eq, V> Shard<K, V> {
             std::mem::swap(&mut cell.entry, entry);
             return None;
         }
-        let full = self.cells.len() >= capacity;
+        let full = self.cells.len() >= room;
         let evicted = if full { self.evict(entry.published_at()) } else { None };
         let (key, entry) = new.take()?;
         let cell = Cell { hash, key, version, entry, visited: Mark::default() };
@@ -180,7 +180,7 @@ impl<K: Eq, V> Shard<K, V> {
 pub(crate) struct Store<K, V> {
     shards: Box<[RwLock<Shard<K, V>>]>,
     /// The most keys of a shard.
-    capacity: usize,
+    pub(crate) capacity: usize,
 }
 
 impl<K: Eq, V> Store<K, V> {
@@ -200,9 +200,9 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn publish(
         &self,
         hash: u64,
-        key: K,
+        (key, entry): (K, Arc<Entry<V>>),
         (lease, began): (LeaseId, &Sight<V>),
-        entry: Arc<Entry<V>>,
+        room: usize,
     ) -> Result<Wrote<K, V>, Old<K, V>> {
         let index = self.index(hash);
         let mut new = Some((key, entry));
@@ -214,7 +214,7 @@ impl<K: Eq, V> Store<K, V> {
             return Err(new.into_iter().collect());
         }
         let version = self.version(index, shard.tick());
-        let evicted = shard.put(hash, version, &mut new, self.capacity);
+        let evicted = shard.put(hash, version, &mut new, room);
         drop(shard);
         Ok(Wrote::new(version, new, evicted))
     }
@@ -223,9 +223,9 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn insert(
         &self,
         hash: u64,
-        key: K,
+        (key, entry): (K, Arc<Entry<V>>),
         leases: &LeaseTable<K, V>,
-        entry: Arc<Entry<V>>,
+        room: usize,
     ) -> Wrote<K, V> {
         let index = self.index(hash);
         let mut new = Some((key, entry));
@@ -235,7 +235,7 @@ impl<K: Eq, V> Store<K, V> {
         if let Some((key, _)) = &new {
             leases.fence(hash, key, stamp, &mut shard.fences);
         }
-        let evicted = shard.put(hash, version, &mut new, self.capacity);
+        let evicted = shard.put(hash, version, &mut new, room);
         drop(shard);
         Wrote::new(version, new, evicted)
     }
@@ -350,11 +350,11 @@ mod tests {
         for _ in 0..3 {
             let now = Reading::first(Moment::ORIGIN);
             let lease = leases.try_acquire(HASH, &mut Some("k"), now).expect("free");
-            store.insert(HASH, "k", &leases, entry());
+            store.insert(HASH, ("k", entry()), &leases, 1);
             assert_eq!(fences(&store), 1);
             drop(leases.release(HASH, lease, Ended::Unused, &back_off, |slot| !slot.remembers));
         }
-        store.insert(HASH, "k", &leases, entry());
+        store.insert(HASH, ("k", entry()), &leases, 1);
         assert_eq!(fences(&store), 0);
     }
 }

@@ -50,6 +50,22 @@ macro_rules! for_each_protocol {
                 "the re-check under the lease draws again";
             NoRecursionCheck, "no-recursion-check", "", "", [Cycle: NoDeadlock],
                 "a compute that waits for another one does not ask whom that waits for";
+            NeverRetire, "never-retire", "", "", [Field: LockTableDrains],
+                "a release leaves its slot to the sweeper";
+            RetireByRefcount, "retire-by-refcount", "", "", [Miss: LockTableDrains],
+                "a release retires its slot only if nobody else refers to it";
+            SweepByAge, "sweep-by-age", "", "", [Sweep: OneInFlight, Sweep: OneLeasePerKey],
+                "the sweeper takes slots away that were not taken for a minute, in use or not";
+            SweepNothing, "sweep-nothing", "", "", [Field: BoundedMemory],
+                "what has expired stays until somebody asks for it";
+            EvictNothing, "evict-nothing", "", "", [Crowd: BoundedMemory],
+                "a cache that is full takes new keys all the same";
+            LeaseLeaksOnDrop, "lease-leaks-on-drop", "", "", [Shutdown: ShutdownDrains],
+                "the lease is released by the refresh, and not by what carries it";
+            CountTwice, "count-twice", "", "", [Counted: MetricsBalance],
+                "the re-check before the lease is counted as if it were another request";
+            AsBuilt, "as-built", "", "", [],
+                "what ships, on the executor and the shards that it has unless told otherwise";
         }
     };
 }
@@ -153,6 +169,15 @@ slugs! {
     NominationAtMostOnce = "nomination-at-most-once",
     /// Computes that need each other's keys end, with an error.
     NoDeadlock = "no-deadlock",
+    /// At rest the lease table has a slot for each key whose last compute failed, and no other.
+    LockTableDrains = "lock-table-drains",
+    /// There are never more keys than the capacity, and once everything is past its time a sweep leaves
+    /// nothing.
+    BoundedMemory = "bounded-memory",
+    /// A pool that was shut down runs nothing any more, and no lease is left with it.
+    ShutdownDrains = "shutdown-drains",
+    /// At rest the counters say what has happened, and balance.
+    MetricsBalance = "metrics-balance",
     /// No panic of the cache's own.
     NoPanic = "no-panic",
 }
@@ -197,6 +222,15 @@ slugs! {
     Nominate = "nominate",
     /// Two absent keys whose computes need each other.
     Cycle = "cycle",
+    /// All callers on a stale key whose first compute fails; the first caller lets everything expire and
+    /// sweeps before it asks.
+    Sweep = "sweep",
+    /// A cache with room for one key: every other caller asks for a second one.
+    Crowd = "crowd",
+    /// Refreshes run on a pool that the first caller shuts down after its request, dropping what waits.
+    Shutdown = "shutdown",
+    /// The field report's, with counters.
+    Counted = "counted",
 }
 
 slugs! {
@@ -230,6 +264,14 @@ slugs! {
     MetCycle = "met-cycle",
     /// A refresh was refused.
     WasRejected = "was-rejected",
+    /// An entry made room for another key.
+    Evicted = "evicted",
+    /// An expired entry was swept.
+    Swept = "swept",
+    /// The failures of a key were forgotten.
+    Forgotten = "forgotten",
+    /// A refresh was dropped before it ran.
+    Dropped = "dropped",
 }
 
 impl Scenario {
@@ -252,6 +294,10 @@ impl Scenario {
             Self::Expire => &[Computed, Missed, Waited],
             Self::Nominate => &[Nominated, Computed, FoundBusy, SkippedBefore, SkippedInside],
             Self::Cycle => &[MetCycle, Waited, Refused],
+            Self::Sweep => &[Swept, Forgotten, Failed, Computed, Missed, Waited],
+            Self::Crowd => &[Evicted, Computed, Missed],
+            Self::Shutdown => &[Computed, WasRejected, Dropped],
+            Self::Counted => &[Computed, FoundBusy, SkippedBefore, SkippedInside],
         }
     }
 
@@ -260,8 +306,8 @@ impl Scenario {
     /// executions are not all of them.
     pub const fn loom_preemptions(self) -> Option<usize> {
         match self {
-            Self::Straggler | Self::Expire | Self::Nominate => Some(3),
-            Self::Pool | Self::PoolFail => Some(2),
+            Self::Straggler | Self::Expire | Self::Nominate | Self::Sweep => Some(3),
+            Self::Pool | Self::PoolFail | Self::Shutdown => Some(2),
             _ => None,
         }
     }
@@ -271,10 +317,15 @@ impl Scenario {
         !matches!(self, Self::Impatient)
     }
 
-    /// Tasks that are spawned before the callers, under `sections`.
-    pub const fn workers(self) -> usize {
-        match self {
-            Self::Pool | Self::PoolFail => 2,
+    /// The workers of its pool, under `sections`: tasks that are spawned before the callers. Two are the
+    /// fewest that can do two things at once; where that makes more executions than anybody waits for, there
+    /// is one.
+    pub const fn workers(self, protocol: Protocol) -> usize {
+        match (self, protocol) {
+            (Self::Shutdown, _) | (Self::Straggler, Protocol::AsBuilt) => 1,
+            (Self::Pool | Self::PoolFail, _) => 2,
+            (Self::Reject, _) => 0,
+            (_, Protocol::AsBuilt) => 2,
             _ => 0,
         }
     }
@@ -289,6 +340,8 @@ impl Scenario {
                 | Self::Straggler
                 | Self::Expire
                 | Self::Nominate
+                | Self::Sweep
+                | Self::Crowd
         )
     }
 }
@@ -342,9 +395,14 @@ macro_rules! protocol_enum {
                 breaks.find(|(other, _)| *other == scenario).map(|(_, invariant)| *invariant)
             }
 
-            /// Whether it is what ships.
+            /// Whether it is what ships, as the models have it: small, and on the caller's thread.
             pub const fn ships(self) -> bool {
                 matches!(self, Self::DoubleRecheck)
+            }
+
+            /// Whether it is to keep every invariant.
+            pub const fn keeps_all(self) -> bool {
+                self.breaks().is_empty()
             }
         }
     };

@@ -38,6 +38,7 @@ pub enum Event {
     Swept(Version),
     Forgotten,
     Rejected(Lease),
+    Dropped(Lease),
     /// The scenario: a request begins.
     Asked,
     /// The scenario: the compute under way makes this content. Contents are numbered.
@@ -48,6 +49,8 @@ pub enum Event {
     Refused,
     /// The scenario: the user has put this content there.
     Put(Content),
+    /// The scenario: the pool was shut down.
+    ShutDown,
     /// The scenario: time passes.
     Tick,
     /// The scenario: everybody is home. What follows is one more request and a look.
@@ -93,4 +96,23 @@ pub struct History {
     pub storage: u64,
     /// How long a key whose compute has failed is left alone at least.
     pub back_off: u64,
+    /// The most keys that the cache may hold.
+    pub capacity: usize,
+    /// What it held when everybody was home.
+    pub at_rest: Usage,
+    /// What was left when everything was past its time, and swept.
+    pub at_last: Usage,
+    /// What the counters said when everybody was home, by name; nothing where there were none.
+    pub counted: Vec<(&'static str, u64)>,
+}
+
+/// What a cache held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Keys.
+    pub keys: usize,
+    /// Leases.
+    pub leases: usize,
+    /// Slots of the lease table.
+    pub slots: usize,
 }

@@ -62,7 +62,7 @@ struct Cast {
 
 impl Cast {
     fn of(token: &Token) -> Self {
-        Self { workers: token.scenario.workers(), callers: token.callers }
+        Self { workers: token.scenario.workers(token.protocol), callers: token.callers }
     }
 
     fn tasks(&self) -> RangeInclusive<usize> {
@@ -181,10 +181,12 @@ fn say(event: Event) -> Option<String> {
         Event::Swept(version) => format!("v{version} is swept"),
         Event::Forgotten => "its failures are forgotten".into(),
         Event::Rejected(_) => "is rejected".into(),
+        Event::Dropped(_) => "its refresh is dropped".into(),
         Event::Asked | Event::Put(_) | Event::Rest => return None,
         Event::Makes(content) => format!("makes content {content}"),
         Event::Answered(content) => format!("answers content {content}"),
         Event::Refused => "answers an error".into(),
+        Event::ShutDown => "has shut the pool down".into(),
         Event::Tick => "time passes".into(),
     })
 }

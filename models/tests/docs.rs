@@ -3,7 +3,7 @@
 //! - docs/INVARIANTS.md has a section for each invariant, with its sentence and its twins;
 //! - every `INVARIANT(slug)` in the core names one of them, and each of them has its marker;
 //! - only `src/sync.rs` names a synchronisation crate;
-//! - README's table is what `sections` counts.
+//! - README's table is what `sections` counts, and the numbers in its prose are those of the catalogue.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -87,6 +87,16 @@ fn only_the_facade_names_a_synchronisation_crate() {
             assert_eq!(named, None, "{file}: {line}");
         }
     }
+}
+
+#[test]
+fn the_readme_and_the_changelog_count_what_there_is() {
+    let twins = Protocol::ALL.iter().filter(|protocol| !protocol.keeps_all()).count();
+    let (scenarios, invariants) = (Scenario::ALL.len(), Invariant::ALL.len());
+    let readme = format!("{scenarios} scenarios under five engines, and each of {twins} twins");
+    assert!(flat(&read("README.md")).contains(&readme), "README.md should say {readme:?}");
+    let changelog = format!("{scenarios} scenarios, {twins} twins, {invariants} invariants");
+    assert!(read("CHANGELOG.md").contains(&changelog), "CHANGELOG.md should say {changelog:?}");
 }
 
 /// The most computes, over every interleaving.

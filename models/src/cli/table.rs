@@ -25,10 +25,11 @@ const HEADER: [&str; 10] = [
 const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
 
-const SCENARIO_HEADER: [&str; 7] = [
+const SCENARIO_HEADER: [&str; 8] = [
     "scenario (what ships)",
     "sections, 2",
     "sections, 3",
+    "sections, 2, as built",
     "loom, 2",
     "random, 100",
     "pct, 100",
@@ -62,17 +63,19 @@ fn markdown(header: &[&str], rows: Vec<Vec<String>>) -> String {
 
 fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
     let row = |scenario: &Scenario| {
-        let of = |engine, callers| {
+        let on = |ships, engine, callers| {
             let is = |found: &&Findings| {
-                let Cell { protocol, .. } = found.cell;
-                found.cell.scenario == *scenario && protocol.ships() && is(found, engine, callers)
+                let Cell { scenario: of, protocol, .. } = found.cell;
+                of == *scenario && protocol == ships && is(found, engine, callers)
             };
             findings.iter().find(is).map_or_else(|| "blind".into(), said)
         };
+        let of = |engine, callers| on(Protocol::DoubleRecheck, engine, callers);
         vec![
             scenario.slug().to_owned(),
             of(Engine::Sections, 2),
             of(Engine::Sections, 3),
+            on(Protocol::AsBuilt, Engine::Sections, 2),
             of(Engine::Loom, 2),
             of(Engine::Random, 100),
             of(Engine::Pct, 100),

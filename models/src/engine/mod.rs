@@ -171,9 +171,9 @@ impl Findings {
         self.outcomes.keys().map(|verdict| verdict.computes).max().unwrap_or(0)
     }
 
-    /// What the scenario has to reach and this cell has not. Of what ships, with two callers or more.
+    /// What the scenario has to reach and this cell has not. Of what keeps everything, with two callers or more.
     pub fn not_reached(&self) -> Vec<Witness> {
-        if !self.cell.protocol.ships() || self.cell.callers < 2 {
+        if !self.cell.protocol.keeps_all() || self.cell.callers < 2 {
             return Vec::new();
         }
         let witnesses = self.cell.scenario.witnesses().iter();

@@ -5,6 +5,7 @@
 //! and two whose sections touch the lease table.
 
 mod leases;
+mod memory;
 mod order;
 mod requests;
 mod rest;
@@ -58,7 +59,7 @@ pub fn violated(history: &History) -> Vec<Violation> {
         order::nomination_at_most_once,
         time::nothing_that_was_waited_for_has_expired,
     ];
-    let mut violations = Vec::new();
+    let mut violations = memory::violated(history);
     for story in stories(history) {
         violations.extend(checkers.iter().flat_map(|check| check(&story)));
         let requests = Requests::of(&story);
@@ -79,6 +80,10 @@ pub fn violated_by_threads(history: &History, scenario: Scenario) -> Vec<Violati
         | Invariant::FreshTakesNoLease
         | Invariant::NominationAtMostOnce
         | Invariant::LeaseAlwaysReleased
+        | Invariant::LockTableDrains
+        | Invariant::BoundedMemory
+        | Invariant::ShutdownDrains
+        | Invariant::MetricsBalance
         | Invariant::RefreshMakesProgress => true,
         Invariant::OneComputePerWindow
         | Invariant::NoWastedCompute
@@ -148,6 +153,10 @@ fn witness(event: Event) -> Option<Witness> {
         Event::Nominated(_) => Witness::Nominated,
         Event::Cycle(_) => Witness::MetCycle,
         Event::Rejected(_) => Witness::WasRejected,
+        Event::Evicted(_) => Witness::Evicted,
+        Event::Swept(_) => Witness::Swept,
+        Event::Forgotten => Witness::Forgotten,
+        Event::Dropped(_) => Witness::Dropped,
         _ => return None,
     })
 }

@@ -10,8 +10,9 @@ pub(super) fn refresh_makes_progress(story: &Story) -> Vec<Violation> {
     let Some(rest) = story.events().position(|(_, event)| event == Event::Rest) else {
         return Vec::new();
     };
-    let after: Vec<_> = story.events().skip(rest + 1).collect();
-    // Only the key that is asked for has a story after the rest.
+    let gone = |event| matches!(event, Event::Evicted(_) | Event::Swept(_) | Event::Forgotten);
+    let after: Vec<_> = story.events().skip(rest + 1).filter(|(_, event)| !gone(*event)).collect();
+    // Only the key that is asked for has a story after the rest, but for what has to go.
     let Some((last, _)) = after.last() else { return Vec::new() };
     let computes =
         after.iter().filter(|(_, event)| matches!(event, Event::ComputeStarted(..))).count();

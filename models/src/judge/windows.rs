@@ -61,12 +61,12 @@ pub(super) fn miss_single_flight(story: &Story) -> Vec<Violation> {
 }
 
 /// A compute is wasted if the entry in the map was fresh when it started, and the request had not
-/// nominated that very version.
+/// nominated that very version. A nomination goes with the lease to the thread that computes.
 ///
 /// An entry is fresh for at least a payload TTL after its compute had finished.
 pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
     let (mut fresh_until, mut finished) = (0, BTreeMap::new());
-    let mut nominated = BTreeMap::new();
+    let (mut nominated, mut carried) = (BTreeMap::new(), BTreeMap::new());
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
@@ -76,13 +76,18 @@ pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
                 fresh_until = from + story.history.payload;
             }
             Event::Inserted(_) => fresh_until = record.now + story.history.payload,
-            Event::Invalidated | Event::Cleared => fresh_until = 0,
+            Event::Invalidated | Event::Cleared | Event::Evicted(_) => fresh_until = 0,
             Event::Nominated(version) => drop(nominated.insert(record.task, version)),
-            Event::ComputeStarted(_, saw)
-                if record.now < fresh_until
-                    && (saw.is_none() || nominated.get(&record.task) != saw.as_ref()) =>
-            {
-                at.push(index);
+            Event::Leased(lease) => {
+                carried.insert(lease, nominated.get(&record.task).copied());
+            }
+            Event::ComputeStarted(lease, saw) => {
+                let named =
+                    [carried.get(&lease).copied().flatten(), nominated.get(&record.task).copied()];
+                let is_named = saw.is_some() && named.contains(&saw);
+                if record.now < fresh_until && !is_named {
+                    at.push(index);
+                }
             }
             _ => {}
         }

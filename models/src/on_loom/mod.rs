@@ -41,7 +41,9 @@ mod backend {
     }
 
     /// loom has five threads: main, two callers, who ends the pool, and this.
-    pub(super) const WORKERS: usize = 1;
+    pub(super) fn workers(_: usize) -> usize {
+        1
+    }
 
     /// 0 is main, callers count from 1.
     pub(super) fn current_task() -> usize {

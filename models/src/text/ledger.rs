@@ -122,6 +122,7 @@ fn plain(event: core::Event) -> Event {
         E::Evicted(version) => Event::Evicted(version.get()),
         E::Swept(version) => Event::Swept(version.get()),
         E::Forgotten => Event::Forgotten,
+        E::Dropped(lease) => Event::Dropped(lease.get()),
         E::Rejected(lease) => Event::Rejected(lease.get()),
         other => unreachable!("the ledger does not know the event {other:?}"),
     }

@@ -6,7 +6,7 @@ mod scenes;
 mod stage;
 
 use super::backend::{
-    Start, TickingClock, WORKERS, begin, core, current_step, current_task, overlap, thread, work,
+    Start, TickingClock, begin, core, current_step, current_task, overlap, thread, work, workers,
 };
 use crate::catalogue::{Protocol, Scenario};
 use crate::history::{History, Record};
@@ -22,7 +22,7 @@ pub fn run(scenario: Scenario, protocol: Protocol, callers: usize) -> History {
         ($($Type:ident, $slug:literal, $phase:literal, $reported:literal,
            [$($where:ident: $breaks:ident),*], $what:literal;)*) => {
             match protocol {
-                $(Protocol::$Type => stage::perform::<protocols::$Type>(scenario, callers)),*
+                $(Protocol::$Type => stage::perform::<protocols::$Type>(scenario, protocol, callers)),*
             }
         };
     }

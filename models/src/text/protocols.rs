@@ -1,12 +1,13 @@
 //! What ships, and its broken twins: each overrides one step, `LockOnly` two.
 
 use super::core::Error;
-use super::core::Found;
 pub(super) use super::core::steps::DoubleRecheck;
 use super::core::steps::{
     Answer, Compute, Computed, Ended, Judgement, Lease, LeaseTable, Look, Protocol, Refusal,
-    Request, Sight, Stale, Turn, World,
+    Request, Sight, SlotState, Stale, Sweep, Turn, World,
 };
+use super::core::{Found, Swept};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -294,3 +295,91 @@ impl Protocol for LeaseLeaksOnRejection {
         Ok(stale.found)
     }
 }
+
+/// Slots are taken away by nobody but the sweeper.
+pub(super) struct NeverRetire;
+
+impl Protocol for NeverRetire {
+    fn retires(_: SlotState) -> bool {
+        false
+    }
+}
+
+/// As a count of references decides: whoever waits has one, and whoever releases sees it.
+pub(super) struct RetireByRefcount;
+
+impl Protocol for RetireByRefcount {
+    fn retires(slot: SlotState) -> bool {
+        !slot.remembers && !slot.waited_for
+    }
+}
+
+/// The report's soft cleanup: a minute is longer than any compute, it is hoped.
+pub(super) struct SweepByAge;
+
+impl Protocol for SweepByAge {
+    fn sweeps(slot: SlotState) -> bool {
+        slot.age.is_some_and(|age| age >= Duration::from_secs(60))
+    }
+}
+
+/// Nobody sweeps.
+pub(super) struct SweepNothing;
+
+impl Protocol for SweepNothing {
+    fn sweep<W: World>(_: &Sweep<W>) -> Swept {
+        Swept::default()
+    }
+}
+
+/// A new key is let in, full or not.
+pub(super) struct EvictNothing;
+
+impl Protocol for EvictNothing {
+    fn room(_: usize) -> usize {
+        usize::MAX
+    }
+}
+
+/// The refresh releases what it was given; a refresh that never runs does not.
+pub(super) struct LeaseLeaksOnDrop;
+
+impl Protocol for LeaseLeaksOnDrop {
+    fn revalidate<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        stale: Stale<W>,
+        compute: F,
+    ) -> Answer<W> {
+        let sight = match needed::<Self, _>(request, &stale) {
+            Ok(sight) => sight,
+            Err(found) => return Ok(found),
+        };
+        if let (Ok(lease), Ok(apart)) = (Self::lease(request), private_lease(request)) {
+            let lease = ManuallyDrop::new(lease);
+            drop(request.dispatch(apart, move |request, apart| {
+                drop(apart);
+                let lease = ManuallyDrop::into_inner(lease);
+                drop(Self::refresh(request, lease, sight, compute));
+            }));
+        }
+        Ok(stale.found)
+    }
+}
+
+/// The re-check is a look, and is counted like one.
+pub(super) struct CountTwice;
+
+impl Protocol for CountTwice {
+    fn recheck_before<W: World>(request: &Request<W>, _: &Stale<W>) -> Judgement<W> {
+        match request.look() {
+            Look::Fresh(found) => Judgement::Current(found),
+            Look::Stale(stale) => Judgement::Needed(stale.captured()),
+            Look::Absent => Judgement::Needed(request.sight()),
+        }
+    }
+}
+
+/// What ships.
+pub(super) struct AsBuilt;
+
+impl Protocol for AsBuilt {}

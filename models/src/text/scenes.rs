@@ -1,6 +1,6 @@
 //! The scenarios as data: what there is at the start, who does what, and what goes wrong.
 
-use crate::catalogue::Scenario;
+use crate::catalogue::{Protocol, Scenario};
 use std::time::Duration;
 
 /// The field report's lifetimes.
@@ -17,6 +17,11 @@ pub(super) enum Act {
     Invalidate,
     InvalidateAll,
     Insert,
+    /// Asks for the key next to the one that everybody asks for.
+    Other,
+    Sweep,
+    /// Shuts the pool down, dropping the refreshes that wait.
+    ShutDown,
     /// Lets this much time pass.
     Tick(Duration),
 }
@@ -59,6 +64,14 @@ pub(super) struct Scene {
     pub(super) impatient: bool,
     /// Whether the beginnings and ends of computes are sections.
     pub(super) overlaps: bool,
+    /// The most keys.
+    pub(super) capacity: usize,
+    /// The threads of a pool.
+    pub(super) workers: usize,
+    /// The parts of the store: one, so that every key meets every other.
+    pub(super) shards: usize,
+    /// Whether there are counters.
+    pub(super) counted: bool,
     /// What the caller with this number does; they count from 0.
     pub(super) role: fn(usize) -> &'static [Act],
 }
@@ -71,13 +84,28 @@ impl Scene {
             || (0..callers).flat_map(acts).any(|act| matches!(act, Act::Tick(_)))
     }
 
-    pub(super) fn of(scenario: Scenario) -> Self {
+    /// The scene of a scenario. As built it is on the executor and the shards that a cache has unless told
+    /// otherwise.
+    pub(super) fn played(scenario: Scenario, protocol: Protocol) -> Self {
+        let scene = Self { workers: scenario.workers(protocol), ..Self::of(scenario) };
+        match scene.runs_on {
+            _ if protocol != Protocol::AsBuilt => scene,
+            On::Caller => Self { runs_on: On::Pool, shards: 16, ..scene },
+            On::Pool | On::Nothing => Self { shards: 16, ..scene },
+        }
+    }
+
+    fn of(scenario: Scenario) -> Self {
         let all_ask = Self {
             before: Before::Stale,
             origin: Origin::Healthy,
             runs_on: On::Caller,
             impatient: false,
             overlaps: false,
+            capacity: usize::MAX,
+            workers: 0,
+            shards: 1,
+            counted: false,
             role: |_| &[Act::Request],
         };
         match scenario {
@@ -131,6 +159,29 @@ impl Scene {
                 ..all_ask
             },
             Scenario::Nominate => Self { before: Before::Fresh, ..all_ask },
+            Scenario::Sweep => Self {
+                origin: Origin::FailsOnce,
+                role: |caller| match caller {
+                    0 => &[Act::Tick(STORAGE), Act::Sweep, Act::Request],
+                    _ => &[Act::Request],
+                },
+                overlaps: true,
+                ..all_ask
+            },
+            Scenario::Crowd => Self {
+                capacity: 1,
+                role: |caller| if caller % 2 == 0 { &[Act::Request] } else { &[Act::Other] },
+                ..all_ask
+            },
+            Scenario::Shutdown => Self {
+                runs_on: On::Pool,
+                role: |caller| match caller {
+                    0 => &[Act::Request, Act::ShutDown],
+                    _ => &[Act::Request],
+                },
+                ..all_ask
+            },
+            Scenario::Counted => Self { counted: true, ..all_ask },
             Scenario::Cycle => Self {
                 before: Before::Absent,
                 role: |caller| match caller {

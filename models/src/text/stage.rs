@@ -1,12 +1,15 @@
 //! Puts a scene on the stage: a cache, its callers, and a look when all are home.
 
 use super::core::steps::Protocol;
-use super::core::{Cache, CallerRuns, Error, Executor, Found, Job, Waiting, With, WorkerPool};
+use super::core::{
+    Cache, CallerRuns, Error, Event as CoreEvent, Executor, Found, Job, Metrics, Observer, Waiting,
+    With, WorkerPool,
+};
 use super::ledger::{Ledger, Time};
 use super::scenes::{Act, Before, On, Origin, PAYLOAD, STORAGE, Scene};
-use super::{Start, WORKERS, begin, overlap, thread, work};
+use super::{Start, begin, overlap, thread, work, workers};
 use crate::catalogue::Scenario;
-use crate::history::{Answer, Event, History};
+use crate::history::{Answer, Event, History, Usage};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::panic::resume_unwind;
@@ -20,9 +23,23 @@ const KEY: u64 = 7;
 const OLD: u64 = 0;
 /// How long a failed key is left alone; no tick of a scene is as short.
 const BACK_OFF: Duration = Duration::from_secs(1);
+/// How long after that its failures are remembered.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// The cache under test: one shard, so that every key meets every other, and no chance in hashing.
-type Tested<P> = Cache<u64, u64, With<Time, Ledger, Runs, Plain, P>>;
+type Tested<P> = Cache<u64, u64, With<Time, (Ledger, Counters), Runs, Plain, P>>;
+
+/// What counts, in the scenarios that have counters: elsewhere each count would be a section more.
+#[derive(Clone)]
+struct Counters(Option<Arc<Metrics>>);
+
+impl Observer for Counters {
+    fn on(&self, key: u64, event: CoreEvent) {
+        if let Some(metrics) = &self.0 {
+            metrics.on(key, event);
+        }
+    }
+}
 
 /// The executor of a scene. At rest it is the caller.
 #[derive(Clone)]
@@ -50,8 +67,8 @@ impl Runs {
         Self { at_rest: Arc::default(), pool: Arc::default(), refuses }
     }
 
-    fn start_pool(&self) {
-        let pool = WorkerPool::new(WORKERS, 4);
+    fn start_pool(&self, workers: usize) {
+        let pool = WorkerPool::new(workers, 4);
         let pool = pool.unwrap_or_else(|error| unreachable!("the pool is valid: {error}"));
         drop(self.pool.set(pool));
     }
@@ -89,8 +106,12 @@ impl Hasher for Plain {
 ///
 /// Every participant is spawned and this thread only joins (loom issue 392); when all are home it
 /// looks at what they have left behind.
-pub(super) fn perform<P: Protocol>(scenario: Scenario, callers: usize) -> History {
-    let scene = Scene::of(scenario);
+pub(super) fn perform<P: Protocol>(
+    scenario: Scenario,
+    protocol: super::Protocol,
+    callers: usize,
+) -> History {
+    let scene = Scene::played(scenario, protocol);
     let stage = Stage::<P>::new(&scene, callers);
     let start = Start::new(callers);
     let callers: Vec<_> = (0..callers)
@@ -121,10 +142,22 @@ pub(super) fn perform<P: Protocol>(scenario: Scenario, callers: usize) -> Histor
         }
         None => home(),
     };
+    let counted = stage.metrics.as_ref().map(|metrics| metrics.snapshot());
+    let at_rest = stage.usage();
     stage.rest();
+    let at_last = stage.clean_up();
     let nanos = |span: Duration| span.as_nanos() as u64;
-    let (payload, storage, back_off) = (nanos(PAYLOAD), nanos(STORAGE), nanos(BACK_OFF) / 2);
-    History { records: stage.ledger.take(), answers, payload, storage, back_off }
+    History {
+        records: stage.ledger.take(),
+        answers,
+        payload: nanos(PAYLOAD),
+        storage: nanos(STORAGE),
+        back_off: nanos(BACK_OFF) / 2,
+        capacity: scene.capacity,
+        at_rest,
+        at_last,
+        counted: counted.iter().flat_map(|snapshot| snapshot.counters()).collect(),
+    }
 }
 
 /// A cache, its clock and everything that is written down about it.
@@ -132,6 +165,7 @@ struct Stage<P: Protocol> {
     cache: Tested<P>,
     time: Time,
     ledger: Ledger,
+    metrics: Option<Arc<Metrics>>,
     runs: Runs,
     origin: Origin,
     overlaps: bool,
@@ -143,11 +177,12 @@ struct Stage<P: Protocol> {
 
 impl<P: Protocol> Clone for Stage<P> {
     fn clone(&self) -> Self {
-        let Self { cache, time, ledger, runs, contents, .. } = self;
+        let Self { cache, time, ledger, metrics, runs, contents, .. } = self;
         Self {
             cache: cache.clone(),
             time: time.clone(),
             ledger: ledger.clone(),
+            metrics: metrics.clone(),
             runs: runs.clone(),
             contents: Arc::clone(contents),
             ..*self
@@ -162,12 +197,15 @@ impl<P: Protocol> Stage<P> {
         let nominates = scene.before == Before::Fresh;
         let patience = if scene.impatient { Duration::from_secs(1) } else { Duration::MAX };
         let runs = Runs::on(scene);
+        let metrics = scene.counted.then(|| Arc::new(Metrics::new()));
         let cache = Cache::builder(PAYLOAD, STORAGE)
-            .shards(1)
+            .shards(scene.shards)
+            .capacity(scene.capacity)
+            .idle(IDLE)
             .sweep_every(Duration::MAX)
             .executor(runs.clone())
             .clock(time.clone())
-            .observer(ledger.clone())
+            .observer((ledger.clone(), Counters(metrics.clone())))
             .hasher(Plain::default())
             .beta(if nominates { 1.0 } else { 0.0 })
             .randomness(|| f64::EPSILON)
@@ -178,10 +216,10 @@ impl<P: Protocol> Stage<P> {
             .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
         let takes = if nominates { PAYLOAD / 10 } else { Duration::ZERO };
         let (origin, overlaps, contents) = (scene.origin, scene.overlaps, Arc::default());
-        let stage = Self { cache, time, ledger, runs, origin, overlaps, takes, contents };
+        let stage = Self { cache, time, ledger, metrics, runs, origin, overlaps, takes, contents };
         stage.prepare(scene.before);
         if scene.runs_on == On::Pool {
-            stage.runs.start_pool();
+            stage.runs.start_pool(workers(scene.workers));
         }
         stage
     }
@@ -210,6 +248,15 @@ impl<P: Protocol> Stage<P> {
             Act::Request => return Some(self.request(KEY, None, self.origin)),
             Act::Nested(outer, inner) => {
                 return Some(self.request(outer, Some(inner), self.origin));
+            }
+            Act::Other => return Some(self.request(KEY + 1, None, self.origin)),
+            Act::Sweep => {
+                self.cache.sweep();
+            }
+            Act::ShutDown => {
+                let pool = self.runs.pool.get();
+                pool.iter().for_each(|pool| pool.shut_down(Waiting::Drop));
+                self.ledger.note(KEY, Event::ShutDown);
             }
             Act::Invalidate => self.cache.invalidate(&KEY),
             Act::InvalidateAll => self.cache.invalidate_all(),
@@ -284,5 +331,17 @@ impl<P: Protocol> Stage<P> {
         self.time.advance(PAYLOAD);
         self.request(KEY, None, Origin::Healthy);
         drop(self.cache.get(&KEY));
+    }
+
+    /// Everything is past its time: entries, back-offs, failures. A sweep then leaves nothing.
+    fn clean_up(&self) -> Usage {
+        self.time.advance(STORAGE + BACK_OFF + IDLE);
+        self.cache.sweep();
+        self.usage()
+    }
+
+    fn usage(&self) -> Usage {
+        let usage = self.cache.usage();
+        Usage { keys: usage.keys, leases: usage.leases, slots: usage.slots }
     }
 }

@@ -1,0 +1,78 @@
+//! When everybody is home: what is left in the tables, with the pool and on the counters.
+
+use super::{Story, Violation, stories};
+use crate::catalogue::Invariant;
+use crate::history::{Event, History};
+use std::collections::BTreeSet;
+
+/// Everything of this kind that an execution violates. It is told of its rest.
+pub(super) fn violated(history: &History) -> Vec<Violation> {
+    let events = || history.records.iter().map(|record| record.event);
+    let Some(rest) = events().position(|event| event == Event::Rest) else { return Vec::new() };
+    let checks: [(Invariant, fn(&History, usize) -> bool); 4] = [
+        (Invariant::LockTableDrains, drains),
+        (Invariant::BoundedMemory, is_bounded),
+        (Invariant::ShutdownDrains, shuts_down),
+        (Invariant::MetricsBalance, balances),
+    ];
+    let broken = checks.into_iter().filter(|(_, holds)| !holds(history, rest));
+    broken.map(|(invariant, _)| (invariant, rest)).collect()
+}
+
+/// A slot for each key whose last compute has failed, and was not forgotten.
+fn drains(history: &History, rest: usize) -> bool {
+    let remembers = |story: &Story| {
+        let last = story.events().filter(|(index, _)| *index < rest).rfind(|(_, event)| {
+            matches!(
+                event,
+                Event::ComputeFinished(_, false)
+                    | Event::Published(..)
+                    | Event::Discarded(_)
+                    | Event::Forgotten
+            )
+        });
+        matches!(last, Some((_, Event::ComputeFinished(..))))
+    };
+    history.at_rest.slots <= stories(history).iter().filter(|story| remembers(story)).count()
+}
+
+fn is_bounded(history: &History, _: usize) -> bool {
+    let last = history.at_last;
+    history.at_rest.keys <= history.capacity && (last.keys, last.leases, last.slots) == (0, 0, 0)
+}
+
+/// Nobody but a caller is at work after a shutdown, and no lease is left.
+fn shuts_down(history: &History, rest: usize) -> bool {
+    let played = &history.records[..rest];
+    let Some(at) = played.iter().position(|record| record.event == Event::ShutDown) else {
+        return true;
+    };
+    let asks = |record: &&crate::history::Record| record.event == Event::Asked;
+    let callers: BTreeSet<_> = played.iter().filter(asks).map(|record| record.task).collect();
+    let runs = played[at..].iter().any(|record| {
+        matches!(record.event, Event::ComputeStarted(..)) && !callers.contains(&record.task)
+    });
+    !runs && history.at_rest.leases == 0
+}
+
+/// Each counter is the number of its events, and they add up. How many requests there were, the
+/// scenario says.
+fn balances(history: &History, rest: usize) -> bool {
+    let counted = |name: &str| {
+        history.counted.iter().find(|(counter, _)| *counter == name).map_or(0, |(_, count)| *count)
+    };
+    let happened = |is: fn(Event) -> bool| {
+        history.records[..rest].iter().filter(|record| is(record.event)).count() as u64
+    };
+    if history.counted.is_empty() {
+        return true;
+    }
+    let requests = counted("hits_fresh") + counted("hits_stale") + counted("misses");
+    let ended = counted("failed") + counted("published") + counted("discarded");
+    let unused = counted("skipped_inside") + counted("dropped");
+    requests == happened(|event| event == Event::Asked)
+        && counted("computes") == happened(|event| matches!(event, Event::ComputeStarted(..)))
+        && counted("computes") == ended
+        && counted("leased") == counted("released")
+        && counted("leased") == counted("computes") + unused
+}
