@@ -1,0 +1,202 @@
+//! What must not happen when workers die, jobs are lost, pools are shut down, or computes take longer than
+//! anybody thought.
+
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod common;
+
+use common::{HeldJobs, PAYLOAD, STORAGE, cache};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+use xfetch_core::{
+    Cache, Event, Executor, Job, ManualClock, Metrics, Observer, Waiting, With, WorkerPool,
+};
+
+type Pooled<O> = Cache<&'static str, u32, With<ManualClock, O, WorkerPool>>;
+
+/// A cache with a stale key, on a pool.
+fn stale<O: Observer>(observer: O, pool: &WorkerPool) -> (Pooled<O>, ManualClock) {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(observer);
+    let cache = cache.executor(pool.clone()).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    (cache, clock)
+}
+
+/// Waits for what must come; a minute is longer than any machine takes.
+fn receive<T>(from: &mpsc::Receiver<T>) -> T {
+    from.recv_timeout(Duration::from_secs(60)).expect("it never came")
+}
+
+/// Each job goes to a thread that dies before it runs it.
+struct Dies;
+
+impl Executor for Dies {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        let dies = move || {
+            let _in_hand = job;
+            std::panic::resume_unwind(Box::new("the worker dies"));
+        };
+        drop(thread::spawn(dies).join());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_worker_that_dies_never_takes_its_key_with_it() {
+    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(metrics.clone());
+    let cache = cache.executor(Dies).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    for _ in 0..3 {
+        assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("stale"), 1);
+        assert_eq!(cache.usage().leases, 0);
+    }
+    let counted = metrics.snapshot();
+    assert_eq!((counted.leased, counted.dropped, counted.released), (3, 3, 3));
+    clock.advance(STORAGE);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 3).expect("a miss computes itself"), 3);
+}
+
+/// The observer panics in the middle of a refresh, on the pool's only thread.
+#[test]
+fn a_worker_is_never_lost_to_a_panic() {
+    struct PanicsOnce(AtomicBool, mpsc::Sender<()>);
+    impl Observer for PanicsOnce {
+        fn on(&self, _: u64, event: Event) {
+            match event {
+                Event::ComputeStarted(..) if !self.0.swap(true, Ordering::Relaxed) => {
+                    std::panic::resume_unwind(Box::new("the observer panics"));
+                }
+                Event::Released(_) => drop(self.1.send(())),
+                _ => {}
+            }
+        }
+    }
+    let (released, releases) = mpsc::channel();
+    let pool = WorkerPool::new(1, 1).expect("valid");
+    let (cache, _) = stale(PanicsOnce(AtomicBool::new(false), released), &pool);
+    drop(cache.get_or_compute(&"k", |_| 2));
+    receive(&releases);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(1), "that refresh is lost");
+    drop(cache.get_or_compute(&"k", |_| 3));
+    receive(&releases);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(3), "the next one is not");
+}
+
+#[test]
+fn stale_hits_never_wait_for_a_refresh_on_the_default_executor() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let (go, held) = mpsc::channel::<()>();
+    let (name, names) = mpsc::channel();
+    let first = cache.get_or_compute(&"k", move |_| {
+        name.send(thread::current().name().map(str::to_owned)).expect("the test listens");
+        held.recv().ok();
+        2
+    });
+    assert_eq!(*first.expect("stale"), 1, "it is here, and the compute is held");
+    let name = receive(&names).expect("the pool's threads have names");
+    assert!(name.starts_with("xfetch-refresh-"), "{name}");
+    for _ in 0..100 {
+        assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("one at a time")).expect(""), 1);
+    }
+    drop(go);
+}
+
+// Load outlives the refresh interval: the marker of a refresh under way must neither leak nor lapse.
+#[test]
+fn a_refresh_that_outlives_its_entry_never_meets_a_second_one() {
+    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    let cache = cache.wait_timeout(Duration::ZERO).build().expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    drop(cache.get_or_compute(&"k", |_| 2));
+    clock.advance(STORAGE * 100);
+    cache.sweep();
+    let miss = cache.get_or_compute(&"k", |_| unreachable!("one is under way"));
+    assert!(miss.is_err(), "it does not wait here: {miss:?}");
+    jobs.run_all();
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+    assert_eq!(cache.usage().slots, 0);
+}
+
+/// Two keys, one thread: one refresh runs and the other one waits while the pool is shut down.
+fn shut_down_while_refreshing(waiting: Waiting) -> (Pooled<Arc<Metrics>>, ManualClock) {
+    let (pool, metrics) = (WorkerPool::new(1, 4).expect("valid"), Arc::new(Metrics::new()));
+    let (cache, clock) = stale(Arc::clone(&metrics), &pool);
+    cache.insert("waits", 1);
+    clock.advance(PAYLOAD);
+    let (go, held) = mpsc::channel::<()>();
+    let (started, starts) = mpsc::channel();
+    drop(cache.get_or_compute(&"k", move |_| {
+        started.send(()).expect("the test listens");
+        held.recv().ok();
+        2
+    }));
+    receive(&starts);
+    drop(cache.get_or_compute(&"waits", |_| 2));
+    let closing = thread::spawn(move || pool.shut_down(waiting));
+    // What waits is dropped while the compute is held, or is there when it ends.
+    while waiting == Waiting::Drop && metrics.snapshot().dropped == 0 {
+        thread::yield_now();
+    }
+    drop(go);
+    closing.join().expect("no panic");
+    assert_eq!(cache.usage().leases, 0, "{:?}", metrics.snapshot());
+    (cache, clock)
+}
+
+#[test]
+fn a_shutdown_never_wedges_a_key() {
+    for (waiting, expected) in [(Waiting::Run, 2), (Waiting::Drop, 1)] {
+        let (cache, clock) = shut_down_while_refreshing(waiting);
+        assert_eq!(cache.get(&"k").map(|found| *found), Some(2), "what runs is run to its end");
+        assert_eq!(cache.get(&"waits").map(|found| *found), Some(expected), "{waiting:?}");
+        let refused = cache.get_or_compute(&"waits", |_| unreachable!("nobody runs it"));
+        assert_eq!(*refused.expect("stale or fresh"), expected, "{waiting:?}");
+        clock.advance(STORAGE);
+        for key in ["k", "waits"] {
+            assert_eq!(*cache.get_or_compute(&key, |_| 7).expect("usable"), 7);
+        }
+    }
+}
+
+// The lock table grows without bound: a key is asked for once, and its lock stays.
+#[test]
+fn the_lease_table_never_grows_with_the_keys_that_were_asked_for() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).capacity(100).build();
+    let cache = cache.expect("valid");
+    let most = Arc::new(AtomicU32::new(0));
+    for key in 0..100_000_u32 {
+        let (inner, most) = (cache.clone(), Arc::clone(&most));
+        drop(cache.get_or_compute(&key, move |_| {
+            most.fetch_max(inner.usage().slots as u32, Ordering::Relaxed);
+        }));
+    }
+    let usage = cache.usage();
+    assert_eq!((most.load(Ordering::Relaxed), usage.slots), (1, 0), "its own, and none");
+    assert!(usage.keys <= 100 && usage.lease_bytes < 16 * 1_024, "{usage:?}");
+}
+
+/// A key that fails keeps a slot, for its back-off: until it has been left alone for an idle time.
+#[test]
+fn keys_that_fail_never_keep_their_slots_for_ever() {
+    let (cache, clock) = cache();
+    let keys: Vec<&'static str> = (0..1_000).map(|key: u32| &*key.to_string().leak()).collect();
+    for key in &keys {
+        drop(cache.try_get_or_compute(key, |_| Err::<u32, _>(io::Error::other("down"))));
+    }
+    assert_eq!(cache.usage().slots, 1_000);
+    clock.advance(Duration::from_secs(61));
+    assert_eq!((cache.sweep().slots, cache.usage().slots), (1_000, 0));
+    assert!(cache.usage().lease_bytes < 16 * 1_024, "{:?}", cache.usage());
+}
