@@ -37,6 +37,8 @@ pub enum Event {
     BackingOff,
     /// A miss would have waited for a compute that waits for its own.
     Cycle(LeaseId),
+    /// A refresh has waited for its thread so long that a miss has taken its lease over. It does nothing.
+    TakenOver(LeaseId),
     /// The re-check under the lease found an entry that needs no compute.
     SkippedInside(LeaseId, Version),
     /// A compute starts. It saw this version, or an absence.

@@ -53,6 +53,12 @@ pub trait Executor: Send + Sync + 'static {
     ///
     /// The job, if the executor is full or closed: the cache drops it, which frees the key.
     fn execute(&self, job: Job) -> Result<(), Job>;
+
+    /// Whether every job has run when `execute` returns: then nobody can wait for one that has not begun.
+    #[doc(hidden)]
+    fn runs_at_once(&self) -> bool {
+        false
+    }
 }
 
 /// The thread whose request found the stale entry refreshes it, before its stale value is returned.
@@ -63,6 +69,10 @@ impl Executor for CallerRuns {
     fn execute(&self, job: Job) -> Result<(), Job> {
         job.run();
         Ok(())
+    }
+
+    fn runs_at_once(&self) -> bool {
+        true
     }
 }
 

@@ -89,10 +89,21 @@ pub(crate) struct LeaseUsage {
     pub(crate) oldest: Option<Moment>,
 }
 
+/// What a request wants the lease for.
+#[derive(Clone, Copy)]
+pub(crate) enum Wants {
+    /// To send it to a thread that has no time yet. Until that begins, a miss may take it over.
+    Queue,
+    /// To compute at once; taking a lease over if this says so of one that waits in a queue, or does not.
+    Compute(fn(bool) -> bool),
+}
+
 struct Slot<K> {
     hash: u64,
     key: K,
     holder: Option<LeaseId>,
+    /// The holder waits for a thread: nothing was started under it.
+    queued: bool,
     /// When the lease was taken last.
     since: Moment,
     /// How many requests wait for the holder, and on what.
@@ -158,9 +169,17 @@ impl<K: Eq, V> LeaseTable<K, V> {
         hash: u64,
         key: &mut Option<K>,
         now: Reading,
+        wants: Wants,
     ) -> Result<LeaseId, Refusal> {
         let mut shard = self.shards[self.index(hash)].lock();
-        self.acquire(&mut shard, hash, key, now)
+        self.acquire(&mut shard, hash, key, (now, wants))
+    }
+
+    /// The thread that was waited for has come to it. `false` if a miss could not wait that long: then
+    /// there is nothing to do.
+    pub(crate) fn begin(&self, hash: u64, lease: LeaseId) -> bool {
+        let mut shard = self.shards[self.index(hash)].lock();
+        shard.find_held(hash, lease).map(|slot| slot.queued = false).is_some()
     }
 
     /// The section of an acquisition. The key is the caller's until it is needed.
@@ -170,13 +189,20 @@ impl<K: Eq, V> LeaseTable<K, V> {
         shard: &mut Shard<K, V>,
         hash: u64,
         new_key: &mut Option<K>,
-        now: Reading,
+        (now, wants): (Reading, Wants),
     ) -> Result<LeaseId, Refusal> {
+        let queued = matches!(wants, Wants::Queue);
         let Some(key) = new_key else { unreachable!("whoever acquires brings a key") };
         let holder =
             LeaseId((shard.leases + 1) * self.shards.len() as u64 + self.index(hash) as u64);
         if let Some(slot) = shard.find(hash, key) {
-            if let Some(other) = slot.holder {
+            // INVARIANT(no-waiter-left-behind): a miss waits for a compute, never for a place in a queue, whose
+            // threads may be waiting for this very miss.
+            let takes_over = match wants {
+                Wants::Queue => false,
+                Wants::Compute(takes_over) => takes_over(slot.queued),
+            };
+            if let Some(other) = slot.holder.filter(|_| !takes_over) {
                 return Err(Refusal::Busy(other));
             }
             // INVARIANT(failures-back-off): nobody computes before the back-off has ended.
@@ -184,12 +210,13 @@ impl<K: Eq, V> LeaseTable<K, V> {
             {
                 return Err(Refusal::BackingOff(backing_off));
             }
-            slot.holder = Some(holder);
+            (slot.holder, slot.queued) = (Some(holder), queued);
             slot.since = now.now();
         } else if let Some(key) = new_key.take() {
             let (waiting, fence, failure) = (None, Stamp::default(), None);
             let since = now.now();
-            let slot = Slot { hash, key, holder: Some(holder), since, waiting, fence, failure };
+            let holder = Some(holder);
+            let slot = Slot { hash, key, holder, queued, since, waiting, fence, failure };
             shard.slots.insert_unique(hash, slot, |slot| slot.hash);
         }
         shard.leases += 1;
@@ -201,11 +228,11 @@ impl<K: Eq, V> LeaseTable<K, V> {
         &self,
         hash: u64,
         key: &mut Option<K>,
-        now: Reading,
+        (now, takes_over): (Reading, fn(bool) -> bool),
         timeout: Duration,
     ) -> Waited<V> {
         let mut shard = self.shards[self.index(hash)].lock();
-        match self.acquire(&mut shard, hash, key, now) {
+        match self.acquire(&mut shard, hash, key, (now, Wants::Compute(takes_over))) {
             Ok(lease) => Waited::Ours(lease),
             Err(Refusal::BackingOff(backing_off)) => Waited::BackingOff(backing_off),
             Err(Refusal::Busy(holder)) => self.wait_in(shard, hash, holder, timeout),
@@ -416,7 +443,7 @@ mod tests {
     }
 
     fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
-        table.try_acquire(HASH, &mut Some("k"), Reading::first(now))
+        table.try_acquire(HASH, &mut Some("k"), Reading::first(now), Wants::Queue)
     }
 
     fn slots(table: &Table) -> usize {
@@ -479,7 +506,9 @@ mod tests {
         let table = LeaseTable::<u64, ()>::new(1);
         let now = Reading::first(Moment::ORIGIN);
         let leases: Vec<_> = (0..1_000)
-            .map(|key| (key, table.try_acquire(key, &mut Some(key), now).expect("free")))
+            .map(|key| {
+                (key, table.try_acquire(key, &mut Some(key), now, Wants::Queue).expect("free"))
+            })
             .collect();
         let most = table.usage();
         assert_eq!((most.slots, most.held, most.oldest), (1_000, 1_000, Some(Moment::ORIGIN)));
@@ -490,6 +519,26 @@ mod tests {
         let least = table.usage();
         assert_eq!((least.slots, least.held, least.oldest), (0, 0, None));
         assert!(least.bytes < most.bytes / 100, "{} of {} bytes", least.bytes, most.bytes);
+    }
+
+    #[test]
+    fn a_lease_is_never_taken_over_once_its_thread_has_begun() {
+        let table = Table::new(1);
+        let miss = || {
+            let now = Reading::first(Moment::ORIGIN);
+            table.try_acquire(HASH, &mut Some("k"), now, Wants::Compute(|queued| queued))
+        };
+        let queued = acquire(&table, Moment::ORIGIN).expect("free");
+        let other = acquire(&table, Moment::ORIGIN);
+        assert!(matches!(other, Err(Refusal::Busy(_))), "a stale request never does");
+        let taken = miss().expect("it waits in a queue");
+        assert!(!table.begin(HASH, queued), "it comes too late");
+        release(&table, queued, Ended::Unused);
+        assert!(matches!(miss(), Err(Refusal::Busy(holder)) if holder == taken));
+        release(&table, taken, Ended::Unused);
+        let begun = acquire(&table, Moment::ORIGIN).expect("free");
+        assert!(table.begin(HASH, begun));
+        assert!(matches!(miss(), Err(Refusal::Busy(holder)) if holder == begun));
     }
 
     /// Who began to wait after a release is not told of it by anybody.

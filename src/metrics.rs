@@ -66,6 +66,8 @@ counters! {
     /// Refreshes that were dropped before they ran: those that were refused, and those that the executor
     /// has let go of, as at a shutdown.
     dropped,
+    /// Refreshes that waited for a thread so long that a miss has computed instead.
+    taken_over,
     /// Re-checks under the lease that found the key refreshed.
     skipped_inside,
     /// Computes that were started (`compute_calls`).
@@ -184,6 +186,7 @@ impl Metrics {
             Event::Cycle(_) => &all.cycles,
             Event::Rejected(_) => &all.rejected,
             Event::Dropped(_) => &all.dropped,
+            Event::TakenOver(_) => &all.taken_over,
             Event::SkippedInside(..) => &all.skipped_inside,
             Event::ComputeStarted(..) => &all.computes,
             Event::ComputeFinished(_, false) => &all.failed,

@@ -105,10 +105,22 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         request.try_lease()
     }
 
+    /// Whether a miss takes a lease over that somebody has. Waiting for a thread is not computing: the miss
+    /// has a thread, and the one who is waited for finds that he comes too late.
+    fn takes_over(queued: bool) -> bool {
+        queued
+    }
+
     /// Step 3 for a miss.
     // INVARIANT(miss-single-flight): a miss that finds the lease taken waits for its release.
     fn lease_for_miss<W: World>(request: &Request<W>) -> Result<Turn<W>, Error> {
         request.lease_or_wait()
+    }
+
+    /// A refresh that was sent to the executor has got a thread: whether its lease is still its own.
+    // INVARIANT(one-compute-per-window): who was taken over does not compute.
+    fn begins<W: World>(request: &Request<W>, lease: &Lease<W>) -> bool {
+        request.begins(lease)
     }
 
     /// Step 4.

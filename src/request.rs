@@ -7,7 +7,7 @@ use crate::entry::{Entry, Found, Freshness, Version};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::executor::{Executor, Job};
-use crate::key_lock::{Ended, LeaseId, LeaseTable, Refusal, Waited};
+use crate::key_lock::{Ended, LeaseId, LeaseTable, Refusal, Waited, Wants};
 use crate::protocol::{Answer, Protocol};
 use crate::shared::Shared;
 use crate::store::{Sight, Wrote};
@@ -292,9 +292,22 @@ impl<'a, W: World> Request<'a, W> {
         &self,
         table: &Arc<LeaseTable<W::Key, W::Value>>,
     ) -> Result<Lease<W>, Refusal> {
+        let at_once = self.shared.executor.runs_at_once();
+        self.try_lease_to(table, if at_once { Self::to_compute() } else { Wants::Queue })
+    }
+
+    fn to_compute() -> Wants {
+        Wants::Compute(<W::Parts as Parts>::Protocol::takes_over)
+    }
+
+    fn try_lease_to(
+        &self,
+        table: &Arc<LeaseTable<W::Key, W::Value>>,
+        wants: Wants,
+    ) -> Result<Lease<W>, Refusal> {
         let mut key = Some(self.key.clone());
         let acquired = self.reading_again(
-            |now| table.try_acquire(self.hash, &mut key, now),
+            |now| table.try_acquire(self.hash, &mut key, now, wants),
             |acquired| match acquired {
                 Err(Refusal::BackingOff(backing_off)) => backing_off.from_the_future,
                 _ => false,
@@ -345,7 +358,11 @@ impl<'a, W: World> Request<'a, W> {
     pub fn lease_or_wait_unguarded(&self) -> Result<Turn<W>, Error> {
         let (patience, mut key) = (self.patience(), Some(self.key.clone()));
         let waited = self.reading_again(
-            |now| self.shared.leases.acquire_or_wait(self.hash, &mut key, now, patience),
+            |now| {
+                let takes_over = <W::Parts as Parts>::Protocol::takes_over;
+                let leases = &self.shared.leases;
+                leases.acquire_or_wait(self.hash, &mut key, (now, takes_over), patience)
+            },
             |waited| match waited {
                 Waited::BackingOff(backing_off) => backing_off.from_the_future,
                 _ => false,
@@ -359,7 +376,7 @@ impl<'a, W: World> Request<'a, W> {
     /// The same inside a compute, whose leases wait with this request.
     fn wait_inside(&self, own: &[Computing]) -> Result<Turn<W>, Error> {
         let patience = self.patience();
-        let holder = match self.try_lease() {
+        let holder = match self.try_lease_to(&self.shared.leases, Self::to_compute()) {
             Ok(lease) => return Ok(Turn::Ours(lease)),
             Err(Refusal::BackingOff(backing_off)) => return Err(backing_off.error),
             Err(Refusal::Busy(holder)) => holder,
@@ -435,7 +452,9 @@ impl<'a, W: World> Request<'a, W> {
         let job = Job::new(move || {
             let request = Request::new(&shared, &key, hash);
             request.nominated.set(nominated);
-            if let Some(lease) = carried.0.take() {
+            let lease = carried.0.take();
+            let begins = |lease: &Lease<W>| <W::Parts as Parts>::Protocol::begins(&request, lease);
+            if let Some(lease) = lease.filter(begins) {
                 refresh(&request, lease);
             }
         });
@@ -444,6 +463,15 @@ impl<'a, W: World> Request<'a, W> {
             self.emit(Event::Rejected(id));
         }
         sent
+    }
+
+    /// A thread has come to a refresh that was sent to it. `false` if it comes too late.
+    pub fn begins(&self, lease: &Lease<W>) -> bool {
+        let in_time = self.shared.executor.runs_at_once() || lease.table.begin(self.hash, lease.id);
+        if !in_time {
+            self.emit(Event::TakenOver(lease.id));
+        }
+        in_time
     }
 
     /// Runs the compute, outside every lock. Its panic is a failure like any other.

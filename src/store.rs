@@ -326,7 +326,7 @@ mod tests {
     use crate::back_off::{BackOff, Reading};
     use crate::clock::Moment;
     use crate::entry::Lifetimes;
-    use crate::key_lock::Ended;
+    use crate::key_lock::{Ended, Wants};
     use std::time::Duration;
 
     const HASH: u64 = 7;
@@ -349,7 +349,7 @@ mod tests {
             BackOff::new(Duration::ZERO, Duration::ZERO, Duration::ZERO).expect("equal is allowed");
         for _ in 0..3 {
             let now = Reading::first(Moment::ORIGIN);
-            let lease = leases.try_acquire(HASH, &mut Some("k"), now).expect("free");
+            let lease = leases.try_acquire(HASH, &mut Some("k"), now, Wants::Queue).expect("free");
             store.insert(HASH, ("k", entry()), &leases, 1);
             assert_eq!(fences(&store), 1);
             drop(leases.release(HASH, lease, Ended::Unused, &back_off, |slot| !slot.remembers));

@@ -35,7 +35,11 @@ fn balance(counted: &Snapshot) {
     let Snapshot { leased, released, computes, failed, published, discarded, .. } = *counted;
     assert_eq!(leased, released, "{counted:?}");
     assert_eq!(computes, failed + published + discarded, "{counted:?}");
-    assert_eq!(leased, computes + counted.skipped_inside + counted.dropped, "{counted:?}");
+    assert_eq!(
+        leased,
+        computes + counted.skipped_inside + counted.dropped + counted.taken_over,
+        "{counted:?}"
+    );
     assert_eq!(counted.in_flight(), 0);
 }
 

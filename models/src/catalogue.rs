@@ -62,6 +62,12 @@ macro_rules! for_each_protocol {
                 "a cache that is full takes new keys all the same";
             LeaseLeaksOnDrop, "lease-leaks-on-drop", "", "", [Shutdown: ShutdownDrains],
                 "the lease is released by the refresh, and not by what carries it";
+            WaitForQueued, "wait-for-queued", "", "", [Nested: NoWaiterLeftBehind],
+                "a miss waits for a refresh that waits for a thread";
+            TakeOverAll, "take-over-all", "", "", [Overlap: OneInFlight, Miss: MissSingleFlight],
+                "a miss takes over what is being computed, too";
+            BeginUnasked, "begin-unasked", "", "", [Queue: OneComputePerWindow],
+                "a refresh that was taken over computes all the same";
             CountTwice, "count-twice", "", "", [Counted: MetricsBalance],
                 "the re-check before the lease is counted as if it were another request";
             AsBuilt, "as-built", "", "", [],
@@ -229,6 +235,12 @@ slugs! {
     Crowd = "crowd",
     /// Refreshes run on a pool that the first caller shuts down after its request, dropping what waits.
     Shutdown = "shutdown",
+    /// Refreshes run on a pool of one thread. The first caller asks for the stale key and invalidates it,
+    /// while its refresh may still wait for the thread; the others ask.
+    Queue = "queue",
+    /// Refreshes run on a pool of one thread. The first caller's compute asks for the key that the second
+    /// one asks for and invalidates, while its refresh waits for the very thread.
+    Nested = "nested",
     /// The field report's, with counters.
     Counted = "counted",
 }
@@ -272,6 +284,8 @@ slugs! {
     Forgotten = "forgotten",
     /// A refresh was dropped before it ran.
     Dropped = "dropped",
+    /// A refresh came too late: a miss had taken its lease over.
+    TakenOver = "taken-over",
 }
 
 impl Scenario {
@@ -297,6 +311,7 @@ impl Scenario {
             Self::Sweep => &[Swept, Forgotten, Failed, Computed, Missed, Waited],
             Self::Crowd => &[Evicted, Computed, Missed],
             Self::Shutdown => &[Computed, WasRejected, Dropped],
+            Self::Queue | Self::Nested => &[TakenOver, Computed, Missed],
             Self::Counted => &[Computed, FoundBusy, SkippedBefore, SkippedInside],
         }
     }
@@ -307,7 +322,7 @@ impl Scenario {
     pub const fn loom_preemptions(self) -> Option<usize> {
         match self {
             Self::Straggler | Self::Expire | Self::Nominate | Self::Sweep => Some(3),
-            Self::Pool | Self::PoolFail | Self::Shutdown => Some(2),
+            Self::Pool | Self::PoolFail | Self::Shutdown | Self::Queue | Self::Nested => Some(2),
             _ => None,
         }
     }
@@ -322,7 +337,8 @@ impl Scenario {
     /// is one.
     pub const fn workers(self, protocol: Protocol) -> usize {
         match (self, protocol) {
-            (Self::Shutdown, _) | (Self::Straggler, Protocol::AsBuilt) => 1,
+            (Self::Shutdown | Self::Queue | Self::Nested, _)
+            | (Self::Straggler, Protocol::AsBuilt) => 1,
             (Self::Pool | Self::PoolFail, _) => 2,
             (Self::Reject, _) => 0,
             (_, Protocol::AsBuilt) => 2,
@@ -342,6 +358,8 @@ impl Scenario {
                 | Self::Nominate
                 | Self::Sweep
                 | Self::Crowd
+                | Self::Queue
+                | Self::Nested
         )
     }
 }

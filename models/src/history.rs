@@ -37,6 +37,7 @@ pub enum Event {
     Evicted(Version),
     Swept(Version),
     Forgotten,
+    TakenOver(Lease),
     Rejected(Lease),
     Dropped(Lease),
     /// The scenario: a request begins.

@@ -180,6 +180,7 @@ fn say(event: Event) -> Option<String> {
         Event::Evicted(version) => format!("v{version} makes room"),
         Event::Swept(version) => format!("v{version} is swept"),
         Event::Forgotten => "its failures are forgotten".into(),
+        Event::TakenOver(lease) => format!("comes too late for lease {lease}"),
         Event::Rejected(_) => "is rejected".into(),
         Event::Dropped(_) => "its refresh is dropped".into(),
         Event::Asked | Event::Put(_) | Event::Rest => return None,

@@ -69,7 +69,7 @@ fn balances(history: &History, rest: usize) -> bool {
     }
     let requests = counted("hits_fresh") + counted("hits_stale") + counted("misses");
     let ended = counted("failed") + counted("published") + counted("discarded");
-    let unused = counted("skipped_inside") + counted("dropped");
+    let unused = counted("skipped_inside") + counted("dropped") + counted("taken_over");
     requests == happened(|event| event == Event::Asked)
         && counted("computes") == happened(|event| matches!(event, Event::ComputeStarted(..)))
         && counted("computes") == ended

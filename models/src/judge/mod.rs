@@ -157,6 +157,7 @@ fn witness(event: Event) -> Option<Witness> {
         Event::Swept(_) => Witness::Swept,
         Event::Forgotten => Witness::Forgotten,
         Event::Dropped(_) => Witness::Dropped,
+        Event::TakenOver(_) => Witness::TakenOver,
         _ => return None,
     })
 }

@@ -123,6 +123,7 @@ fn plain(event: core::Event) -> Event {
         E::Swept(version) => Event::Swept(version.get()),
         E::Forgotten => Event::Forgotten,
         E::Dropped(lease) => Event::Dropped(lease.get()),
+        E::TakenOver(lease) => Event::TakenOver(lease.get()),
         E::Rejected(lease) => Event::Rejected(lease.get()),
         other => unreachable!("the ledger does not know the event {other:?}"),
     }

@@ -366,6 +366,34 @@ impl Protocol for LeaseLeaksOnDrop {
     }
 }
 
+/// Whoever has the lease is waited for.
+pub(super) struct WaitForQueued;
+
+impl Protocol for WaitForQueued {
+    fn takes_over(_: bool) -> bool {
+        false
+    }
+}
+
+/// Whoever has the lease is not waited for.
+pub(super) struct TakeOverAll;
+
+impl Protocol for TakeOverAll {
+    fn takes_over(_: bool) -> bool {
+        true
+    }
+}
+
+/// Nobody looks whether the lease is still there.
+pub(super) struct BeginUnasked;
+
+impl Protocol for BeginUnasked {
+    fn begins<W: World>(request: &Request<W>, lease: &Lease<W>) -> bool {
+        request.begins(lease);
+        true
+    }
+}
+
 /// The re-check is a look, and is counted like one.
 pub(super) struct CountTwice;
 

@@ -31,6 +31,8 @@ pub(super) enum Act {
 pub(super) enum Before {
     Absent,
     Stale,
+    /// Stale, and so is the key next to it.
+    BothStale,
     /// Computed just now, in a tenth of the payload TTL: with a draw of nearly 0 every request
     /// nominates it.
     Fresh,
@@ -178,6 +180,24 @@ impl Scene {
                 role: |caller| match caller {
                     0 => &[Act::Request, Act::ShutDown],
                     _ => &[Act::Request],
+                },
+                ..all_ask
+            },
+            Scenario::Queue => Self {
+                runs_on: On::Pool,
+                role: |caller| match caller {
+                    0 => &[Act::Request, Act::Invalidate],
+                    _ => &[Act::Request],
+                },
+                ..all_ask
+            },
+            Scenario::Nested => Self {
+                before: Before::BothStale,
+                runs_on: On::Pool,
+                role: |caller| match caller {
+                    0 => &[Act::Nested(8, 7)],
+                    1 => &[Act::Request, Act::Invalidate],
+                    _ => &[Act::Other],
                 },
                 ..all_ask
             },

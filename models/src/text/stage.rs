@@ -59,6 +59,10 @@ impl Executor for Runs {
             None => CallerRuns.execute(job),
         }
     }
+
+    fn runs_at_once(&self) -> bool {
+        self.pool.get().is_none() && !self.refuses
+    }
 }
 
 impl Runs {
@@ -227,9 +231,12 @@ impl<P: Protocol> Stage<P> {
     fn prepare(&self, before: Before) {
         match before {
             Before::Absent => {}
-            Before::Stale => {
-                self.cache.insert(KEY, OLD);
-                self.ledger.note(KEY, Event::Put(OLD));
+            Before::Stale | Before::BothStale => {
+                let other = (before == Before::BothStale).then_some(KEY + 1);
+                for key in [Some(KEY), other].into_iter().flatten() {
+                    self.cache.insert(key, OLD);
+                    self.ledger.note(key, Event::Put(OLD));
+                }
                 self.time.advance(PAYLOAD);
             }
             Before::Fresh => {
