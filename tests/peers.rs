@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, Clock, Error, Executor, Job, ManualClock, Moment};
+use xfetch_core::{Cache, Clock, Error, Executor, Job, ManualClock, Moment, Waiting, WorkerPool};
 
 // Lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
 #[test]
@@ -318,17 +318,26 @@ fn stale_readers_are_never_blocked_by_a_refresh() {
 // Served past hard expiry while a refresh hangs.
 #[test]
 fn nothing_is_served_past_its_storage_deadline_while_a_refresh_hangs() {
-    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
-    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    let (clock, pool) = (ManualClock::new(), WorkerPool::new(1, 1).expect("valid"));
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(pool.clone());
     let cache = cache.beta(0.0).wait_timeout(Duration::ZERO).build().expect("valid");
     cache.insert("k", 1);
     clock.advance(PAYLOAD);
-    drop(cache.get_or_compute(&"k", |_| 2));
-    clock.advance(STORAGE);
+    let (go, held) = mpsc::channel::<()>();
+    let (started, starts) = mpsc::channel();
+    drop(cache.get_or_compute(&"k", move |_| {
+        started.send(()).expect("the test listens");
+        held.recv().ok();
+        2
+    }));
+    starts.recv_timeout(Duration::from_secs(60)).expect("it starts");
+    clock.advance(STORAGE * 100);
+    cache.sweep();
     assert!(cache.get(&"k").is_none());
-    let error = cache.get_or_compute(&"k", |_| 3).expect_err("the lease is taken for ever");
+    let error = cache.get_or_compute(&"k", |_| 3).expect_err("the lease is taken, and stays so");
     assert!(matches!(error, Error::Timeout { waited } if waited == Duration::ZERO));
-    jobs.run_all();
+    drop(go);
+    pool.shut_down(Waiting::Run);
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 

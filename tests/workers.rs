@@ -110,22 +110,49 @@ fn stale_hits_never_wait_for_a_refresh_on_the_default_executor() {
     drop(go);
 }
 
-// Load outlives the refresh interval: the marker of a refresh under way must neither leak nor lapse.
+// Load outlives the refresh interval; a job that is queued for ever freezes its key. A miss has a thread.
 #[test]
-fn a_refresh_that_outlives_its_entry_never_meets_a_second_one() {
+fn a_refresh_that_never_begins_never_freezes_its_key() {
     let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let metrics = Arc::new(Metrics::new());
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
-    let cache = cache.wait_timeout(Duration::ZERO).build().expect("valid");
+    let cache = cache.observer(Arc::clone(&metrics)).wait_timeout(Duration::ZERO).build();
+    let cache = cache.expect("valid");
     cache.insert("k", 1);
     clock.advance(PAYLOAD);
-    drop(cache.get_or_compute(&"k", |_| 2));
-    clock.advance(STORAGE * 100);
-    cache.sweep();
-    let miss = cache.get_or_compute(&"k", |_| unreachable!("one is under way"));
-    assert!(miss.is_err(), "it does not wait here: {miss:?}");
+    for _ in 0..2 {
+        assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("stale, and never waits"), 1);
+    }
+    clock.advance(STORAGE);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 3).expect("taken over"), 3);
     jobs.run_all();
-    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
-    assert_eq!(cache.usage().slots, 0);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(3), "it came too late");
+    let counted = metrics.snapshot();
+    assert_eq!((counted.computes, counted.taken_over, counted.contended), (1, 1, 1));
+    assert_eq!((counted.leased, counted.released, cache.usage().slots), (2, 2, 0));
+}
+
+/// The pool's only thread computes one key and asks for another one, whose refresh waits for the thread.
+#[test]
+fn a_compute_on_a_pool_never_waits_for_its_own_thread() {
+    let pool = WorkerPool::new(1, 4).expect("valid");
+    let (cache, clock) = stale(xfetch_core::NoObserver, &pool);
+    cache.insert("inner", 1);
+    clock.advance(PAYLOAD);
+    let (go, held) = mpsc::channel::<()>();
+    let (inner, (answered, answers)) = (cache.clone(), mpsc::channel());
+    drop(cache.get_or_compute(&"k", move |_| {
+        held.recv().ok();
+        let found = inner.get_or_compute(&"inner", |_| 3);
+        answered.send(found.map(|found| *found).ok()).expect("the test listens");
+        2
+    }));
+    drop(cache.get_or_compute(&"inner", |_| 2));
+    cache.invalidate(&"inner");
+    drop(go);
+    assert_eq!(receive(&answers), Some(3), "long before the wait time-out of 30 s");
+    pool.shut_down(Waiting::Run);
+    assert_eq!(cache.get(&"inner").map(|found| *found), Some(3));
 }
 
 /// Two keys, one thread: one refresh runs and the other one waits while the pool is shut down.
