@@ -3,9 +3,12 @@
 //! One scenario text (`text/`) is compiled three times, on the three builds of the core's sources:
 //! [`on_threads`] (what ships), [`on_sections`] (announced operations on Shuttle) and [`on_loom`].
 //! A run gives a [`history::History`]; [`judge`] says what it violates; an [`engine`] runs many.
+//!
+//! [`certify`] and [`soak`] are runs of what ships alone, on real threads and the real clock.
 
 #[macro_use]
 pub mod catalogue;
+pub mod certify;
 pub mod engine;
 pub mod history;
 pub mod judge;
@@ -14,5 +17,6 @@ pub mod on_loom;
 pub mod on_sections;
 pub mod on_threads;
 pub mod replay;
+pub mod soak;
 pub mod token;
 pub mod verdict;

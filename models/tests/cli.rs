@@ -42,6 +42,16 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "replay x9:field:lock-only:2:1.1:8f75ad1203",
         "replay 91029ac9a0d5e9f3f9bd01",
         "replay {\"scenario\":\"field\"}",
+        "certify --threads 0",
+        "certify --threads 1001",
+        "certify --threads -1",
+        "certify --threads many",
+        "certify --threads 99999",
+        "certify --format yaml",
+        "soak --seconds 0",
+        "soak --seconds 86401",
+        "soak --seconds 1.5",
+        "soak --seconds",
     ]
     .iter()
     .map(|arguments| {

@@ -1,16 +1,19 @@
 //! What a user types, and what he sees.
 
+mod certify;
 mod explore;
 mod plan;
 mod progress;
 mod replay;
+mod soak;
 mod table;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use std::process::ExitCode;
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::certify::MAX_THREADS;
 use xfetch_models::engine::{Budget, Cell, Judgement};
 
 /// Explores xfetch-core and its broken twins. Without a command: everything, at the default budget.
@@ -37,6 +40,29 @@ enum Command {
         /// As `explore` prints it.
         token: String,
     },
+    /// Repeats the field report's certification on what ships, on real threads and the real clock: 0 if
+    /// its criteria are met but the one that is not by design, 1 if not.
+    Certify(Certify),
+    /// Puts a mixed load on what ships, on real threads, and looks whether everything adds up afterwards: 0
+    /// if it does, 1 if not.
+    Soak(Soak),
+}
+
+#[derive(clap::Args)]
+struct Soak {
+    /// How long, 1 to 86,400.
+    #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+}
+
+#[derive(clap::Args)]
+struct Certify {
+    /// Requests at once.
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
+    threads: u16,
+    /// How the results are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 #[derive(clap::Args)]
@@ -129,6 +155,8 @@ pub(crate) fn main() -> ExitCode {
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
         Some(Command::Replay { token }) => replay::run(&token),
+        Some(Command::Certify(options)) => certify::run(&options),
+        Some(Command::Soak(options)) => soak::run(&options),
         None => plan::run(&arguments.output, arguments.quick),
     }
 }

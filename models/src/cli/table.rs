@@ -54,9 +54,9 @@ pub(super) fn table(findings: &[Findings]) -> String {
     )
 }
 
-fn markdown(header: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn markdown<H: AsRef<str>>(header: &[H], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(header.iter().map(AsRef::as_ref));
     table.add_rows(rows);
     table.to_string()
 }
