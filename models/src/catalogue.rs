@@ -375,6 +375,8 @@ slugs! {
     Random = "random",
     /// Probabilistic concurrency testing, at several depths.
     Pct = "pct",
+    /// Uniform random walk: every interleaving as likely as every other, as far as a trial run can tell.
+    Urw = "urw",
     /// Real threads of this machine.
     Threads = "threads",
 }
@@ -447,7 +449,7 @@ impl Engine {
         match self {
             Self::Loom => (1, 4, "loom has five threads, and one of them only joins"),
             Self::Sections => (1, 16, "the number of interleavings explodes"),
-            Self::Random => (1, 1_000, "a step costs time with every task that waits"),
+            Self::Random | Self::Urw => (1, 1_000, "a step costs time with every task that waits"),
             Self::Pct => (2, 1_000, "one caller leaves no choice, and a step costs time with each"),
             Self::Threads => (1, 1_000, "real threads of this machine"),
         }

@@ -93,7 +93,7 @@ fn only_the_facade_names_a_synchronisation_crate() {
 fn the_readme_and_the_changelog_count_what_there_is() {
     let twins = Protocol::ALL.iter().filter(|protocol| !protocol.keeps_all()).count();
     let (scenarios, invariants) = (Scenario::ALL.len(), Invariant::ALL.len());
-    let readme = format!("{scenarios} scenarios under five engines, and each of {twins} twins");
+    let readme = format!("{scenarios} scenarios under six engines, and each of {twins} twins");
     assert!(flat(&read("README.md")).contains(&readme), "README.md should say {readme:?}");
     let changelog = format!("{scenarios} scenarios, {twins} twins, {invariants} invariants");
     assert!(read("CHANGELOG.md").contains(&changelog), "CHANGELOG.md should say {changelog:?}");

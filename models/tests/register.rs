@@ -13,7 +13,7 @@ use xfetch_models::engine::{Budget, Cell, Coverage, Findings, Judgement, explore
 fn run(scenario: Scenario, protocol: Protocol, engine: Engine, callers: usize) -> Findings {
     let executions = match engine {
         Engine::Sections | Engine::Loom => 10_000_000,
-        Engine::Random | Engine::Pct => 100,
+        Engine::Random | Engine::Pct | Engine::Urw => 100,
         Engine::Threads => 10,
     };
     let preemptions = scenario.loom_preemptions().filter(|_| engine == Engine::Loom);
@@ -68,7 +68,7 @@ fn every_scenario_holds_on_loom_or_up_to_its_bound() {
 #[test]
 fn a_hundred_callers_by_chance_and_on_real_threads_violate_nothing() {
     for scenario in Scenario::ALL.iter().copied() {
-        for engine in [Engine::Random, Engine::Pct, Engine::Threads] {
+        for engine in [Engine::Random, Engine::Pct, Engine::Urw, Engine::Threads] {
             assert!(ships(scenario, engine, 100).executions >= 10);
         }
     }

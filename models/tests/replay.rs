@@ -84,7 +84,7 @@ fn what_chance_finds_has_the_same_token() {
     let mut found = 0;
     for (protocol, scenario, invariant) in broken() {
         let expected = token_of(protocol, scenario, invariant).token;
-        for (engine, executions) in [(Engine::Random, 50), (Engine::Pct, 100)] {
+        for (engine, executions) in [(Engine::Random, 50), (Engine::Pct, 100), (Engine::Urw, 50)] {
             let cell = Cell { scenario, protocol, callers: 100, engine };
             let Some(example) = example(cell, executions, invariant) else { continue };
             let subject = Subject { scenario, protocol, callers: 100 };

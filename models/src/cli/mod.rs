@@ -67,7 +67,7 @@ struct Certify {
 
 #[derive(clap::Args)]
 struct Explore {
-    /// Who chooses the interleavings: sections, loom, random, pct, threads.
+    /// Who chooses the interleavings: sections, loom, random, pct, urw, threads.
     #[arg(long, default_value = "random")]
     engine: Engine,
     /// What happens: field, miss, fail, invalidate, ... (an unknown name lists them all).

@@ -70,7 +70,9 @@ fn field(quick: bool) -> Vec<(Cell, Budget)> {
         let random = if keeps { 5_000 } else { 300 };
         cells.push((of(Engine::Random, CALLERS), budget(sampled(random))));
         let pct = if keeps { 2_000 } else { 200 };
-        cells.push((of(Engine::Pct, CALLERS), budget(sampled(pct))));
+        for engine in [Engine::Pct, Engine::Urw] {
+            cells.push((of(engine, CALLERS), budget(sampled(pct))));
+        }
         cells.push((of(Engine::Threads, CALLERS), budget(sampled(100))));
     }
     cells
@@ -89,7 +91,7 @@ fn register(quick: bool) -> Vec<(Cell, Budget)> {
         if scenario.on_loom() {
             cells.push(loom(scenario, Protocol::DoubleRecheck));
         }
-        for engine in [Engine::Random, Engine::Pct] {
+        for engine in [Engine::Random, Engine::Pct, Engine::Urw] {
             cells.push((of(engine, CALLERS), budget(sampled)));
         }
         cells.push((of(Engine::Threads, CALLERS), budget(Some(if quick { 2 } else { 20 }))));

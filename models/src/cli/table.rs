@@ -25,7 +25,7 @@ const HEADER: [&str; 10] = [
 const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
 
-const SCENARIO_HEADER: [&str; 8] = [
+const SCENARIO_HEADER: [&str; 9] = [
     "scenario (what ships)",
     "sections, 2",
     "sections, 3",
@@ -33,6 +33,7 @@ const SCENARIO_HEADER: [&str; 8] = [
     "loom, 2",
     "random, 100",
     "pct, 100",
+    "urw, 100",
     "threads, 100",
 ];
 
@@ -79,6 +80,7 @@ fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
             of(Engine::Loom, 2),
             of(Engine::Random, 100),
             of(Engine::Pct, 100),
+            of(Engine::Urw, 100),
             of(Engine::Threads, 100),
         ]
     };

@@ -4,6 +4,7 @@ mod loom;
 mod random;
 pub(crate) mod sections;
 mod threads;
+mod urw;
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
 use crate::verdict::Verdict;
@@ -238,13 +239,15 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findin
     if budget.executions == 0 {
         return Err(Refused("0 executions: a search has at least 1".into()));
     }
-    if matches!(cell.engine, Engine::Random | Engine::Pct) {
+    if matches!(cell.engine, Engine::Random | Engine::Pct | Engine::Urw) {
         refuse_another_seed(budget.seed)?;
     }
     let fault = |fault: Fault| Refused(format!("{} on {}: {fault}", cell.scenario, cell.protocol));
     match cell.engine {
         Engine::Sections => sections::explore(cell, budget, progress).map_err(fault),
-        Engine::Random | Engine::Pct => random::explore(cell, budget, progress).map_err(fault),
+        Engine::Random | Engine::Pct | Engine::Urw => {
+            random::explore(cell, budget, progress).map_err(fault)
+        }
         Engine::Loom => Ok(loom::explore(cell, budget, progress)),
         Engine::Threads => Ok(threads::explore(cell, budget, progress)),
     }

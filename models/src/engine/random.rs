@@ -1,7 +1,8 @@
-//! Shuttle's schedulers by chance: uniformly random, and PCT at several depths. They choose at
+//! Shuttle's schedulers by chance: random, PCT at several depths, and the uniform random walk. They choose at
 //! announced operations alone, so that what they find is a schedule that can be replayed.
 
 use super::sections::{Seen, note};
+use super::urw::Urw;
 use super::{Budget, Cell, Coverage, Fault, Findings, Progress};
 use crate::catalogue::Engine;
 use crate::on_sections;
@@ -26,13 +27,15 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result
     let executions = usize::try_from(budget.executions).unwrap_or(usize::MAX);
     let (findings, began) = (Findings::new(cell, budget), Instant::now());
     let mut search = Search { cell, budget, progress, began, findings, parts: 0 };
-    if cell.engine == Engine::Pct {
-        for (part, depth) in DEPTHS.into_iter().enumerate() {
-            let share = ((executions + part) / DEPTHS.len()).max(1);
-            search.run(|| PctScheduler::new_from_seed(budget.seed, depth, share))?;
+    match cell.engine {
+        Engine::Pct => {
+            for (part, depth) in DEPTHS.into_iter().enumerate() {
+                let share = ((executions + part) / DEPTHS.len()).max(1);
+                search.run(|| PctScheduler::new_from_seed(budget.seed, depth, share))?;
+            }
         }
-    } else {
-        search.run(|| RandomScheduler::new_from_seed(budget.seed, executions))?;
+        Engine::Urw => search.run(|| Urw::new(budget.seed, executions))?,
+        _ => search.run(|| RandomScheduler::new_from_seed(budget.seed, executions))?,
     }
     Ok(search.finish())
 }

@@ -1,0 +1,67 @@
+//! The uniform random walk of Zhao, Wolff, Mathur and Roychoudhury ("Selectively Uniform Concurrency
+//! Testing", ASPLOS 2025): a task is chosen in proportion to the operations that it has left, so that every
+//! interleaving is as likely as every other. How many it has left is estimated by the first execution.
+//!
+//! Shuttle's own one counts tasks by the order in which they appear among those that can run; ours are told
+//! to it only when their next operation can go on, and it panics.
+
+use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+
+/// Chooses by what is left.
+pub(super) struct Urw {
+    random: fastrand::Rng,
+    executions: usize,
+    /// Operations of each task in the first execution.
+    estimated: Vec<u64>,
+    /// Operations of each task in this one.
+    taken: Vec<u64>,
+}
+
+impl Urw {
+    pub(super) fn new(seed: u64, executions: usize) -> Self {
+        let random = fastrand::Rng::with_seed(seed);
+        Self { random, executions, estimated: Vec::new(), taken: Vec::new() }
+    }
+
+    /// At least one: a task that does more than it did the first time goes on.
+    fn left(&self, task: usize) -> u64 {
+        let of = |counts: &[u64]| counts.get(task).copied().unwrap_or(0);
+        of(&self.estimated).saturating_sub(of(&self.taken)).max(1)
+    }
+
+    fn take(&mut self, task: usize) {
+        if self.taken.len() <= task {
+            self.taken.resize(task + 1, 0);
+        }
+        self.taken[task] += 1;
+    }
+}
+
+impl Scheduler for Urw {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.executions = self.executions.checked_sub(1)?;
+        let taken = std::mem::take(&mut self.taken);
+        if self.estimated.is_empty() {
+            self.estimated = taken;
+        }
+        Some(Schedule::new(0))
+    }
+
+    fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
+        let number = |task: &Task| usize::from(task.id());
+        let mut drawn =
+            self.random.u64(0..runnable.iter().map(|task| self.left(number(task))).sum());
+        let chosen = runnable.iter().find(|task| {
+            let left = self.left(number(task));
+            let is_here = drawn < left;
+            drawn = drawn.saturating_sub(left);
+            is_here
+        })?;
+        self.take(number(chosen));
+        Some(chosen.id())
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.random.u64(..)
+    }
+}
