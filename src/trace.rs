@@ -1,13 +1,25 @@
-//! The event stream as `tracing` events.
+//! The event stream as `tracing` events, and each compute as a span.
 
+use crate::entry::Version;
 use crate::event::{Event, Observer};
-use tracing::{debug, trace, warn};
+use crate::key_lock::LeaseId;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::thread_local;
+use std::cell::RefCell;
+use tracing::field::Empty;
+use tracing::span::EnteredSpan;
+use tracing::{Level, Span, debug, debug_span, trace, warn};
 
-/// An observer that tells `tracing`, under the target `xfetch`: computes, publications, discards,
-/// rejections and failures at `debug` and `warn`, every other step at `trace`.
+/// An observer that tells `tracing`, under the target `xfetch`: computes and what becomes of their
+/// values at `debug`, what fails or comes to nothing at `warn`, every other step at `trace`.
 ///
-/// Each event has `key`, the key's hash, and where there is one `lease` and `version`, which are the
-/// same numbers all along: who follows a lease through its life filters by it.
+/// Each event has `key`, the key's hash, and `caller`, a small number for the thread that took the step;
+/// and where there is one `lease`, `version` and `saw`, the version that was seen. They are the same
+/// numbers all along: who follows a lease through its life, from one thread to another, filters by it.
+///
+/// A compute runs in a span `compute`, at `debug`, with `key`, `lease`, `saw`, `caller` and in the end its
+/// `outcome`: `published`, `discarded` or `failed`, or none if something else of yours panicked. What
+/// the compute logs is inside.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,42 +32,225 @@ use tracing::{debug, trace, warn};
 pub struct Trace;
 
 impl Observer for Trace {
+    #[inline]
     fn on(&self, key: u64, event: Event) {
         match event {
             Event::ComputeStarted(lease, saw) => {
-                let saw = saw.map(|version| version.get());
-                debug!(target: "xfetch", key, lease = lease.get(), saw, "compute started");
+                begin((key, lease), saw);
+                tell(key, event);
             }
-            Event::ComputeFinished(lease, true) => {
-                debug!(target: "xfetch", key, lease = lease.get(), "compute returned");
+            Event::ComputeFinished(lease, returned) => {
+                tell(key, event);
+                leave((key, lease), returned);
             }
-            Event::ComputeFinished(lease, false) => {
-                warn!(target: "xfetch", key, lease = lease.get(), "compute failed");
-            }
-            Event::Published(lease, version) => {
-                let (lease, version) = (lease.get(), version.get());
-                debug!(target: "xfetch", key, lease, version, "published");
+            Event::Published(lease, _) => {
+                end((key, lease), "published");
+                tell(key, event);
             }
             Event::Discarded(lease) => {
-                debug!(target: "xfetch", key, lease = lease.get(), "overtaken, discarded");
+                end((key, lease), "discarded");
+                tell(key, event);
             }
-            Event::Rejected(lease) => {
-                warn!(target: "xfetch", key, lease = lease.get(), "refresh rejected");
+            Event::Released(lease) => {
+                abandon((key, lease));
+                tell(key, event);
             }
-            Event::Cycle(lease) => {
-                warn!(target: "xfetch", key, lease = lease.get(), "cycle of leases refused");
-            }
-            Event::TimedOut(lease) => {
-                warn!(target: "xfetch", key, lease = lease.get(), "wait timed out");
-            }
-            Event::SkippedBefore(version) => {
-                debug!(target: "xfetch", key, version = version.get(), "skipped before the lease");
-            }
-            Event::SkippedInside(lease, version) => {
-                let (lease, version) = (lease.get(), version.get());
-                debug!(target: "xfetch", key, lease, version, "skipped under the lease");
-            }
-            other => trace!(target: "xfetch", key, event = ?other),
+            other => tell(key, other),
         }
+    }
+}
+
+/// A compute's key and lease. Two caches may both have a lease 1, and compute one inside the other.
+type Of = (u64, LeaseId);
+
+/// The spans of a thread's computes.
+///
+/// Disabled spans are here too: who ends a compute finds its own, whoever listened when it began.
+#[derive(Default)]
+struct Computes {
+    /// Under way, the outermost first.
+    running: Vec<(Of, EnteredSpan)>,
+    /// Returned a value; whether it is published is decided next.
+    returned: Vec<(Of, Span)>,
+}
+
+impl Drop for Computes {
+    /// What is still here has an end that nobody told, and its thread is ending: a subscriber that lost
+    /// its thread-locals before might panic, and here that ends the process.
+    fn drop(&mut self) {
+        std::mem::forget((std::mem::take(&mut self.running), std::mem::take(&mut self.returned)));
+    }
+}
+
+thread_local! {
+    static CALLER: u64 = CALLERS.fetch_add(1, Ordering::Relaxed);
+    static COMPUTES: RefCell<Computes> = RefCell::default();
+}
+
+// ORDERING: only that no two threads get the same number.
+static CALLERS: AtomicU64 = AtomicU64::new(1);
+
+/// The number of this thread; 0 if it is ending.
+fn caller() -> u64 {
+    CALLER.try_with(|caller| *caller).unwrap_or(0)
+}
+
+/// Nothing that `change` does may reach a subscriber, which might ask a cache in turn.
+fn computes<R>(change: impl FnOnce(&mut Computes) -> R) -> Option<R> {
+    COMPUTES.try_with(|computes| change(&mut computes.borrow_mut())).ok()
+}
+
+/// A thread that is ending has no thread-locals any more: the span is left as soon as it was entered.
+fn begin(of: Of, saw: Option<Version>) {
+    let (key, lease, saw) = (of.0, of.1.get(), saw.map(Version::get));
+    let span = debug_span!(
+        target: "xfetch", "compute", key, lease, saw, caller = caller(), outcome = Empty
+    );
+    let entered = span.entered();
+    computes(|computes| computes.running.push((of, entered)));
+}
+
+fn leave(of: Of, returned: bool) {
+    let Some(span) = take_running(of) else { return };
+    if returned {
+        computes(|computes| computes.returned.push((of, span)));
+    } else {
+        span.record("outcome", "failed");
+    }
+}
+
+fn end(of: Of, outcome: &str) {
+    if let Some(span) = take_returned(of) {
+        span.record("outcome", outcome);
+    }
+}
+
+/// The lease is gone, and its compute came to no end that was told: a clock or a `Clone` has panicked.
+fn abandon(of: Of) {
+    drop(take_returned(of));
+    // Else it is another cache's lease of the same number that is released inside this compute.
+    if std::thread::panicking() {
+        drop(take_running(of));
+    }
+}
+
+fn take_returned(of: Of) -> Option<Span> {
+    computes(|Computes { returned, .. }| {
+        innermost(returned, of).map(|place| returned.remove(place).1)
+    })
+    .flatten()
+}
+
+/// Leaves the compute's span, and before it those that were forgotten inside.
+fn take_running(of: Of) -> Option<Span> {
+    let forgotten_too = |Computes { running, .. }: &mut Computes| {
+        innermost(running, of).map(|place| running.split_off(place))
+    };
+    let spans = computes(forgotten_too).flatten()?;
+    spans.into_iter().rev().map(|(_, entered)| entered.exit()).last()
+}
+
+fn innermost<S>(spans: &[(Of, S)], of: Of) -> Option<usize> {
+    spans.iter().rposition(|(at, _)| *at == of)
+}
+
+#[inline]
+fn tell(key: u64, event: Event) {
+    let (level, step) = described(event);
+    // The macros want a level that is known when they are compiled, and look at nothing if it is off.
+    macro_rules! with {
+        ($at:ident) => {
+            $at!(
+                target: "xfetch",
+                key,
+                caller = caller(),
+                lease = lease(event),
+                version = version(event),
+                saw = saw(event),
+                "{step}"
+            )
+        };
+    }
+    match level {
+        Level::WARN => with!(warn),
+        Level::DEBUG => with!(debug),
+        _ => with!(trace),
+    }
+}
+
+#[inline]
+fn described(event: Event) -> (Level, &'static str) {
+    match event {
+        Event::Looked(_) => (Level::TRACE, "looked"),
+        Event::FreshHit(_) => (Level::TRACE, "fresh hit"),
+        Event::StaleHit(_) => (Level::TRACE, "stale hit"),
+        Event::Miss => (Level::TRACE, "miss"),
+        Event::Nominated(_) => (Level::TRACE, "nominated for an early refresh"),
+        Event::StillNeeded => (Level::TRACE, "compute still needed"),
+        Event::SkippedBefore(_) => (Level::DEBUG, "skipped before the lease"),
+        Event::Leased(_) => (Level::TRACE, "lease acquired"),
+        Event::Busy(_) => (Level::TRACE, "lease busy"),
+        Event::Waited(_) => (Level::TRACE, "waited for the lease's release"),
+        Event::TimedOut(_) => (Level::WARN, "wait timed out"),
+        Event::BackingOff => (Level::TRACE, "backing off"),
+        Event::Cycle(_) => (Level::WARN, "cycle of leases refused"),
+        Event::TakenOver(_) => (Level::WARN, "waited for a thread too long, taken over by a miss"),
+        Event::SkippedInside(..) => (Level::DEBUG, "skipped under the lease"),
+        Event::ComputeStarted(..) => (Level::DEBUG, "compute started"),
+        Event::ComputeFinished(_, true) => (Level::DEBUG, "compute returned"),
+        Event::ComputeFinished(_, false) => (Level::WARN, "compute failed"),
+        Event::Published(..) => (Level::DEBUG, "published"),
+        Event::Discarded(_) => (Level::DEBUG, "overtaken, discarded"),
+        Event::Released(_) => (Level::TRACE, "lease released"),
+        Event::Inserted(_) => (Level::TRACE, "inserted"),
+        Event::Invalidated => (Level::TRACE, "invalidated"),
+        Event::Cleared => (Level::TRACE, "all keys invalidated"),
+        Event::Evicted(_) => (Level::TRACE, "evicted"),
+        Event::Swept(_) => (Level::TRACE, "expired, swept"),
+        Event::Forgotten => (Level::TRACE, "old failures forgotten"),
+        Event::Rejected(_) => (Level::WARN, "refresh rejected"),
+        Event::Dropped(_) => (Level::WARN, "refresh dropped before it ran"),
+    }
+}
+
+fn lease(event: Event) -> Option<u64> {
+    match event {
+        Event::Leased(lease)
+        | Event::Busy(lease)
+        | Event::Waited(lease)
+        | Event::TimedOut(lease)
+        | Event::Cycle(lease)
+        | Event::TakenOver(lease)
+        | Event::SkippedInside(lease, _)
+        | Event::ComputeStarted(lease, _)
+        | Event::ComputeFinished(lease, _)
+        | Event::Published(lease, _)
+        | Event::Discarded(lease)
+        | Event::Released(lease)
+        | Event::Rejected(lease)
+        | Event::Dropped(lease) => Some(lease.get()),
+        _ => None,
+    }
+}
+
+fn version(event: Event) -> Option<u64> {
+    match event {
+        Event::FreshHit(version)
+        | Event::StaleHit(version)
+        | Event::Nominated(version)
+        | Event::SkippedBefore(version)
+        | Event::SkippedInside(_, version)
+        | Event::Published(_, version)
+        | Event::Inserted(version)
+        | Event::Evicted(version)
+        | Event::Swept(version) => Some(version.get()),
+        _ => None,
+    }
+}
+
+fn saw(event: Event) -> Option<u64> {
+    match event {
+        Event::Looked(saw) | Event::ComputeStarted(_, saw) => saw.map(Version::get),
+        _ => None,
     }
 }
