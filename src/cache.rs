@@ -173,6 +173,37 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.request(key).peek()
     }
 
+    /// As [`get`](Self::get), and has the registered refresh done for what is stale, or nominated for an
+    /// early one. It waits for nothing, unless the executor runs the refresh at once: for a thread that must
+    /// not be blocked, as one that serves asynchronous requests.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use xfetch_core::{Cache, CallerRuns, ManualClock};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .refresh(|key: &&str| key.len())
+    ///     .clock(clock.clone())
+    ///     .executor(CallerRuns) // so that the refresh is over when the stale value is returned
+    ///     .build()?;
+    /// assert!(cache.get_and_refresh(&"page")?.is_none(), "for what is absent one would have to wait");
+    /// cache.insert("page", 1);
+    /// clock.advance(Duration::from_secs(5));
+    /// assert_eq!(cache.get_and_refresh(&"page")?.map(|found| *found), Some(1));
+    /// assert_eq!(cache.get_and_refresh(&"page")?.map(|found| *found), Some(4));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRefresh`] if there is none.
+    pub fn get_and_refresh(&self, key: &K) -> Result<Option<Found<V>>, Error> {
+        let refresh = self.shared.refresh.clone().ok_or(Error::NoRefresh)?;
+        Ok(<E::Protocol as Protocol>::serve(&self.request(key), move |key| refresh(key)))
+    }
+
     /// Puts a value into the cache, fresh from now on. A compute that began before is discarded when it
     /// ends. Returns the value's version.
     ///

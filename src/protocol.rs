@@ -37,6 +37,15 @@ pub trait Protocol: Send + Sync + Sized + 'static {
         }
     }
 
+    /// The same without the part that waits: what is absent stays so.
+    fn serve<W: World, F: Compute<W>>(request: &Request<W>, compute: F) -> Option<Found<W::Value>> {
+        match Self::look(request) {
+            Look::Fresh(found) => Some(found),
+            Look::Stale(stale) => Self::revalidate(request, stale, compute).ok(),
+            Look::Absent => None,
+        }
+    }
+
     /// Serves the stale value and refreshes it at most once.
     fn revalidate<W: World, F: Compute<W>>(
         request: &Request<W>,

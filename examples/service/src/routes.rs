@@ -23,24 +23,18 @@ pub(crate) fn all(app: App) -> Router {
         .with_state(app)
 }
 
-/// `get` waits for nothing, so that this thread may call it, but it refreshes nothing either, also not
-/// early. `get_or_refresh` does, and for an absent key it waits for the origin: off the threads that serve
-/// everybody. What is not fresh is looked at by both, and counted twice.
+/// `get_and_refresh` waits for nothing, so that this thread may call it. For an absent key somebody has to
+/// wait for the origin, off the threads that serve everybody; such a request is counted as two misses.
 async fn price(State(app): State<App>, Path(symbol): Path<String>) -> Result<Json<Value>, Refused> {
     let symbol = checked(symbol)?;
-    let found = match app.prices.get(&symbol) {
-        Some(found) if found.is_stale() => {
-            // Nobody waits for the refresh, nor for a thread that would start it.
-            drop(refresh(&app, &symbol));
-            found
-        }
+    let found = match app.prices.get_and_refresh(&symbol).map_err(refused)? {
         Some(found) => found,
-        None => refresh(&app, &symbol).await.map_err(internal)?.map_err(refused)?,
+        None => fetch(&app, &symbol).await.map_err(internal)?.map_err(refused)?,
     };
     Ok(described(&symbol, &found))
 }
 
-fn refresh(app: &App, symbol: &str) -> JoinHandle<Result<Found<Price>, Error>> {
+fn fetch(app: &App, symbol: &str) -> JoinHandle<Result<Found<Price>, Error>> {
     let (prices, key) = (app.prices.clone(), symbol.to_owned());
     spawn_blocking(move || prices.get_or_refresh(&key))
 }
