@@ -8,6 +8,7 @@
 
 #[macro_use]
 pub mod catalogue;
+pub mod certificate;
 pub mod certify;
 pub mod engine;
 pub mod history;

@@ -35,6 +35,8 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "explore --callers",
         "explore --engine sections --callers 17",
         "explore --engine pct --callers 1",
+        "certificate --seeds 0",
+        "certificate --seeds 10001",
         "replay",
         "replay x",
         "replay x1:field:lock-only:2:1.1:8f75ad120",

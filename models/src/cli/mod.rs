@@ -1,5 +1,6 @@
 //! What a user types, and what he sees.
 
+mod certificate;
 mod certify;
 mod explore;
 mod plan;
@@ -43,9 +44,24 @@ enum Command {
     /// Repeats the field report's certification on what ships, on real threads and the real clock: 0 if
     /// its criteria are met but the one that is not by design, 1 if not.
     Certify(Certify),
+    /// Measures which engine sees which broken twin, and how sure that is: docs/CERTIFICATE.md.
+    Certificate(Certificate),
     /// Puts a mixed load on what ships, on real threads, and looks whether everything adds up afterwards: 0
     /// if it does, 1 if not.
     Soak(Soak),
+}
+
+#[derive(clap::Args)]
+struct Certificate {
+    /// Where it is.
+    #[arg(long, default_value = "docs/CERTIFICATE.md")]
+    output: std::path::PathBuf,
+    /// Seeds of each sample, 1 to 10,000.
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
+    seeds: u32,
+    /// Writes nothing, and exits with 1 if it has changed.
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(clap::Args)]
@@ -114,6 +130,7 @@ impl Explore {
         Budget {
             executions: self.budget.unwrap_or(unless_told),
             workers: cores(),
+            until: None,
             time: Duration::from_secs(self.time.into()),
             preemptions: self.preemptions,
             seed: self.seed,
@@ -156,6 +173,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Explore(options)) => explore::run(&options),
         Some(Command::Replay { token }) => replay::run(&token),
         Some(Command::Certify(options)) => certify::run(&options),
+        Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
         None => plan::run(&arguments.output, arguments.quick),
     }

@@ -41,6 +41,8 @@ pub struct Budget {
     pub seed: u64,
     /// OS threads that search, for `sections`; the others use one.
     pub workers: usize,
+    /// Where a search may stop: at the first execution that violates this. `loom` and `threads` go on.
+    pub until: Option<Invariant>,
 }
 
 impl Default for Budget {
@@ -51,6 +53,7 @@ impl Default for Budget {
             preemptions: None,
             seed: 1,
             workers: 1,
+            until: None,
         }
     }
 }

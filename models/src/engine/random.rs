@@ -7,9 +7,8 @@ use super::{Budget, Cell, Coverage, Fault, Findings, Progress};
 use crate::catalogue::Engine;
 use crate::on_sections;
 use sections::{Outcome, Sample};
-use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// PCT finds a bug of depth d best at depth d, and may never find it at another.
@@ -35,9 +34,33 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result
             }
         }
         Engine::Urw => search.run(|| Urw::new(budget.seed, executions))?,
-        _ => search.run(|| RandomScheduler::new_from_seed(budget.seed, executions))?,
+        _ => search.run(|| Quiet(RandomScheduler::new_from_seed(budget.seed, executions)))?,
     }
     Ok(search.finish())
+}
+
+/// Shuttle's random scheduler takes an end before its last execution for a failure, and prints how to
+/// replay it. Here it comes to its end.
+struct Quiet(RandomScheduler);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        while self.0.new_execution().is_some() {}
+    }
+}
+
+impl Scheduler for Quiet {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.0.new_execution()
+    }
+
+    fn next_task(&mut self, tasks: &[&Task], now: Option<TaskId>, yields: bool) -> Option<TaskId> {
+        self.0.next_task(tasks, now, yields)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
 }
 
 struct Search<'a> {
@@ -51,17 +74,19 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run<S: Scheduler + 'static>(&mut self, scheduler: impl Fn() -> S) -> Result<(), Fault> {
-        let Cell { scenario, protocol, callers, .. } = self.cell;
+        let (Cell { scenario, protocol, callers, .. }, until) = (self.cell, self.budget.until);
+        if until.is_some_and(|until| self.findings.violates(until)) {
+            return Ok(());
+        }
         let time = self.budget.time.saturating_sub(self.began.elapsed());
         let sample = Sample { time, progress: self.progress.cloned(), ..Sample::default() };
         let body = move || on_sections::run(scenario, protocol, callers);
         let (_, Sampled { seen, events }) =
-            sample.run(scheduler, body, |sampled: &mut Sampled, execution| {
+            sample.run(scheduler, body, move |sampled: &mut Sampled, execution| {
                 if let Outcome::Returned(history) = &execution.outcome {
                     history.records.hash(&mut sampled.events);
                 }
-                note(&mut sampled.seen, &execution);
-                ControlFlow::Continue(())
+                note(&mut sampled.seen, &execution, until)
             })?;
         self.findings.fingerprint ^= events.finish().rotate_left(self.parts);
         self.parts += 1;

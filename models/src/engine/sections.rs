@@ -30,12 +30,10 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result
         progress: progress.cloned(),
         ..Search::default()
     };
-    let Cell { scenario, protocol, callers, .. } = cell;
+    let (Cell { scenario, protocol, callers, .. }, until) = (cell, budget.until);
     let body = move || on_sections::run(scenario, protocol, callers);
-    let (covered, seen) = search.run(body, |seen: &mut Seen, execution| {
-        note(seen, &execution);
-        ControlFlow::Continue(())
-    })?;
+    let (covered, seen) =
+        search.run(body, move |seen: &mut Seen, execution| note(seen, &execution, until))?;
     let mut findings = Findings::new(cell, budget);
     seen.into_iter().for_each(|seen| findings.merge(seen));
     findings.redundant = covered.redundant;
@@ -45,14 +43,20 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result
     Ok(findings)
 }
 
-/// Adds an execution to what was seen; the smallest schedule of each outcome is kept.
-pub(super) fn note(seen: &mut Seen, execution: &Execution<History>) {
+/// Adds an execution to what was seen; the smallest schedule of each outcome is kept. Says whether that was
+/// what was looked for.
+pub(super) fn note(
+    seen: &mut Seen,
+    execution: &Execution<History>,
+    until: Option<Invariant>,
+) -> ControlFlow<()> {
     let example =
         Example { preemptions: execution.preemptions, schedule: execution.schedule.clone() };
     if let Outcome::Returned(history) = &execution.outcome {
         seen.reached.extend(judge::reached(history));
     }
     let verdict = judge(&execution.outcome);
+    let found = until.is_some_and(|until| verdict.violated.contains(&until));
     match seen.outcomes.get_mut(&verdict) {
         Some((count, smallest)) => {
             *count += 1;
@@ -62,6 +66,7 @@ pub(super) fn note(seen: &mut Seen, execution: &Execution<History>) {
         }
         None => drop(seen.outcomes.insert(verdict, (1, example))),
     }
+    if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// What is said of an execution, however it ended.

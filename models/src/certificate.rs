@@ -1,0 +1,228 @@
+//! Would this suite notice? For each broken twin and each engine: how soon it is seen, and how sure that is.
+
+use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
+use crate::engine::{Budget, Cell, Coverage, Findings, Judgement, Refused, explore};
+use statrs::distribution::{Beta, ContinuousCDF};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// Callers of the exhaustive engines: the fewest with which a twin is broken.
+const FEW: [usize; 2] = [2, 3];
+/// Callers of those that sample.
+pub const CALLERS: usize = 20;
+/// Executions that a sample has in CI.
+pub const EXECUTIONS: u64 = 200;
+/// How sure a bound is to hold.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The engines of a certificate, in the order of its columns. Real threads are no part of it: what they meet
+/// differs from run to run.
+pub const ENGINES: [Engine; 5] =
+    [Engine::Sections, Engine::Loom, Engine::Random, Engine::Pct, Engine::Urw];
+
+/// What is to be noticed: a protocol, where, and what it violates there; nothing for what keeps everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// A twin, or what ships.
+    pub protocol: Protocol,
+    /// Where it is looked at.
+    pub scenario: Scenario,
+    /// What it is to violate.
+    pub invariant: Option<Invariant>,
+}
+
+impl Subject {
+    /// Every twin in each scenario that it is written for, and what keeps everything in the field report's.
+    pub fn all() -> Vec<Self> {
+        let of = |protocol: Protocol| -> Vec<Self> {
+            let broken = protocol.breaks().iter().map(move |(scenario, invariant)| Self {
+                protocol,
+                scenario: *scenario,
+                invariant: Some(*invariant),
+            });
+            let kept = Self { protocol, scenario: Scenario::Field, invariant: None };
+            if protocol.keeps_all() { vec![kept] } else { broken.collect() }
+        };
+        Protocol::ALL.iter().copied().flat_map(of).collect()
+    }
+
+    /// loom panics where nobody can go on; if a destructor takes a lock there, that is a second panic.
+    fn deadlocks(self) -> bool {
+        let ends = [Invariant::NoDeadlock, Invariant::NoWaiterLeftBehind];
+        self.invariant.is_some_and(|invariant| ends.contains(&invariant))
+    }
+
+    fn cell(self, engine: Engine, callers: usize) -> Cell {
+        Cell { scenario: self.scenario, protocol: self.protocol, callers, engine }
+    }
+}
+
+/// What an engine sees of a subject.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sight {
+    /// It is violated. The median of the executions that it takes to see that, where those who do not see it
+    /// count as more than any other.
+    Broken {
+        /// Nothing if half of the searches do not see it.
+        median: Option<u64>,
+        /// Searches that do not see it.
+        missed: u64,
+        /// Searches.
+        of: u64,
+    },
+    /// It is violated within so many executions, which are all.
+    Within(u64),
+    /// Every interleaving keeps it.
+    Holds,
+    /// What was looked at keeps it: how much that is.
+    Bounded(String),
+    /// Something else is violated, and this is not.
+    Instead(Vec<Invariant>),
+    /// The engine cannot see it, for this reason.
+    Blind(&'static str),
+}
+
+impl Sight {
+    /// Whether the engine sees it violated.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Within(_))
+    }
+
+    /// The upper bound on the chance that one search does not see it (Clopper and Pearson 1934), one-sided.
+    pub fn most_likely_missed(missed: u64, of: u64) -> f64 {
+        if missed >= of {
+            return 1.0;
+        }
+        let beta = Beta::new(missed as f64 + 1.0, (of - missed) as f64);
+        beta.map_or(1.0, |beta| beta.inverse_cdf(CONFIDENCE))
+    }
+}
+
+impl fmt::Display for Sight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Within(all) => write!(f, "broken: within {all}"),
+            Self::Broken { median: Some(at), of: 1, .. } => write!(f, "broken: execution {at}"),
+            Self::Broken { median, missed, of } => {
+                let median = median.map_or_else(|| "none".into(), |median| median.to_string());
+                let bound = 100.0 * Self::most_likely_missed(*missed, *of);
+                write!(f, "broken: median {median}, missed <= {bound:.1} %")
+            }
+            Self::Holds => f.write_str("holds"),
+            Self::Bounded(bound) => write!(f, "bounded: {bound}"),
+            Self::Instead(others) => {
+                let others: Vec<_> = others.iter().map(|invariant| invariant.slug()).collect();
+                write!(f, "instead: {}", others.join(", "))
+            }
+            Self::Blind(why) => write!(f, "blind: {why}"),
+        }
+    }
+}
+
+/// Asks an engine about a subject; those that sample from `seeds` many seeds.
+///
+/// # Errors
+///
+/// As [`explore`]; and where a budget runs out, since a certificate has no incomplete cell.
+pub fn ask(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refused> {
+    match engine {
+        // What keeps everything is asked at more callers elsewhere.
+        Engine::Sections if subject.invariant.is_some() => exhaustive(subject, engine, &FEW),
+        Engine::Sections => exhaustive(subject, engine, &FEW[..1]),
+        Engine::Loom if !subject.scenario.on_loom() => Ok(Sight::Blind("its waits never end")),
+        Engine::Loom if subject.deadlocks() => Ok(Sight::Blind("a deadlock may abort the process")),
+        Engine::Loom => exhaustive(subject, engine, &FEW[..1]),
+        _ => sampled(subject, engine, seeds),
+    }
+}
+
+fn exhaustive(subject: Subject, engine: Engine, callers: &[usize]) -> Result<Sight, Refused> {
+    let mut last = Sight::Blind("nobody asked");
+    for callers in callers.iter().copied() {
+        let of_loom = match subject.protocol {
+            // On a pool, as the scenarios that have one.
+            Protocol::AsBuilt => Some(2),
+            _ => subject.scenario.loom_preemptions(),
+        };
+        let preemptions = of_loom.filter(|_| engine == Engine::Loom);
+        let budget = Budget {
+            executions: 10_000_000,
+            time: Duration::from_secs(600),
+            preemptions,
+            until: subject.invariant,
+            ..Budget::default()
+        };
+        let findings = explore(subject.cell(engine, callers), &budget, None)?;
+        last = complete(subject, &findings)?;
+        if last.is_broken() {
+            return Ok(last);
+        }
+    }
+    Ok(last)
+}
+
+/// What a search says that is over.
+fn complete(subject: Subject, findings: &Findings) -> Result<Sight, Refused> {
+    if subject.invariant.is_some_and(|invariant| findings.violates(invariant)) {
+        if findings.cell.engine == Engine::Loom {
+            return Ok(Sight::Within(findings.executions));
+        }
+        let median = Some(findings.executions);
+        return Ok(Sight::Broken { median, missed: 0, of: 1 });
+    }
+    match (findings.judgement(), findings.coverage) {
+        (Judgement::Broken, _) if subject.invariant.is_some() => {
+            let all = findings.violated().flat_map(|(verdict, _)| &verdict.violated);
+            let others: BTreeSet<Invariant> = all.copied().collect();
+            Ok(Sight::Instead(others.into_iter().collect()))
+        }
+        (Judgement::Holds, _) => Ok(Sight::Holds),
+        (Judgement::Bounded, Coverage::Preemptions(bound)) => {
+            Ok(Sight::Bounded(format!("preemptions <= {bound}")))
+        }
+        (judgement, _) => {
+            let Cell { scenario, protocol, callers, engine } = findings.cell;
+            Err(Refused(format!(
+                "{scenario} on {protocol}, {callers} callers, {engine}: {judgement}"
+            )))
+        }
+    }
+}
+
+fn sampled(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refused> {
+    let mut found = Vec::new();
+    for seed in 1..=seeds {
+        let until = subject.invariant;
+        let budget = Budget { executions: EXECUTIONS, seed, until, ..Budget::default() };
+        let findings = explore(subject.cell(engine, CALLERS), &budget, None)?;
+        match subject.invariant {
+            Some(invariant) if findings.violates(invariant) => found.push(findings.executions),
+            None if findings.violated().next().is_some() => {
+                return Err(Refused(format!("{} violates something", subject.protocol)));
+            }
+            _ => {}
+        }
+    }
+    found.sort_unstable();
+    let missed = seeds - found.len() as u64;
+    Ok(match found.get(seeds as usize / 2) {
+        None if found.is_empty() => Sight::Bounded(format!("{} executions", seeds * EXECUTIONS)),
+        median => Sight::Broken { median: median.copied(), missed, of: seeds },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With none missed of n the bound is 1 - 0.05^(1/n); with all missed it is 1. In between, the bound is
+    /// where so few misses are as unlikely as 5 %: for 1 of 2 that is p with (1-p)^2 + 2p(1-p) = 0.05.
+    #[test]
+    fn the_bound_is_that_of_clopper_and_pearson() {
+        let near = |bound: f64, expected: f64| assert!((bound - expected).abs() < 1e-6, "{bound}");
+        near(Sight::most_likely_missed(0, 100), 1.0 - 0.05_f64.powf(0.01));
+        near(Sight::most_likely_missed(1, 2), 0.95_f64.sqrt());
+        near(Sight::most_likely_missed(7, 7), 1.0);
+    }
+}
