@@ -63,6 +63,36 @@ fn a_key_that_is_asked_for_is_never_evicted_by_keys_that_are_not() {
     assert_eq!(cache.usage().keys, 16);
 }
 
+/// Both were asked for since the hand has passed; only one can still be served.
+#[test]
+fn what_is_dead_never_stays_in_the_place_of_what_is_not() {
+    for (dead, alive) in (0..20).flat_map(|key| [(key, key + 20), (key + 20, key)]) {
+        let clock = ManualClock::new();
+        let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).capacity(2).shards(1);
+        let cache = cache.build().expect("valid");
+        cache.insert(dead, ());
+        clock.advance(STORAGE);
+        cache.insert(alive, ());
+        assert!(cache.get(&dead).is_none() && cache.get(&alive).is_some());
+        cache.insert(100, ());
+        assert!(cache.get(&alive).is_some(), "{dead} was dead, and {alive} had to go");
+    }
+}
+
+#[test]
+fn a_store_that_was_large_gives_its_memory_back() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).build().expect("valid");
+    for key in 0..10_000 {
+        cache.insert(key, key);
+    }
+    let most = cache.usage().store_bytes;
+    clock.advance(STORAGE);
+    assert_eq!(cache.sweep().keys, 10_000);
+    let least = cache.usage().store_bytes;
+    assert!(least < most / 100, "{least} of {most} bytes");
+}
+
 /// Zipf's law with exponent 0.99 over 10,000 keys, as in the peers' benchmarks.
 fn zipf(requests: usize) -> Vec<u32> {
     let weights = (1..=10_000).map(|rank| f64::from(rank).powf(-0.99));

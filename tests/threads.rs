@@ -1,0 +1,34 @@
+//! The threads that a cache starts end with it. In a file of its own: other tests start some too.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::time::{Duration, Instant};
+use xfetch_core::Cache;
+
+/// The threads of this process whose names begin so.
+fn threads() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("this is linux");
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
+    let names = tasks.filter_map(|task| name(task.ok()?));
+    names.filter(|name| name.starts_with("xfetch-")).count()
+}
+
+/// A thread takes its name when it begins, and gives it back when it has ended.
+fn wait_for(so_many: usize) {
+    let began = Instant::now();
+    while threads() != so_many {
+        let there = threads();
+        assert!(began.elapsed() < Duration::from_secs(60), "{there} instead of {so_many}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_threads_of_a_cache_never_outlive_it() {
+    let build = || Cache::<u32, u32>::builder(Duration::from_secs(5), Duration::from_secs(120));
+    let caches: Vec<_> = (0..20).map(|_| build().build().expect("valid")).collect();
+    // Four that refresh and one that sweeps, each.
+    wait_for(20 * 5);
+    drop(caches);
+    wait_for(0);
+}
