@@ -95,6 +95,9 @@ fn the_readme_and_the_changelog_count_what_there_is() {
     let (scenarios, invariants) = (Scenario::ALL.len(), Invariant::ALL.len());
     let readme = format!("{scenarios} scenarios under six engines, and each of {twins} twins");
     assert!(flat(&read("README.md")).contains(&readme), "README.md should say {readme:?}");
+    let bounded = Scenario::ALL.iter().filter(|scenario| scenario.loom_preemptions().is_some());
+    let bounded = format!("complete at two callers, but for {} scenarios", bounded.count());
+    assert!(flat(&read("README.md")).contains(&bounded), "README.md should say {bounded:?}");
     let changelog = format!("{scenarios} scenarios, {twins} twins, {invariants} invariants");
     assert!(read("CHANGELOG.md").contains(&changelog), "CHANGELOG.md should say {changelog:?}");
 }
