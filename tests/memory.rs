@@ -187,6 +187,11 @@ fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
         let usage = inner.usage();
         assert_eq!((usage.leases, usage.slots), (1, 1));
         assert_eq!(usage.oldest_lease, Some(Duration::from_secs(86_400)));
+        let nested = inner.clone();
+        let oldest = inner.get_or_compute(&"younger", move |_| {
+            nested.usage().oldest_lease.map_or(0, |held| held.as_secs() as u32)
+        });
+        assert_eq!(*oldest.expect("computed"), 86_400, "of two");
         inner.insert("k", 1);
         2
     });

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::time::{Duration, Instant};
-use xfetch_core::Cache;
+use xfetch_core::{Cache, CallerRuns};
 
 /// The threads of this process whose names begin so.
 fn threads() -> usize {
@@ -31,4 +31,7 @@ fn the_threads_of_a_cache_never_outlive_it() {
     wait_for(20 * 5);
     drop(caches);
     wait_for(0);
+    let none = build().executor(CallerRuns).sweep_every(Duration::MAX).build().expect("valid");
+    assert_eq!(threads(), 0, "it was told to do without");
+    drop(none);
 }

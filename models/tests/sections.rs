@@ -72,15 +72,15 @@ fn the_counts_are_those_of_the_abstract_protocol() {
     assert_eq!(complete(Protocol::DoubleRecheck, 5).executions, 5_200);
 }
 
-/// The verdicts of a scenario, and how many executions that took; nothing if there are more than a
-/// hundred thousand.
+/// The verdicts of a scenario, and how many executions that took; nothing if there are too many.
 fn verdicts(
     scenario: Scenario,
     protocol: Protocol,
     callers: usize,
     reduce: bool,
 ) -> Option<(BTreeSet<Verdict>, u64)> {
-    let executions = 100_000;
+    // Those that loom cannot finish have millions: a fifth of the patience is enough to know.
+    let executions = if scenario.loom_preemptions().is_some() { 20_000 } else { 100_000 };
     let search = sections::Search { reduce, executions, ..sections::Search::default() };
     let body = move || on_sections::run(scenario, protocol, callers);
     let visit = |seen: &mut BTreeSet<Verdict>, execution: sections::Execution<History>| {
