@@ -208,7 +208,8 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
-    /// As [`refresh`](Self::refresh), for a compute that can fail.
+    /// As [`refresh`](Self::refresh), for a compute that can fail. Where a stale value is served nobody is
+    /// told of the error: log it here.
     pub fn try_refresh<E>(
         mut self,
         refresh: impl Fn(&K) -> Result<V, E> + Send + Sync + 'static,
@@ -234,7 +235,8 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     }
 
     /// Where refreshes run; unless told on a [`WorkerPool`] of the cache's own, with 4 threads and 1,024
-    /// places, which ends with the cache. Caches can share one.
+    /// places, which ends when the cache is dropped and its queue is empty: nobody waits for that. For a graceful
+    /// end give it a pool, which caches can share, and call [`WorkerPool::shut_down`].
     pub fn executor<D: Executor>(self, executor: D) -> Builder<K, V, C, O, D, S, P> {
         let Self { settings, clock, observer, hasher, draw, refresh, .. } = self;
         let executor: Start<D> = Box::new(|| Ok(executor));

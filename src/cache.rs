@@ -175,7 +175,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
 
     /// As [`get`](Self::get), and has the registered refresh done for what is stale, or nominated for an
     /// early one. It waits for nothing, unless the executor runs the refresh at once: for a thread that must
-    /// not be blocked, as one that serves asynchronous requests.
+    /// not be blocked, as one that serves asynchronous requests. Who asks
+    /// once more for what is absent, on a thread that may wait, is counted as two misses.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -235,7 +236,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     }
 
     /// Removes the key. A compute that began before is discarded when it ends, also if the key is
-    /// absent; its own request still gets what it computed.
+    /// absent; its own request still gets what it computed. Who asks while that is under way waits for its
+    /// end, and then for a compute of today.
     ///
     /// ```
     /// # use std::time::Duration;

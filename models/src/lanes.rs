@@ -209,6 +209,9 @@ impl Known {
             }
             Event::Published(_, version) | Event::Inserted(version) => self.version = Some(version),
             Event::Invalidated | Event::Cleared => self.version = None,
+            Event::Swept(gone) | Event::Evicted(gone) if self.version == Some(gone) => {
+                self.version = None;
+            }
             _ => {}
         }
     }
