@@ -156,13 +156,18 @@ impl WorkerPool {
         self.0.jobs.close();
         if waiting == Waiting::Drop {
             while let Some(job) = self.0.jobs.try_pop() {
-                drop(job);
+                // What it carries may panic when it is dropped: the others are dropped all the same.
+                discard(catch_unwind(AssertUnwindSafe(|| drop(job))));
             }
         }
-        let threads = std::mem::take(&mut *self.0.threads.lock());
-        if !threads.iter().any(Thread::is_current) {
-            threads.into_iter().for_each(Thread::join);
+        let mut threads = self.0.threads.lock();
+        // Whoever calls from outside is to find them, and wait.
+        if threads.iter().any(Thread::is_current) {
+            return;
         }
+        let ending = std::mem::take(&mut *threads);
+        drop(threads);
+        ending.into_iter().for_each(Thread::join);
     }
 }
 

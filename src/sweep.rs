@@ -49,20 +49,27 @@ impl<'a, W: World> Sweep<'a, W> {
     /// Takes the dead entries out.
     pub fn entries(&self) -> usize {
         let swept = self.shared.store.sweep(self.now);
-        for ((hash, version), _) in &swept {
-            self.shared.observer.on(*hash, Event::Swept(*version));
+        let keys = swept.len();
+        for ((hash, version), old) in swept {
+            let tell = || self.shared.observer.on(hash, Event::Swept(version));
+            // One that panics must not take the others along: two at once would end the process.
+            discard(catch_unwind(AssertUnwindSafe(tell)));
+            discard(catch_unwind(AssertUnwindSafe(|| drop(old))));
         }
-        swept.len()
+        keys
     }
 
     /// Takes the slots away that `sweeps` says yes to.
     pub fn slots(&self, sweeps: impl Fn(SlotState) -> bool) -> usize {
         let Shared { leases, back_off, observer, .. } = self.shared;
         let swept = leases.sweep(self.now, back_off, sweeps);
-        for slot in &swept {
-            observer.on(slot.hash(), Event::Forgotten);
+        let slots = swept.len();
+        for slot in swept {
+            let tell = || observer.on(slot.hash(), Event::Forgotten);
+            discard(catch_unwind(AssertUnwindSafe(tell)));
+            discard(catch_unwind(AssertUnwindSafe(|| drop(slot))));
         }
-        swept.len()
+        slots
     }
 }
 
