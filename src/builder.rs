@@ -147,7 +147,8 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     /// CLOCK (Corbató 1968), which keeps what is asked for as well as least-recently-used does and costs a
     /// hit no lock of its own and no list, only a flag. Each part of the store has an equal share of the capacity and chooses among its
     /// own keys, so that some go before the whole is full; with a capacity below the number of parts there
-    /// are fewer parts. An entry that goes takes nothing with it: a refresh of it that is under way is
+    /// are fewer parts. With one or two places a part it keeps much less than that: give a small cache few
+    /// [`shards`](Self::shards). An entry that goes takes nothing with it: a refresh of it that is under way is
     /// published.
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.settings.capacity = capacity;

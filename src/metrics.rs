@@ -51,7 +51,8 @@ counters! {
     skipped_before,
     /// Leases that were taken.
     leased,
-    /// Stale requests that found the lease taken (`xfetch_lock_contention_total`).
+    /// Stale requests, and misses inside a compute, that found the lease taken
+    /// (`xfetch_lock_contention_total`).
     contended,
     /// Misses that waited for another request's compute, until it ended.
     waited,
@@ -162,7 +163,7 @@ impl Metrics {
         self.counters.read().since(baseline)
     }
 
-    /// Counts from here. The counters themselves only grow, so that no event is lost or counted twice.
+    /// Counts from here. What is under way ends after it: they balance again if this is called at rest. The counters themselves only grow, so that no event is lost or counted twice.
     pub fn reset(&self) {
         let mut baseline = self.baseline.lock();
         *baseline = self.counters.read();
