@@ -125,11 +125,12 @@ macro_rules! slugs {
         }
 
         impl FromStr for $Name {
-            type Err = Unknown;
+            type Err = $crate::catalogue::Unknown;
 
-            fn from_str(name: &str) -> Result<Self, Unknown> {
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
                 let known = || Self::ALL.iter().map(|value| value.slug());
-                Self::ALL.iter().copied().find(|value| value.slug() == name).ok_or_else(|| Unknown {
+                Self::ALL.iter().copied().find(|value| value.slug() == name)
+                    .ok_or_else(|| $crate::catalogue::Unknown {
                     kind: $kind, name: name.into(), known: known().collect(),
                 })
             }
@@ -327,6 +328,27 @@ impl Scenario {
         }
     }
 
+    /// The callers up to which the default budget covers every interleaving of what ships. Where the clock
+    /// moves or a pool works, four have millions; a night covers those.
+    pub const fn complete_at(self) -> usize {
+        match self {
+            Self::Field => 5,
+            Self::Reject
+            | Self::Overlap
+            | Self::Miss
+            | Self::MissOverlap
+            | Self::Impatient
+            | Self::Fail
+            | Self::MissFail
+            | Self::Panic
+            | Self::Invalidate
+            | Self::Insert
+            | Self::Cycle
+            | Self::Crowd => 4,
+            _ => 3,
+        }
+    }
+
     /// Whether loom can reach what the scenario is about: its waits never time out.
     pub const fn on_loom(self) -> bool {
         !matches!(self, Self::Impatient)
@@ -413,6 +435,11 @@ macro_rules! protocol_enum {
             pub fn breaks_in(self, scenario: Scenario) -> Option<Invariant> {
                 let mut breaks = self.breaks().iter();
                 breaks.find(|(other, _)| *other == scenario).map(|(_, invariant)| *invariant)
+            }
+
+            /// Whether it violates one thing at most in this scenario.
+            pub fn breaks_only_one_in(self, scenario: Scenario) -> bool {
+                self.breaks().iter().filter(|(other, _)| *other == scenario).count() <= 1
             }
 
             /// Whether it is what ships, as the models have it: small, and on the caller's thread.

@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod on_loom;
 pub mod on_sections;
 pub mod on_threads;
+pub mod plan;
 pub mod replay;
 pub mod soak;
 pub mod token;

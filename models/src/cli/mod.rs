@@ -16,6 +16,7 @@ use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
 use xfetch_models::certify::MAX_THREADS;
 use xfetch_models::engine::{Budget, Cell, Judgement};
+use xfetch_models::plan::{Extent, Shard};
 
 /// Explores xfetch-core and its broken twins. Without a command: everything, at the default budget.
 #[derive(Parser)]
@@ -23,12 +24,21 @@ use xfetch_models::engine::{Budget, Cell, Judgement};
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    main: Main,
+}
+
+#[derive(clap::Args)]
+struct Main {
     /// Where the report goes.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
-    /// A fiftieth of the executions, for a first look. loom stays complete.
-    #[arg(long)]
-    quick: bool,
+    /// How far: quick (seconds), default (minutes), deep (a night).
+    #[arg(long, default_value = "default")]
+    budget: Extent,
+    /// A part of it, for one machine of several: 1/4 to 4/4 are together the whole.
+    #[arg(long, default_value = "1/1")]
+    shard: Shard,
 }
 
 #[derive(Subcommand)]
@@ -175,7 +185,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Certify(options)) => certify::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
-        None => plan::run(&arguments.output, arguments.quick),
+        None => plan::run(&arguments.main),
     }
 }
 

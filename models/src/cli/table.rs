@@ -7,7 +7,7 @@ use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::engine::{Cell, Coverage, Findings, Judgement};
 
 /// The callers with which `sections` is asked.
-pub(super) const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
+const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
 
 const HEADER: [&str; 10] = [
     "phase",
@@ -25,10 +25,11 @@ const HEADER: [&str; 10] = [
 const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
 
-const SCENARIO_HEADER: [&str; 9] = [
+const SCENARIO_HEADER: [&str; 10] = [
     "scenario (what ships)",
     "sections, 2",
     "sections, 3",
+    "sections, 4",
     "sections, 2, as built",
     "loom, 2",
     "random, 100",
@@ -55,6 +56,23 @@ pub(super) fn table(findings: &[Findings]) -> String {
     )
 }
 
+/// A row per cell: what a part of a plan has to tell.
+pub(super) fn list(findings: &[Findings]) -> String {
+    let row = |found: &Findings| {
+        let Cell { scenario, protocol, callers, engine } = found.cell;
+        let callers = callers.to_string();
+        vec![
+            scenario.slug().into(),
+            protocol.slug().into(),
+            engine.slug().into(),
+            callers,
+            said(found),
+        ]
+    };
+    let header = ["scenario", "protocol", "engine", "callers", "executions"];
+    markdown(&header, findings.iter().map(row).collect())
+}
+
 pub(super) fn markdown<H: AsRef<str>>(header: &[H], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header.iter().map(AsRef::as_ref));
@@ -69,13 +87,16 @@ fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
                 let Cell { scenario: of, protocol, .. } = found.cell;
                 of == *scenario && protocol == ships && is(found, engine, callers)
             };
-            findings.iter().find(is).map_or_else(|| "blind".into(), said)
+            let is_blind = engine == Engine::Loom && !scenario.on_loom();
+            let nothing = if is_blind { "blind" } else { "not run" };
+            findings.iter().find(is).map_or_else(|| nothing.into(), said)
         };
         let of = |engine, callers| on(Protocol::DoubleRecheck, engine, callers);
         vec![
             scenario.slug().to_owned(),
             of(Engine::Sections, 2),
             of(Engine::Sections, 3),
+            of(Engine::Sections, 4),
             on(Protocol::AsBuilt, Engine::Sections, 2),
             of(Engine::Loom, 2),
             of(Engine::Random, 100),

@@ -1,0 +1,336 @@
+//! What is explored, and how far: the cells of the main job, of its tests and of a night.
+
+use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
+use crate::engine::{Budget, Cell, Coverage, Findings, Judgement, Progress, Refused, explore};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The callers of the field report.
+pub const CALLERS: usize = 100;
+/// As many as loom finishes.
+const LOOM_CALLERS: usize = 2;
+/// More executions than a complete search of any cell has.
+const EVERYTHING: u64 = 1_000_000_000;
+
+slugs! {
+    /// How far everything is explored.
+    Extent, "budget",
+    /// Seconds: a first look, and what `cargo test` runs. Two callers, and short samples.
+    Quick = "quick",
+    /// Minutes: what CI runs. Every scenario complete at three callers, the main ones at four.
+    Default = "default",
+    /// A night: every scenario at four callers, the field report's at six, long samples.
+    Deep = "deep",
+}
+
+/// A part of a plan, for one machine of several: the `number`-th of `of`, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    number: usize,
+    of: usize,
+}
+
+impl Shard {
+    /// The whole.
+    pub const WHOLE: Self = Self { number: 1, of: 1 };
+    /// More parts than any plan has cells.
+    const MOST: usize = 1_000;
+
+    /// The `number`-th of `of` parts; nothing if there is no such part.
+    pub fn new(number: usize, of: usize) -> Option<Self> {
+        ((1..=of).contains(&number) && of <= Self::MOST).then_some(Self { number, of })
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/');
+        let numbers = parts.and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        numbers.and_then(|(number, of)| Self::new(number, of)).ok_or_else(|| {
+            let most = Self::MOST;
+            format!("{text:?} is no part: i/n, with i from 1 to n, and n from 1 to {most}")
+        })
+    }
+}
+
+/// Cells, each with its budget: those with the most to do first.
+#[derive(Clone, Debug)]
+pub struct Plan(pub Vec<(Cell, Budget)>);
+
+impl Plan {
+    /// Everything, that far.
+    pub fn of(extent: Extent) -> Self {
+        let mut cells = field(extent);
+        cells.extend(register(extent));
+        cells.extend(twins(extent));
+        cells.sort_by_key(|(cell, _)| (cell.scenario, cell.protocol, cell.callers, cell.engine));
+        cells.dedup_by_key(|(cell, _)| *cell);
+        cells.sort_by_key(|(cell, budget)| u64::MAX - size(cell, budget));
+        Self(cells)
+    }
+
+    /// A part of it. What is judged together stays together: all cells of a twin in a scenario, of which one
+    /// has to violate what it was written for. The others are dealt out one by one.
+    pub fn shard(&self, shard: Shard) -> Self {
+        let mut hands: BTreeMap<(Scenario, Protocol), usize> = BTreeMap::new();
+        let mut dealt = 0;
+        let mut deal = || {
+            dealt += 1;
+            (dealt - 1) % shard.of + 1
+        };
+        let mut is_ours = |cell: &Cell| {
+            let hand = match cell.protocol.keeps_all() {
+                true => deal(),
+                false => *hands.entry((cell.scenario, cell.protocol)).or_insert_with(&mut deal),
+            };
+            hand == shard.number
+        };
+        Self(self.0.iter().filter(|(cell, _)| is_ours(cell)).copied().collect())
+    }
+
+    /// Explores it on so many OS threads. The findings come in a fixed order, whichever cell was done first;
+    /// `done` is told how many are.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if a cell is.
+    pub fn explore(
+        &self,
+        threads: usize,
+        executions: Progress,
+        done: impl Fn(usize) + Sync,
+    ) -> Result<Vec<Findings>, Refused> {
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let work = || {
+            while let Some((cell, budget)) = self.0.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let explored = explore(*cell, budget, executions);
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                found.push(explored);
+                done(found.len());
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work);
+            }
+        });
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut findings = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        findings.sort_by_key(|Findings { cell, .. }| {
+            (cell.scenario, cell.protocol, cell.engine, cell.callers)
+        });
+        Ok(findings)
+    }
+}
+
+/// How long a cell takes, more or less.
+fn size(cell: &Cell, budget: &Budget) -> u64 {
+    match cell.engine {
+        Engine::Sections => 10_u64.pow(cell.callers as u32),
+        Engine::Loom if cell.scenario == Scenario::Cycle => 100_000,
+        Engine::Loom => 5_000,
+        _ => budget.executions * 5,
+    }
+}
+
+fn cell(scenario: Scenario, protocol: Protocol, engine: Engine, callers: usize) -> Cell {
+    Cell { scenario, protocol, callers, engine }
+}
+
+/// All executions.
+fn all(extent: Extent) -> Budget {
+    let seconds = if extent == Extent::Deep { 8 * 3_600 } else { 150 };
+    let time = Duration::from_secs(seconds);
+    Budget { executions: EVERYTHING, time, ..Budget::default() }
+}
+
+/// So many of the default budget's executions, by chance.
+fn sampled(extent: Extent, executions: u64) -> Budget {
+    let executions = match extent {
+        Extent::Quick => executions.div_ceil(50),
+        Extent::Default => executions,
+        Extent::Deep => executions * 50,
+    };
+    Budget { executions, ..all(extent) }
+}
+
+fn loom(extent: Extent, scenario: Scenario, protocol: Protocol) -> (Cell, Budget) {
+    let budget = Budget { preemptions: scenario.loom_preemptions(), ..all(extent) };
+    (cell(scenario, protocol, Engine::Loom, LOOM_CALLERS), budget)
+}
+
+/// The field report's scenario on its phases: every engine. What is to keep everything is sampled
+/// longer than a broken twin.
+fn field(extent: Extent) -> Vec<(Cell, Budget)> {
+    let mut cells = Vec::new();
+    let all = all(extent);
+    for protocol in Protocol::PHASES {
+        let keeps = protocol.breaks_in(Scenario::Field).is_none();
+        let of = |engine, callers| cell(Scenario::Field, protocol, engine, callers);
+        let callers = if extent == Extent::Quick { 2..=3 } else { 2..=5 };
+        cells.extend(callers.map(|callers| (of(Engine::Sections, callers), all)));
+        cells.push(loom(extent, Scenario::Field, protocol));
+        let random = if keeps { 5_000 } else { 300 };
+        cells.push((of(Engine::Random, CALLERS), sampled(extent, random)));
+        let pct = if keeps { 2_000 } else { 200 };
+        for engine in [Engine::Pct, Engine::Urw] {
+            cells.push((of(engine, CALLERS), sampled(extent, pct)));
+        }
+        cells.push((of(Engine::Threads, CALLERS), sampled(extent, 100)));
+    }
+    if extent == Extent::Deep {
+        let ships =
+            |engine, callers| cell(Scenario::Field, Protocol::DoubleRecheck, engine, callers);
+        cells.push((ships(Engine::Sections, 6), all));
+        cells.push((ships(Engine::Loom, 3), Budget { preemptions: Some(3), ..all }));
+    }
+    cells
+}
+
+/// Every scenario on what ships, and once more on the executor and the shards that it has by default.
+fn register(extent: Extent) -> Vec<(Cell, Budget)> {
+    let mut cells = Vec::new();
+    for scenario in Scenario::ALL.iter().copied() {
+        let of = |engine, callers| cell(scenario, Protocol::DoubleRecheck, engine, callers);
+        let most = match extent {
+            Extent::Quick => 2,
+            Extent::Default => scenario.complete_at(),
+            Extent::Deep => scenario.complete_at().max(4),
+        };
+        cells.extend((2..=most).map(|callers| (of(Engine::Sections, callers), all(extent))));
+        if extent != Extent::Quick || scenario == Scenario::Field {
+            let as_built = cell(scenario, Protocol::AsBuilt, Engine::Sections, 2);
+            cells.push((as_built, all(extent)));
+        }
+        let is_short = scenario.loom_preemptions().is_none() && scenario != Scenario::Cycle;
+        if scenario.on_loom() && (is_short || extent != Extent::Quick) {
+            cells.push(loom(extent, scenario, Protocol::DoubleRecheck));
+        }
+        for engine in [Engine::Random, Engine::Pct, Engine::Urw] {
+            cells.push((of(engine, CALLERS), sampled(extent, 200)));
+        }
+        cells.push((of(Engine::Threads, CALLERS), sampled(extent, 20)));
+    }
+    cells
+}
+
+/// Every broken twin where it is broken. A first look ends with the first violation.
+fn twins(extent: Extent) -> Vec<(Cell, Budget)> {
+    let mut cells = Vec::new();
+    for protocol in Protocol::ALL.iter().copied() {
+        for (scenario, invariant) in protocol.breaks().iter().copied() {
+            // A pool's broken twin has millions of interleavings of three callers, and is broken at two.
+            for callers in if scenario.workers(protocol) > 0 { 2..=2 } else { 2..=3 } {
+                let of = cell(scenario, protocol, Engine::Sections, callers);
+                let until = (extent == Extent::Quick && protocol.breaks_only_one_in(scenario))
+                    .then_some(invariant);
+                cells.push((of, Budget { until, ..all(extent) }));
+            }
+        }
+    }
+    cells
+}
+
+/// What is not as the catalogue says: a line each, with the cell's findings where there is one.
+pub fn surprises(findings: &[Findings]) -> Vec<(String, Option<&Findings>)> {
+    let mut surprises = Vec::new();
+    for found in findings.iter().filter(|found| found.cell.protocol.keeps_all()) {
+        if found.violated().next().is_some() {
+            surprises.push((format!("{} is violated", found.cell.scenario), Some(found)));
+        }
+        let missed: Vec<_> = found.not_reached().iter().map(|witness| witness.slug()).collect();
+        let is_exhaustive = matches!(found.coverage, Coverage::Complete | Coverage::Preemptions(_));
+        if is_exhaustive && !missed.is_empty() {
+            surprises.push((format!("vacuous, {} not reached", missed.join(", ")), Some(found)));
+        }
+    }
+    for (protocol, scenario, invariant) in promises() {
+        let home =
+            |found: &&Findings| found.cell.protocol == protocol && found.cell.scenario == scenario;
+        let mut asked = findings.iter().filter(home).peekable();
+        // The cells of a promise are all in one shard, or none of them is.
+        if asked.peek().is_some() && !asked.any(|found| found.violates(invariant)) {
+            surprises
+                .push((format!("{protocol} does not violate {invariant} in {scenario}"), None));
+        }
+    }
+    surprises
+}
+
+/// What was cut off. A search that stops where it has found what it looked for was not.
+pub fn cut_off(findings: &[Findings]) -> impl Iterator<Item = &Findings> {
+    findings.iter().filter(|found| found.judgement() == Judgement::Incomplete)
+}
+
+/// What each twin was written to violate, and where.
+pub fn promises() -> impl Iterator<Item = (Protocol, Scenario, Invariant)> {
+    Protocol::ALL.iter().copied().flat_map(|protocol| {
+        let broken = protocol.breaks().iter();
+        broken.map(move |(scenario, invariant)| (protocol, *scenario, *invariant))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    type Key = (Scenario, Protocol, Engine, usize);
+
+    fn keys(plan: &Plan) -> Vec<Key> {
+        let key = |cell: &Cell| (cell.scenario, cell.protocol, cell.engine, cell.callers);
+        plan.0.iter().map(|(cell, _)| key(cell)).collect()
+    }
+
+    #[test]
+    fn the_shards_of_a_plan_are_the_whole_and_share_nothing() {
+        for extent in Extent::ALL.iter().copied() {
+            let plan = Plan::of(extent);
+            let whole: BTreeSet<Key> = keys(&plan).into_iter().collect();
+            assert_eq!(whole.len(), plan.0.len(), "no cell is there twice");
+            for of in [1, 2, 3, 7, 1_000] {
+                let shard = |number| plan.shard(Shard::new(number, of).expect("it is one of them"));
+                let parts: Vec<Key> = (1..=of).flat_map(|number| keys(&shard(number))).collect();
+                assert_eq!(parts.len(), whole.len(), "{extent}, {of} shards");
+                assert_eq!(parts.into_iter().collect::<BTreeSet<_>>(), whole);
+            }
+        }
+    }
+
+    /// With it a promise is judged by all of its cells, and in each plan by some.
+    #[test]
+    fn the_cells_of_a_promise_are_in_one_shard() {
+        for extent in Extent::ALL.iter().copied() {
+            let plan = Plan::of(extent);
+            let shards: Vec<_> =
+                (1..=5).filter_map(|number| Some(plan.shard(Shard::new(number, 5)?))).collect();
+            for (protocol, scenario, _) in promises() {
+                let has = |plan: &&Plan| {
+                    let home = |cell: &Cell| cell.protocol == protocol && cell.scenario == scenario;
+                    plan.0.iter().any(|(cell, _)| home(cell))
+                };
+                assert_eq!(shards.iter().filter(has).count(), 1, "{protocol} in {scenario}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_that_there_is_not_is_refused() {
+        for text in ["", "1", "0/3", "4/3", "1/0", "1/1001", "-1/3", "1/3/5", "a/b"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+        assert_eq!("2/3".parse(), Ok(Shard { number: 2, of: 3 }));
+    }
+}
