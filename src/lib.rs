@@ -53,7 +53,7 @@ pub mod steps {
     pub use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
     pub use crate::store::{Sight, Stamp};
     pub use crate::sweep::Sweep;
-    pub use crate::sync::BACKEND;
+    pub use crate::sync::{BACKEND, Condvar, Mutex, thread_local};
     pub use crate::world::World;
 }
 

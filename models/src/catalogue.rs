@@ -56,6 +56,22 @@ macro_rules! for_each_protocol {
                 "a release retires its slot only if nobody else refers to it";
             SweepByAge, "sweep-by-age", "", "", [Sweep: OneInFlight, Sweep: OneLeasePerKey],
                 "the sweeper takes slots away that were not taken for a minute, in use or not";
+            SweepIdle, "sweep-idle", "", "", [Cleanup: OneInFlight, Cleanup: OneLeasePerKey],
+                "the sweeper takes locks away that nobody holds or has looked up for a minute; a lock is looked \
+                 up in one step and taken in another";
+            RetireAtRelease, "retire-at-release", "", "", [Retry: OneInFlight, Retry: OneLeasePerKey],
+                "the key's lock is removed once it is released, whichever lock that is by then; a lock is \
+                 looked up in one step and taken in another";
+            LockOnlyRemoved, "lock-only-removed", "", "", [Field: NoWastedCompute],
+                "lock-only and retire-at-release at once";
+            LockOnlyKept, "lock-only-kept", "", "", [Field: NoWastedCompute],
+                "lock-only and never-retire at once";
+            BeforeOnlyRemoved, "before-only-removed", "", "", [Field: NoWastedCompute],
+                "before-only and retire-at-release at once";
+            BeforeOnlyKept, "before-only-kept", "", "", [Field: NoWastedCompute],
+                "before-only and never-retire at once";
+            ReleaseWithoutNotify, "release-without-notify", "", "", [Miss: NoWaiterLeftBehind],
+                "who waits for a lock is not woken when it is free";
             SweepNothing, "sweep-nothing", "", "", [Field: BoundedMemory],
                 "what has expired stays until somebody asks for it";
             EvictNothing, "evict-nothing", "", "", [Crowd: BoundedMemory],
@@ -232,6 +248,11 @@ slugs! {
     /// All callers on a stale key whose first compute fails; the first caller lets everything expire and
     /// sweeps before it asks.
     Sweep = "sweep",
+    /// All callers on a stale key; the first one lets a minute pass and sweeps before it asks.
+    Cleanup = "cleanup",
+    /// All callers on a stale key whose first compute fails; the first caller asks, lets the back-off pass,
+    /// and asks again.
+    Retry = "retry",
     /// A cache with room for one key: every other caller asks for a second one.
     Crowd = "crowd",
     /// Refreshes run on a pool that the first caller shuts down after its request, dropping what waits.
@@ -310,6 +331,8 @@ impl Scenario {
             Self::Nominate => &[Nominated, Computed, FoundBusy, SkippedBefore, SkippedInside],
             Self::Cycle => &[MetCycle, Waited, Refused],
             Self::Sweep => &[Swept, Forgotten, Failed, Computed, Missed, Waited],
+            Self::Cleanup => &[Computed, FoundBusy, SkippedBefore, SkippedInside],
+            Self::Retry => &[Failed, Computed, FoundBusy, MetBackOff],
             Self::Crowd => &[Evicted, Computed, Missed],
             Self::Shutdown => &[Computed, WasRejected, Dropped],
             Self::Queue | Self::Nested => &[TakenOver, Computed, Missed],
@@ -322,7 +345,12 @@ impl Scenario {
     /// executions are not all of them.
     pub const fn loom_preemptions(self) -> Option<usize> {
         match self {
-            Self::Straggler | Self::Expire | Self::Nominate | Self::Sweep => Some(3),
+            Self::Straggler
+            | Self::Expire
+            | Self::Nominate
+            | Self::Sweep
+            | Self::Cleanup
+            | Self::Retry => Some(3),
             Self::Pool | Self::PoolFail | Self::Shutdown | Self::Queue | Self::Nested => Some(2),
             _ => None,
         }
@@ -360,7 +388,7 @@ impl Scenario {
     pub const fn workers(self, protocol: Protocol) -> usize {
         match (self, protocol) {
             (Self::Shutdown | Self::Queue | Self::Nested, _)
-            | (Self::Straggler, Protocol::AsBuilt) => 1,
+            | (Self::Straggler | Self::Cleanup | Self::Retry, Protocol::AsBuilt) => 1,
             (Self::Pool | Self::PoolFail, _) => 2,
             (Self::Reject, _) => 0,
             (_, Protocol::AsBuilt) => 2,
@@ -379,6 +407,8 @@ impl Scenario {
                 | Self::Expire
                 | Self::Nominate
                 | Self::Sweep
+                | Self::Cleanup
+                | Self::Retry
                 | Self::Crowd
                 | Self::Queue
                 | Self::Nested

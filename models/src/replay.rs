@@ -1,13 +1,14 @@
 //! One execution again, by its token, and the smallest token of a violation.
 
 use crate::catalogue::{Invariant, Protocol, Scenario};
-use crate::engine::Example;
 use crate::engine::sections::{judge, judge_unfinished};
+use crate::engine::{Cell, Example, Findings};
 use crate::history::{History, Record};
 use crate::on_sections;
 use crate::token::Token;
 use crate::verdict::Verdict;
 use sections::{Error, Execution, Failing, Schedule, Search, shrink};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -131,6 +132,21 @@ impl Subject {
         let executions = coverage.complete;
         (Searched { bound, callers: self.callers, executions, all: coverage.exhausted }, failing)
     }
+}
+
+/// The smallest token of each violation whose schedule is data.
+pub fn tokens(findings: &Findings) -> BTreeMap<Invariant, Shrunk> {
+    let Cell { scenario, protocol, callers, .. } = findings.cell;
+    let subject = Subject { scenario, protocol, callers };
+    let mut smallest_examples: BTreeMap<Invariant, &Example> = BTreeMap::new();
+    for (verdict, example) in &findings.examples {
+        for invariant in &verdict.violated {
+            let smallest = smallest_examples.entry(*invariant).or_insert(example);
+            *smallest = example.min(smallest);
+        }
+    }
+    let shrink = |(invariant, example)| (invariant, smallest(subject, example, invariant));
+    smallest_examples.into_iter().map(shrink).collect()
 }
 
 /// A search below this bound looks at no more executions than this.

@@ -1,13 +1,13 @@
 //! The certificate: which engine sees which broken twin, and how sure that is.
 
-use super::table::markdown;
-use super::{Certificate, cores, print, progress, refuse};
+use super::{Certificate, cores, keep, progress, refuse};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use xfetch_models::catalogue::Engine;
 use xfetch_models::certificate::{CALLERS, CONFIDENCE, ENGINES, EXECUTIONS, Sight, Subject, ask};
 use xfetch_models::engine::Refused;
+use xfetch_models::page::markdown;
 
 /// 0 if it is written, or is as it was; 1 if it has changed.
 pub(super) fn run(options: &Certificate) -> ExitCode {
@@ -23,30 +23,7 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
         }
     }
     let page = page(&subjects, &sights, options.seeds.into());
-    let path = options.output.display();
-    if !options.check {
-        return match std::fs::write(&options.output, &page) {
-            Ok(()) => {
-                print(&format!("{path} is written"));
-                ExitCode::SUCCESS
-            }
-            Err(error) => refuse(format!("{path}: {error}")),
-        };
-    }
-    match std::fs::read_to_string(&options.output) {
-        Ok(old) if old == page => {
-            print(&format!("{path} is what was measured"));
-            ExitCode::SUCCESS
-        }
-        Ok(old) => {
-            for (was, is) in old.lines().zip(page.lines()).filter(|(was, is)| was != is) {
-                print(&format!("- {was}\n+ {is}"));
-            }
-            eprintln!("{path} is not what was measured: `certificate` writes it anew");
-            ExitCode::FAILURE
-        }
-        Err(error) => refuse(format!("{path}: {error}")),
-    }
+    keep(&options.page, "certificate", &page)
 }
 
 /// A row for each subject, a sight for each engine; on all cores.

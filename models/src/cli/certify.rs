@@ -1,11 +1,11 @@
 //! The field report's certification: what it measured, and what is measured here.
 
-use super::table::markdown;
 use super::{Certify, Format, print, refuse};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use xfetch_models::certify::{Certified, Criterion, Kind, RACERS, Setting, certify};
 use xfetch_models::lanes::counted;
+use xfetch_models::page::markdown;
 
 const BY_DESIGN: &str = "Criterion 4 is not met, by design: a stale request tries the lease, and whoever \
 finds it taken goes home at once with the stale value and is counted. Nobody who tries can keep that \

@@ -7,9 +7,9 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use xfetch_models::catalogue::{Engine, Invariant};
-use xfetch_models::engine::{Cell, Example, Findings, Judgement, explore};
+use xfetch_models::engine::{Findings, Judgement, explore};
 use xfetch_models::lanes::counted;
-use xfetch_models::replay::{Shrunk, Subject, smallest};
+use xfetch_models::replay::{Shrunk, tokens};
 use xfetch_models::verdict::Verdict;
 
 /// More outcomes than these are not listed one by one.
@@ -80,21 +80,6 @@ fn why(shrunk: &Shrunk) -> String {
         "as few as shrinking by replays found"
     };
     format!("  {}, {smaller}", counted(shrunk.preemptions as usize, "preemption"))
-}
-
-/// The smallest token of each violation whose schedule is data.
-pub(super) fn tokens(findings: &Findings) -> BTreeMap<Invariant, Shrunk> {
-    let Cell { scenario, protocol, callers, .. } = findings.cell;
-    let subject = Subject { scenario, protocol, callers };
-    let mut smallest_examples: BTreeMap<Invariant, &Example> = BTreeMap::new();
-    for (verdict, example) in &findings.examples {
-        for invariant in &verdict.violated {
-            let smallest = smallest_examples.entry(*invariant).or_insert(example);
-            *smallest = example.min(smallest);
-        }
-    }
-    let shrink = |(invariant, example)| (invariant, smallest(subject, example, invariant));
-    smallest_examples.into_iter().map(shrink).collect()
 }
 
 fn outcome(verdict: &Verdict) -> String {

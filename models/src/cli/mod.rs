@@ -3,6 +3,7 @@
 mod certificate;
 mod certify;
 mod explore;
+mod findings;
 mod plan;
 mod progress;
 mod replay;
@@ -56,6 +57,8 @@ enum Command {
     Certify(Certify),
     /// Measures which engine sees which broken twin, and how sure that is: docs/CERTIFICATE.md.
     Certificate(Certificate),
+    /// Judges the claims of the field report, each by its evidence: docs/FINDINGS.md.
+    Findings(Page),
     /// Puts a mixed load on what ships, on real threads, and looks whether everything adds up afterwards: 0
     /// if it does, 1 if not.
     Soak(Soak),
@@ -63,12 +66,19 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Certificate {
-    /// Where it is.
-    #[arg(long, default_value = "docs/CERTIFICATE.md")]
-    output: std::path::PathBuf,
+    #[command(flatten)]
+    page: Page,
     /// Seeds of each sample, 1 to 10,000.
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
     seeds: u32,
+}
+
+/// A page that a command writes.
+#[derive(clap::Args)]
+struct Page {
+    /// Where it is, if not in docs/.
+    #[arg(long)]
+    output: Option<std::path::PathBuf>,
     /// Writes nothing, and exits with 1 if it has changed.
     #[arg(long)]
     check: bool,
@@ -159,6 +169,36 @@ fn refuse(line: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// Writes the page of a command, or compares it: 0 if it is written, or is as it was; 1 if it has changed.
+fn keep(options: &Page, command: &str, page: &str) -> ExitCode {
+    let unless_told = || format!("docs/{}.md", command.to_uppercase()).into();
+    let path = options.output.clone().unwrap_or_else(unless_told);
+    let name = path.display();
+    if !options.check {
+        return match std::fs::write(&path, page) {
+            Ok(()) => {
+                print(&format!("{name} is written"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => refuse(format!("{name}: {error}")),
+        };
+    }
+    match std::fs::read_to_string(&path) {
+        Ok(old) if old == page => {
+            print(&format!("{name} is what was measured"));
+            ExitCode::SUCCESS
+        }
+        Ok(old) => {
+            for (was, is) in old.lines().zip(page.lines()).filter(|(was, is)| was != is) {
+                print(&format!("- {was}\n+ {is}"));
+            }
+            eprintln!("{name} is not what was measured: `{command}` writes it anew");
+            ExitCode::FAILURE
+        }
+        Err(error) => refuse(format!("{name}: {error}")),
+    }
+}
+
 /// 0 as it should be, 1 broken, 3 the budget ran out.
 fn exit(judgement: Judgement) -> ExitCode {
     ExitCode::from(match judgement {
@@ -184,6 +224,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Replay { token }) => replay::run(&token),
         Some(Command::Certify(options)) => certify::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
+        Some(Command::Findings(options)) => findings::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
         None => plan::run(&arguments.main),
     }

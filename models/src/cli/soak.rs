@@ -1,9 +1,9 @@
 //! The soak: a line now and then, and at the end what adds up and what does not.
 
-use super::table::markdown;
 use super::{Soak, print, refuse};
 use std::process::ExitCode;
 use std::time::Duration;
+use xfetch_models::page::markdown;
 use xfetch_models::soak::{CAPACITY, Check, KEYS, Load, Sample, Soaked, THREADS, soak};
 
 /// 0 if everything holds, 1 if not.

@@ -1,10 +1,11 @@
 //! The findings as tables: a row per protocol.
 
-use super::explore::{REPLAY, tokens};
-use comfy_table::{Table, presets};
+use super::explore::REPLAY;
 use serde_json::Value;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::engine::{Cell, Coverage, Findings, Judgement};
+use xfetch_models::page::markdown;
+use xfetch_models::replay::tokens;
 
 /// The callers with which `sections` is asked.
 const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
@@ -71,13 +72,6 @@ pub(super) fn list(findings: &[Findings]) -> String {
     };
     let header = ["scenario", "protocol", "engine", "callers", "executions"];
     markdown(&header, findings.iter().map(row).collect())
-}
-
-pub(super) fn markdown<H: AsRef<str>>(header: &[H], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN).set_header(header.iter().map(AsRef::as_ref));
-    table.add_rows(rows);
-    table.to_string()
 }
 
 fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {

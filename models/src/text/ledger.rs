@@ -33,8 +33,8 @@ impl Time {
     }
 
     /// For the ledger, which is no part of the program.
-    fn unseen(&self) -> u64 {
-        self.still.load(Ordering::Relaxed)
+    pub(super) fn unseen(&self) -> Duration {
+        Duration::from_nanos(self.still.load(Ordering::Relaxed))
     }
 }
 
@@ -42,7 +42,7 @@ impl Clock for Time {
     fn now(&self) -> Moment {
         match &self.ticking {
             Some(ticking) => ticking.now(),
-            None => Moment::from_nanos(self.unseen()),
+            None => Moment::from_nanos(self.unseen().as_nanos() as u64),
         }
     }
 }
@@ -81,7 +81,8 @@ impl Ledger {
 
     /// What the scenario says of itself.
     pub(super) fn note(&self, key: u64, event: Event) {
-        let (task, step, now) = (current_task(), current_step(), self.time.unseen());
+        let (task, step, now) =
+            (current_task(), current_step(), self.time.unseen().as_nanos() as u64);
         let record = Record { task, step, now, key, event };
         self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }

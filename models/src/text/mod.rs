@@ -1,6 +1,7 @@
 //! The scenarios and the protocols, written once. The module above says what they run on.
 
 mod ledger;
+mod locks;
 mod protocols;
 mod scenes;
 mod stage;

@@ -7,6 +7,9 @@ use super::core::steps::{
     Request, Sight, SlotState, Stale, Sweep, Turn, World,
 };
 use super::core::{Found, Swept};
+use super::locks;
+use super::scenes::MINUTE;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
@@ -319,7 +322,105 @@ pub(super) struct SweepByAge;
 
 impl Protocol for SweepByAge {
     fn sweeps(slot: SlotState) -> bool {
-        slot.age.is_some_and(|age| age >= Duration::from_secs(60))
+        slot.age.is_some_and(|age| age >= MINUTE)
+    }
+}
+
+/// The report's soft cleanup, with the check that its text leaves out: what is held stays.
+pub(super) struct SweepIdle;
+
+impl Protocol for SweepIdle {
+    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
+        let lock = locks::look_up::<W>();
+        locks::take(request, &lock)
+    }
+
+    fn refresh<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        lease: Lease<W>,
+        captured: Sight<W::Value>,
+        compute: F,
+    ) -> Answer<W> {
+        let answer = DoubleRecheck::refresh(request, lease, captured, compute);
+        locks::done();
+        answer
+    }
+
+    fn sweep<W: World>(sweep: &Sweep<W>) -> Swept {
+        locks::remove_idle(MINUTE);
+        DoubleRecheck::sweep(sweep)
+    }
+}
+
+/// The lock is looked up, taken, released and removed, each on its own, with the re-checks of `P`.
+pub(super) struct Removed<P>(PhantomData<P>);
+
+impl<P: Protocol> Protocol for Removed<P> {
+    fn recheck_before<W: World>(request: &Request<W>, stale: &Stale<W>) -> Judgement<W> {
+        P::recheck_before(request, stale)
+    }
+
+    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
+        request.try_lease_of(&locks::look_up::<W>())
+    }
+
+    fn refresh<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        lease: Lease<W>,
+        captured: Sight<W::Value>,
+        compute: F,
+    ) -> Answer<W> {
+        let answer = P::refresh(request, lease, captured, compute);
+        locks::remove();
+        answer
+    }
+}
+
+/// Slots are kept until the sweeper comes, with the re-checks of `P`.
+pub(super) struct Kept<P>(PhantomData<P>);
+
+impl<P: Protocol> Protocol for Kept<P> {
+    fn recheck_before<W: World>(request: &Request<W>, stale: &Stale<W>) -> Judgement<W> {
+        P::recheck_before(request, stale)
+    }
+
+    fn recheck_inside<W: World>(
+        request: &Request<W>,
+        lease: &Lease<W>,
+        captured: Sight<W::Value>,
+    ) -> Judgement<W> {
+        P::recheck_inside(request, lease, captured)
+    }
+
+    fn retires(_: SlotState) -> bool {
+        false
+    }
+}
+
+pub(super) type RetireAtRelease = Removed<DoubleRecheck>;
+pub(super) type LockOnlyRemoved = Removed<LockOnly>;
+pub(super) type LockOnlyKept = Kept<LockOnly>;
+pub(super) type BeforeOnlyRemoved = Removed<BeforeOnly>;
+pub(super) type BeforeOnlyKept = Kept<BeforeOnly>;
+
+/// A lock with a condition variable, and the line forgotten that wakes who waits.
+pub(super) struct ReleaseWithoutNotify;
+
+impl Protocol for ReleaseWithoutNotify {
+    fn lease_for_miss<W: World>(request: &Request<W>) -> Result<Turn<W>, Error> {
+        locks::wait();
+        private_lease(request).map(Turn::Ours).map_err(|_| unreachable!("nobody else has it"))
+    }
+
+    fn refresh<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        lease: Lease<W>,
+        captured: Sight<W::Value>,
+        compute: F,
+    ) -> Answer<W> {
+        let answer = DoubleRecheck::refresh(request, lease, captured, compute);
+        locks::done();
+        answer
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 /// The field report's lifetimes.
 pub(super) const PAYLOAD: Duration = Duration::from_secs(5);
 pub(super) const STORAGE: Duration = Duration::from_secs(120);
+/// And how long a lock has to be idle there until it is cleaned up.
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// What a caller does, one thing after the other.
 #[derive(Clone, Copy)]
@@ -165,6 +167,23 @@ impl Scene {
                 origin: Origin::FailsOnce,
                 role: |caller| match caller {
                     0 => &[Act::Tick(STORAGE), Act::Sweep, Act::Request],
+                    _ => &[Act::Request],
+                },
+                overlaps: true,
+                ..all_ask
+            },
+            Scenario::Cleanup => Self {
+                role: |caller| match caller {
+                    0 => &[Act::Tick(MINUTE), Act::Sweep, Act::Request],
+                    _ => &[Act::Request],
+                },
+                overlaps: true,
+                ..all_ask
+            },
+            Scenario::Retry => Self {
+                origin: Origin::FailsOnce,
+                role: |caller| match caller {
+                    0 => &[Act::Request, Act::Tick(PAYLOAD), Act::Request],
                     _ => &[Act::Request],
                 },
                 overlaps: true,

@@ -6,6 +6,7 @@ use super::core::{
     With, WorkerPool,
 };
 use super::ledger::{Ledger, Time};
+use super::locks::Locks;
 use super::scenes::{Act, Before, On, Origin, PAYLOAD, STORAGE, Scene};
 use super::{Start, begin, overlap, thread, work, workers};
 use crate::catalogue::Scenario;
@@ -117,12 +118,16 @@ pub(super) fn perform<P: Protocol>(
 ) -> History {
     let scene = Scene::played(scenario, protocol);
     let stage = Stage::<P>::new(&scene, callers);
+    let locks = Locks::new(stage.time.clone());
+    locks.enter();
     let start = Start::new(callers);
     let callers: Vec<_> = (0..callers)
         .map(|caller| {
             let (start, stage, acts) = (start.clone(), stage.clone(), (scene.role)(caller));
+            let locks = Arc::clone(&locks);
             thread::spawn(move || {
                 begin(caller + 1);
+                locks.enter();
                 start.wait();
                 acts.iter().fold(None, |answer, act| stage.act(*act).or(answer))
             })

@@ -1,0 +1,73 @@
+//! What is counted without a scheduler.
+
+use std::io;
+use std::time::Duration;
+use xfetch_core::{Cache, CallerRuns, ManualClock};
+
+/// The certified run's counters: a trigger is refused, skips, or computes.
+pub(super) fn sums() -> (String, bool) {
+    let (triggers, refused, skipped, computed) = (43, 0, 99, 1);
+    let ended = refused + skipped + computed;
+    let result = format!(
+        "{triggers} triggers, but {refused} refused + {skipped} skipped + {computed} computed = {ended}"
+    );
+    (result, ended != triggers)
+}
+
+/// Compute calls of each trigger, of the certified run and of the run without any pattern.
+pub(super) fn efficiencies() -> (String, bool) {
+    let percent = |computes: f64, triggers: f64| 100.0 * computes / triggers;
+    let (certified, stampede) = (percent(1.0, 43.0), percent(100.0, 100.0));
+    let result = format!("certified run {certified:.1} %, no pattern at all {stampede:.1} %");
+    (result, certified < 90.0 && stampede >= 90.0)
+}
+
+/// The bytes of the lease table with 1,000 keys that are remembered, since they have failed; and with 1,000
+/// that have not.
+pub(super) fn bytes_of_a_lock() -> (String, bool) {
+    let bytes = |fails: bool| {
+        let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+            .executor(CallerRuns)
+            .clock(ManualClock::new())
+            .sweep_every(Duration::MAX)
+            .shards(1)
+            .build()
+            .unwrap_or_else(|error| unreachable!("the configuration is valid: {error}"));
+        for key in 0..1_000_u64 {
+            let compute =
+                move |key: &u64| if fails { Err(io::Error::other("down")) } else { Ok(*key) };
+            drop(cache.try_get_or_compute(&key, compute));
+        }
+        let usage = cache.usage();
+        (usage.slots, usage.lease_bytes)
+    };
+    let ((failed, of_failed), (healthy, of_healthy)) = (bytes(true), bytes(false));
+    let result = format!(
+        "{of_failed} bytes for {failed} keys that have failed, {of_healthy} bytes for {healthy} of 1000 that \
+         have not"
+    );
+    (result, of_failed > 60_000 && healthy == 0)
+}
+
+/// The states of an entry whose lifetimes are equal, in steps of a tenth of them.
+pub(super) fn states_with_equal_lifetimes() -> (String, bool) {
+    let (clock, lifetime) = (ManualClock::new(), Duration::from_secs(5));
+    let cache = Cache::builder(lifetime, lifetime)
+        .executor(CallerRuns)
+        .clock(clock.clone())
+        .sweep_every(Duration::MAX)
+        .build()
+        .unwrap_or_else(|error| unreachable!("equal lifetimes are valid: {error}"));
+    cache.insert(7_u64, 1_u64);
+    let (mut fresh, mut stale, mut gone) = (0, 0, 0);
+    for _ in 0..20 {
+        match cache.get(&7).map(|found| found.is_stale()) {
+            Some(false) => fresh += 1,
+            Some(true) => stale += 1,
+            None => gone += 1,
+        }
+        clock.advance(lifetime / 10);
+    }
+    let result = format!("of 20 looks {fresh} fresh, {stale} stale, {gone} at nothing");
+    (result, (fresh, stale, gone) == (10, 0, 10))
+}
