@@ -1,6 +1,6 @@
 //! The one door to synchronisation.
 //!
-//! No other file of this crate names a lock, an atomic or a scheduler; `models/tests/docs.rs` checks it.
+//! No other file of this crate names a lock, an atomic or a scheduler; `models/tests/tidy.rs` checks it.
 //! Three packages compile these sources: `xfetch-core` on `parking_lot`, and two unpublished
 //! shadows under `models/` on the announced primitives of `sections` and on loom. Each adapter
 //! makes its backend look like the narrowest one: no poison, no `try_lock`, guards passed by value.

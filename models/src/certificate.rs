@@ -2,6 +2,7 @@
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
 use crate::engine::{Budget, Cell, Coverage, Findings, Judgement, Refused, explore};
+use crate::judge::is_judged_on_threads;
 use statrs::distribution::{Beta, ContinuousCDF};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,8 +17,11 @@ pub const EXECUTIONS: u64 = 200;
 /// How sure a bound is to hold.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// The engines of a certificate, in the order of its columns. Real threads are no part of it: what they meet
-/// differs from run to run.
+/// Rounds of real threads.
+pub const ROUNDS: u64 = 50;
+
+/// The engines of a certificate, in the order of its columns. Real threads have a table of their own, which
+/// nothing is compared with: what they meet differs from run to run.
 pub const ENGINES: [Engine; 5] =
     [Engine::Sections, Engine::Loom, Engine::Random, Engine::Pct, Engine::Urw];
 
@@ -53,6 +57,12 @@ impl Subject {
         self.invariant.is_some_and(|invariant| ends.contains(&invariant))
     }
 
+    /// loom's five threads leave room for one worker, and a lease that goes before its refresh has begun is of
+    /// use to a second one only.
+    fn takes_two_workers(self) -> bool {
+        self.protocol == Protocol::ReleaseOnQueue
+    }
+
     fn cell(self, engine: Engine, callers: usize) -> Cell {
         Cell { scenario: self.scenario, protocol: self.protocol, callers, engine }
     }
@@ -77,6 +87,13 @@ pub enum Sight {
     Holds,
     /// What was looked at keeps it: how much that is.
     Bounded(String),
+    /// Violated in so many rounds of real threads.
+    Seen {
+        /// These.
+        rounds: u64,
+        /// All of them.
+        of: u64,
+    },
     /// Something else is violated, and this is not.
     Instead(Vec<Invariant>),
     /// The engine cannot see it, for this reason.
@@ -86,7 +103,11 @@ pub enum Sight {
 impl Sight {
     /// Whether the engine sees it violated.
     pub fn is_broken(&self) -> bool {
-        matches!(self, Self::Broken { .. } | Self::Within(_))
+        match self {
+            Self::Broken { .. } | Self::Within(_) => true,
+            Self::Seen { rounds, .. } => *rounds > 0,
+            Self::Holds | Self::Bounded(_) | Self::Instead(_) | Self::Blind(_) => false,
+        }
     }
 
     /// The upper bound on the chance that one search does not see it (Clopper and Pearson 1934), one-sided.
@@ -109,6 +130,8 @@ impl fmt::Display for Sight {
                 let bound = 100.0 * Self::most_likely_missed(*missed, *of);
                 write!(f, "broken: median {median}, missed <= {bound:.1} %")
             }
+            Self::Seen { rounds: 0, of } => write!(f, "not seen in {of} rounds"),
+            Self::Seen { rounds, of } => write!(f, "seen in {rounds} of {of} rounds"),
             Self::Holds => f.write_str("holds"),
             Self::Bounded(bound) => write!(f, "bounded: {bound}"),
             Self::Instead(others) => {
@@ -132,7 +155,9 @@ pub fn ask(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refuse
         Engine::Sections => exhaustive(subject, engine, &FEW[..1]),
         Engine::Loom if !subject.scenario.on_loom() => Ok(Sight::Blind("its waits never end")),
         Engine::Loom if subject.deadlocks() => Ok(Sight::Blind("a deadlock may abort the process")),
+        Engine::Loom if subject.takes_two_workers() => Ok(Sight::Blind("it has one worker")),
         Engine::Loom => exhaustive(subject, engine, &FEW[..1]),
+        Engine::Threads => real_threads(subject),
         _ => sampled(subject, engine, seeds),
     }
 }
@@ -188,6 +213,25 @@ fn complete(subject: Subject, findings: &Findings) -> Result<Sight, Refused> {
             )))
         }
     }
+}
+
+/// How many rounds of real threads violate it.
+fn real_threads(subject: Subject) -> Result<Sight, Refused> {
+    if subject.deadlocks() {
+        return Ok(Sight::Blind("it would wait for ever"));
+    }
+    if subject.invariant.is_some_and(|invariant| !is_judged_on_threads(invariant, subject.scenario))
+    {
+        return Ok(Sight::Blind("it depends on the order of two threads' events"));
+    }
+    let budget = Budget { executions: ROUNDS, ..Budget::default() };
+    let findings = explore(subject.cell(Engine::Threads, CALLERS), &budget, None)?;
+    let violates = |violated: &BTreeSet<Invariant>| match subject.invariant {
+        Some(invariant) => violated.contains(&invariant),
+        None => !violated.is_empty(),
+    };
+    let seen = findings.outcomes.iter().filter(|(verdict, _)| violates(&verdict.violated));
+    Ok(Sight::Seen { rounds: seen.map(|(_, count)| count).sum(), of: findings.executions })
 }
 
 fn sampled(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refused> {

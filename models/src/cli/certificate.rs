@@ -4,8 +4,10 @@ use super::{Certificate, cores, keep, progress, refuse};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use xfetch_models::catalogue::Engine;
-use xfetch_models::certificate::{CALLERS, CONFIDENCE, ENGINES, EXECUTIONS, Sight, Subject, ask};
+use xfetch_models::catalogue::{Engine, Protocol};
+use xfetch_models::certificate::{
+    CALLERS, CONFIDENCE, ENGINES, EXECUTIONS, ROUNDS, Sight, Subject, ask,
+};
 use xfetch_models::engine::Refused;
 use xfetch_models::page::markdown;
 
@@ -16,14 +18,64 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
         Ok(sights) => sights,
         Err(refused) => return refuse(refused),
     };
-    for (subject, sights) in subjects.iter().zip(&sights) {
-        if subject.invariant.is_some() && !sights.iter().any(Sight::is_broken) {
-            eprintln!("no engine sees that {} is broken in {}", subject.protocol, subject.scenario);
-            return ExitCode::FAILURE;
-        }
+    let missed: Vec<_> = subjects
+        .iter()
+        .zip(&sights)
+        .filter_map(|(subject, sights)| missed(subject, sights))
+        .collect();
+    if !missed.is_empty() {
+        missed.iter().for_each(|line| eprintln!("{line}"));
+        return ExitCode::FAILURE;
     }
     let page = page(&subjects, &sights, options.seeds.into());
-    keep(&options.page, "certificate", &page)
+    // What real threads meet is not compared: nobody has to measure it for that.
+    if options.page.check {
+        return keep(&options.page, "certificate", &page, Some(""));
+    }
+    match of_threads(&subjects) {
+        Ok(table) => keep(&options.page, "certificate", &page, Some(&table)),
+        Err(refused) => refuse(refused),
+    }
+}
+
+/// What has gone wrong with a row, if anything has.
+fn missed(subject: &Subject, sights: &[Sight]) -> Option<String> {
+    let Subject { protocol, scenario, invariant } = subject;
+    let at_once = |sight: &Sight| matches!(sight, Sight::Broken { median: Some(1), .. });
+    if invariant.is_some() && !sights.iter().any(Sight::is_broken) {
+        return Some(format!("no engine sees that {protocol} is broken in {scenario}"));
+    }
+    if sights.iter().any(|sight| matches!(sight, Sight::Instead(_))) {
+        return Some(format!("an engine sees something else of {protocol} in {scenario}"));
+    }
+    let sees_at_once =
+        sights.iter().all(|sight| at_once(sight) || matches!(sight, Sight::Within(_)));
+    if *protocol == Protocol::AlwaysSkip && !sees_at_once {
+        return Some(format!("{protocol} is not seen at once"));
+    }
+    None
+}
+
+/// Real threads, one after the other: each has the whole machine.
+fn of_threads(subjects: &[Subject]) -> Result<String, Refused> {
+    let mut rows = Vec::new();
+    for subject in subjects {
+        let sight = ask(*subject, Engine::Threads, 1)?;
+        rows.push(about(subject).into_iter().chain([sight.to_string()]).collect());
+    }
+    let table = markdown(&["variant", "violates", "in", "threads"], rows);
+    Ok(format!(
+        "\n## Real threads\n\n\
+         {ROUNDS} rounds of {CALLERS} threads on the locks that ship, on one machine, once. What they meet differs from \
+         machine to\nmachine and from run to run, so that nothing is compared with this table. That nothing is seen \
+         says nothing.\n\n{table}\n"
+    ))
+}
+
+/// What a row is about.
+fn about(subject: &Subject) -> Vec<String> {
+    let violates = subject.invariant.map_or("nothing", |invariant| invariant.slug());
+    [subject.protocol.slug(), violates, subject.scenario.slug()].map(str::to_owned).to_vec()
 }
 
 /// A row for each subject, a sight for each engine; on all cores.
@@ -63,23 +115,21 @@ fn page(subjects: &[Subject], sights: &[Vec<Sight>], seeds: u64) -> String {
     let mut header = vec!["variant", "violates", "in"];
     header.extend(ENGINES.map(Engine::slug));
     let row = |(subject, sights): (&Subject, &Vec<Sight>)| -> Vec<String> {
-        let violates = subject.invariant.map_or("nothing", |invariant| invariant.slug());
-        let about = [subject.protocol.slug(), violates, subject.scenario.slug()];
-        about.into_iter().map(str::to_owned).chain(sights.iter().map(Sight::to_string)).collect()
+        about(subject).into_iter().chain(sights.iter().map(Sight::to_string)).collect()
     };
     let rows = subjects.iter().zip(sights).map(row).collect();
     format!(
         "# The certificate\n\n\
          Would this suite notice? Each variant of the protocol differs from what ships in one step. A cell says\n\
          what an engine sees of it. `cargo run --release -- certificate` writes this page; CI measures it again\n\
-         and compares (`--check`).\n\n\
+         and compares (`--check`), but for the last table.\n\n\
          - **broken**: the invariant that the variant was written to violate is violated. `sections` and loom go\n  \
          through every interleaving of two callers (of three, where two cannot violate it), loom up to the bounds of\n  \
          docs/MODELS.md: at which execution `sections` sees it, and how many loom has in all. The others sample, from\n  \
          {seeds} seeds, {CALLERS} callers, at most {EXECUTIONS} executions each: the median of the executions until it is seen, and the\n  \
          {:.0} % upper bound (Clopper and Pearson 1934) on the chance that such a sample misses it.\n\
          - **holds**: every interleaving keeps everything. **bounded**: what was looked at does.\n\
-         - **instead**: something else is violated, and what. **blind**: the engine cannot see it, and why.\n\n\
+         - **blind**: the engine cannot see it, and why.\n\n\
          `as-built` and `double-recheck` violate nothing, and have to survive everywhere; `always-skip` violates its\n\
          invariant in every execution, and has to be seen at once.\n\n{}\n",
         100.0 * CONFIDENCE,

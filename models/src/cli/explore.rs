@@ -60,7 +60,13 @@ fn text(findings: &Findings) -> String {
             let _ = writeln!(out, "{count:>10} x {computes} computes{}", violates(violated));
         }
     }
-    let _ = writeln!(out, "\n{}", findings.judgement());
+    let _ = writeln!(
+        out,
+        "\n{}; {:.2} computes in the mean, {} at most",
+        findings.judgement(),
+        findings.mean(),
+        findings.worst(),
+    );
     if findings.judgement() == Judgement::Broken {
         let _ = writeln!(out, "again: {}", command(findings));
         for (invariant, shrunk) in tokens(findings) {

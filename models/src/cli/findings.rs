@@ -16,5 +16,5 @@ pub(super) fn run(options: &Page) -> ExitCode {
     if !not_borne_out.is_empty() {
         return ExitCode::FAILURE;
     }
-    keep(options, "findings", &page)
+    keep(options, "findings", &page, None)
 }

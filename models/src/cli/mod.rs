@@ -170,12 +170,13 @@ fn refuse(line: impl std::fmt::Display) -> ExitCode {
 }
 
 /// Writes the page of a command, or compares it: 0 if it is written, or is as it was; 1 if it has changed.
-fn keep(options: &Page, command: &str, page: &str) -> ExitCode {
+/// What was measured `once` is written at the page's end, and not compared.
+fn keep(options: &Page, command: &str, page: &str, once: Option<&str>) -> ExitCode {
     let unless_told = || format!("docs/{}.md", command.to_uppercase()).into();
     let path = options.output.clone().unwrap_or_else(unless_told);
     let name = path.display();
     if !options.check {
-        return match std::fs::write(&path, page) {
+        return match std::fs::write(&path, page.to_owned() + once.unwrap_or_default()) {
             Ok(()) => {
                 print(&format!("{name} is written"));
                 ExitCode::SUCCESS
@@ -184,7 +185,7 @@ fn keep(options: &Page, command: &str, page: &str) -> ExitCode {
         };
     }
     match std::fs::read_to_string(&path) {
-        Ok(old) if old == page => {
+        Ok(old) if old == page || (once.is_some() && old.starts_with(page)) => {
             print(&format!("{name} is what was measured"));
             ExitCode::SUCCESS
         }

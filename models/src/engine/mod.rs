@@ -175,6 +175,12 @@ impl Findings {
         self.outcomes.keys().map(|verdict| verdict.computes).max().unwrap_or(0)
     }
 
+    /// Computes of an execution, in the mean.
+    pub fn mean(&self) -> f64 {
+        let of = |(verdict, count): (&Verdict, &u64)| f64::from(verdict.computes) * *count as f64;
+        self.outcomes.iter().map(of).sum::<f64>() / self.executions as f64
+    }
+
     /// What the scenario has to reach and this cell has not. Of what keeps everything, with two callers or more.
     pub fn not_reached(&self) -> Vec<Witness> {
         if !self.cell.protocol.keeps_all() || self.cell.callers < 2 {

@@ -18,7 +18,7 @@ pub const CLAIMS: &[Claim] = &[
         evidence: &[
             Holds(Field, DoubleRecheck, 5),
             Computes(Field, DoubleRecheck, 5, [1, 1]),
-            Computes(Retry, DoubleRecheck, 2, [1, 2]),
+            Computes(Retry, DoubleRecheck, 1, [2, 2]),
             Breaks(Field, ReleaseBeforePublish, 2, OneComputePerWindow),
         ],
     },
@@ -61,10 +61,10 @@ pub const CLAIMS: &[Claim] = &[
             Times(LockOnlyRemoved, BeforeOnlyRemoved, [1.0, 1.2]),
             Times(LockOnlyKept, BeforeOnlyKept, [1.0, 1.2]),
             Times(LockOnly, LockOnlyKept, [0.99, 1.01]),
-            Computes(Field, LockOnlyRemoved, 4, [1, 4]),
-            Computes(Field, LockOnlyKept, 4, [1, 4]),
-            Computes(Field, BeforeOnlyRemoved, 4, [1, 4]),
-            Computes(Field, BeforeOnlyKept, 4, [1, 4]),
+            Computes(Field, LockOnlyRemoved, 3, [1, 3]),
+            Computes(Field, LockOnlyKept, 3, [1, 3]),
+            Computes(Field, BeforeOnlyRemoved, 3, [1, 3]),
+            Computes(Field, BeforeOnlyKept, 3, [1, 3]),
         ],
     },
     Claim {
@@ -128,7 +128,7 @@ pub const CLAIMS: &[Claim] = &[
                   What ships removes the lock in the section that releases it, and computes once. Removed by its \
                   key in a step of its own, somebody else's lock may be gone, and two compute at once.",
         evidence: &[
-            Computes(Field, LockOnlyKept, 4, [1, 4]),
+            Computes(Field, LockOnlyKept, 3, [1, 3]),
             Holds(Retry, DoubleRecheck, 3),
             Breaks(Retry, RetireAtRelease, 2, OneInFlight),
             Times(LockOnlyRemoved, LockOnlyKept, [1.5, 3.0]),
@@ -156,7 +156,7 @@ pub const CLAIMS: &[Claim] = &[
                   refresh, and be released by whatever becomes of that.",
         evidence: &[
             Breaks(Pool, ReleaseOnQueue, 2, OneComputePerWindow),
-            Holds(Pool, DoubleRecheck, 3),
+            Holds(Pool, DoubleRecheck, 2),
             Holds(Shutdown, DoubleRecheck, 3),
             Breaks(Shutdown, LeaseLeaksOnDrop, 2, ShutdownDrains),
         ],
@@ -181,7 +181,7 @@ pub const CLAIMS: &[Claim] = &[
                   another; the lease is released, on a worker too. An early return that forgets the lease \
                   leaves everybody waiting.",
         evidence: &[
-            Computes(Retry, DoubleRecheck, 2, [1, 2]),
+            Computes(Retry, DoubleRecheck, 1, [2, 2]),
             Holds(Retry, DoubleRecheck, 3),
             Holds(Fail, DoubleRecheck, 3),
             Holds(Panic, DoubleRecheck, 3),

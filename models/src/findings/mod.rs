@@ -9,6 +9,7 @@ use crate::engine::{Budget, Cell, Coverage, Findings, Refused, explore};
 use crate::page::markdown;
 use crate::replay::tokens;
 pub use claims::CLAIMS;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -52,16 +53,19 @@ pub enum Evidence {
 
 /// A piece of evidence that was run.
 #[derive(Clone, Debug)]
-pub struct Shown {
+struct Shown {
     /// What was asked.
-    pub what: String,
+    what: String,
     /// What came out.
-    pub result: String,
+    result: String,
     /// How to see it again.
-    pub command: String,
+    command: String,
     /// Whether the verdict may rest on it.
-    pub is_borne_out: bool,
+    is_borne_out: bool,
 }
+
+/// Means that were sampled already.
+type Means = BTreeMap<Protocol, f64>;
 
 fn command(cell: Cell, more: &str) -> String {
     let Cell { scenario, protocol, callers, engine } = cell;
@@ -86,14 +90,16 @@ fn every_interleaving(
 }
 
 /// The mean of the computes of a hundred callers on one stale key, chosen by chance.
-fn mean(protocol: Protocol) -> Result<f64, Refused> {
+fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
+    if let Some(mean) = means.get(&protocol) {
+        return Ok(*mean);
+    }
     let cell =
         Cell { scenario: Scenario::Field, protocol, callers: CALLERS, engine: Engine::Random };
     let budget = Budget { executions: EXECUTIONS, ..Budget::default() };
     let findings = explore(cell, &budget, None)?;
-    let computes =
-        findings.outcomes.iter().map(|(verdict, count)| u64::from(verdict.computes) * count);
-    Ok(computes.sum::<u64>() as f64 / findings.executions as f64)
+    means.insert(protocol, findings.mean());
+    Ok(findings.mean())
 }
 
 impl Evidence {
@@ -102,13 +108,13 @@ impl Evidence {
     /// # Errors
     ///
     /// As [`explore`]; and if a search does not come to its end.
-    pub fn show(self) -> Result<Shown, Refused> {
+    fn show(self, means: &mut Means) -> Result<Shown, Refused> {
         let (scenario, protocol, callers) = match self {
             Self::Holds(scenario, protocol, callers)
             | Self::Breaks(scenario, protocol, callers, _)
             | Self::Computes(scenario, protocol, callers, _)
             | Self::Reaches(scenario, protocol, callers, ..) => (scenario, protocol, callers),
-            Self::Times(first, second, bounds) => return times(first, second, bounds),
+            Self::Times(first, second, bounds) => return times(first, second, bounds, means),
             Self::Fact(what, count) => {
                 let (result, is_borne_out) = count();
                 let command = "findings".into();
@@ -160,8 +166,13 @@ impl Evidence {
     }
 }
 
-fn times(first: Protocol, second: Protocol, [least, most]: [f64; 2]) -> Result<Shown, Refused> {
-    let (of_first, of_second) = (mean(first)?, mean(second)?);
+fn times(
+    first: Protocol,
+    second: Protocol,
+    [least, most]: [f64; 2],
+    means: &mut Means,
+) -> Result<Shown, Refused> {
+    let (of_first, of_second) = (mean(first, means)?, mean(second, means)?);
     let times = of_first / of_second;
     let cell = Cell {
         scenario: Scenario::Field,
@@ -183,14 +194,14 @@ fn times(first: Protocol, second: Protocol, [least, most]: [f64; 2]) -> Result<S
 ///
 /// # Errors
 ///
-/// As [`Evidence::show`].
+/// As [`explore`]; and if a search does not come to its end.
 pub fn page() -> Result<(String, Vec<String>), Refused> {
     let mut page = String::from(INTRODUCTION);
-    let mut not_borne_out = Vec::new();
+    let (mut not_borne_out, mut means) = (Vec::new(), Means::new());
     for claim in CLAIMS {
         let mut rows = Vec::new();
         for evidence in claim.evidence {
-            let Shown { what, result, command, is_borne_out } = evidence.show()?;
+            let Shown { what, result, command, is_borne_out } = evidence.show(&mut means)?;
             if !is_borne_out {
                 not_borne_out.push(format!("{}: {what}: {result}", claim.id));
             }

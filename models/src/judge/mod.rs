@@ -74,7 +74,13 @@ pub fn violated(history: &History) -> Vec<Violation> {
 /// may come between. So only that is judged which does not depend on the order of two threads' events,
 /// or only on those of a lease's holders: an event comes before the release after it.
 pub fn violated_by_threads(history: &History, scenario: Scenario) -> Vec<Violation> {
-    let known = |invariant| match invariant {
+    let known = |invariant| is_judged_on_threads(invariant, scenario);
+    violated(history).into_iter().filter(|(invariant, _)| known(*invariant)).collect()
+}
+
+/// Whether what real threads write down says anything about it.
+pub fn is_judged_on_threads(invariant: Invariant, scenario: Scenario) -> bool {
+    match invariant {
         Invariant::OneInFlight
         | Invariant::StaleNeverWaits
         | Invariant::FreshTakesNoLease
@@ -90,8 +96,7 @@ pub fn violated_by_threads(history: &History, scenario: Scenario) -> Vec<Violati
         | Invariant::MissSingleFlight
         | Invariant::FailuresBackOff => !scenario.has_other_writers(),
         _ => false,
-    };
-    violated(history).into_iter().filter(|(invariant, _)| known(*invariant)).collect()
+    }
 }
 
 /// A story for each key. What is done to all keys is in each.

@@ -2,14 +2,21 @@
 //!
 //! - docs/INVARIANTS.md has a section for each invariant, with its sentence and its twins;
 //! - every `INVARIANT(slug)` in the core names one of them, and each of them has its marker;
+//! - every scenario and every protocol is in the scenario text, and nothing else is;
 //! - only `src/sync.rs` names a synchronisation crate;
+//! - docs/CERTIFICATE.md has a row for each promise of the catalogue and no other; what `sections` sees in it is
+//!   measured again, and a snapshot has it too;
+//! - docs/FINDINGS.md has a heading for each claim (`findings.rs` compares the rest);
+//! - README's commands are CI's;
 //! - README's table is what `sections` counts, and the numbers in its prose are those of the catalogue.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::certificate::{Subject, ask};
 use xfetch_models::engine::{Budget, Cell, Coverage, explore};
+use xfetch_models::findings::CLAIMS;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -75,6 +82,106 @@ fn every_marker_names_an_invariant_and_every_invariant_has_its_marker() {
     let elsewhere = [Invariant::RefreshMakesProgress, Invariant::NoPanic];
     for invariant in Invariant::ALL.iter().filter(|invariant| !elsewhere.contains(invariant)) {
         assert!(marked.contains(invariant), "no line of the core is marked INVARIANT({invariant})");
+    }
+}
+
+/// The type of each protocol is in the scenario text, and each scenario has its scene; a match without a
+/// wildcard says so of the scenes, and a macro of the protocols. What is left is what nobody names.
+#[test]
+fn every_type_of_the_scenario_text_is_a_protocol_of_the_catalogue() {
+    let text = read("models/src/text/protocols.rs");
+    let implemented: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("impl Protocol for ")?.split([' ', '<']).next())
+        .chain(
+            text.lines()
+                .filter_map(|line| line.strip_prefix("pub(super) type ")?.split(' ').next()),
+        )
+        .map(str::to_owned)
+        .collect();
+    // What ships is the core's.
+    let named = |protocol: &&Protocol| **protocol != Protocol::DoubleRecheck;
+    let catalogued =
+        Protocol::ALL.iter().filter(named).map(|protocol| format!("{protocol:?}")).collect();
+    assert_eq!(implemented, catalogued);
+    let scenes = read("models/src/text/scenes.rs");
+    assert!(!scenes.contains("_ => Self {"), "a scenario without a scene of its own");
+}
+
+/// The rows of a page's first table under a heading: the cells of each.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let lines = page.lines().skip_while(|line| !line.starts_with("|-")).skip(1);
+    let of =
+        |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    lines.take_while(|line| line.starts_with('|')).map(of).collect()
+}
+
+#[test]
+fn the_certificate_has_a_row_for_each_promise_and_says_what_sections_sees() {
+    let page = read("docs/CERTIFICATE.md");
+    let subjects = Subject::all();
+    let measured: Vec<Vec<String>> = subjects
+        .iter()
+        .map(|subject| {
+            let sight = ask(*subject, Engine::Sections, 0).expect("the search comes to its end");
+            let Subject { protocol, scenario, invariant } = subject;
+            assert!(invariant.is_none() || sight.is_broken(), "{protocol} in {scenario}: {sight}");
+            let violates = invariant.map_or("nothing", |invariant| invariant.slug());
+            vec![protocol.to_string(), violates.into(), scenario.to_string(), sight.to_string()]
+        })
+        .collect();
+    let written: Vec<_> = rows(&page).into_iter().map(|row| row[..4].to_vec()).collect();
+    assert_eq!(written, measured, "`cargo run --release -- certificate` writes the page anew");
+    let of_threads = page.split("\n## Real threads").nth(1).expect("there is such a table");
+    let written: Vec<_> = rows(of_threads).into_iter().map(|row| row[..3].to_vec()).collect();
+    let about: Vec<_> = measured.iter().map(|row| row[..3].to_vec()).collect();
+    assert_eq!(written, about);
+    let lines: Vec<_> = measured.iter().map(|row| row.join(" | ")).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn every_cell_of_the_certificate_says_what_it_may() {
+    for row in rows(&read("docs/CERTIFICATE.md")) {
+        for cell in &row[3..] {
+            let has_a_reason =
+                |kind: &str| cell.strip_prefix(kind).is_some_and(|why| !why.is_empty());
+            let is_known = cell == "holds"
+                || ["bounded: ", "broken: ", "blind: "].iter().any(|k| has_a_reason(k));
+            assert!(is_known, "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn the_findings_have_a_heading_for_each_claim() {
+    let page = read("docs/FINDINGS.md");
+    let headings: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .filter(|of| of.starts_with('C'))
+        .collect();
+    let claims: Vec<_> = CLAIMS.iter().map(|claim| claim.id).collect();
+    assert_eq!(headings, claims);
+}
+
+/// Every command of README that is whole is run by CI, but for its options of length and its placeholders.
+#[test]
+fn the_commands_of_the_readme_are_those_of_ci() {
+    let ci = read(".ci/run").replace(" --locked", "");
+    let readme = read("README.md");
+    let in_blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let commands: Vec<_> = in_blocks.flat_map(str::lines).collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        let runs = |line: &str| {
+            let line = line.replace("CARGO_TARGET_DIR=target/loom ", "");
+            let (line, command) = (line.trim(), command.trim());
+            line == command || line.split(" --seconds").next() == command.split(" --seconds").next()
+        };
+        // These take a token, or end with 1 by design; the tests of the command run them.
+        let is_tested = ["replay TOKEN", "explore"].iter().any(|of| command.contains(of));
+        assert!(is_tested || ci.lines().any(runs), "CI does not run {command:?}");
     }
 }
 
