@@ -23,12 +23,18 @@ use std::time::Duration;
 
 /// The most parts that a store can be split into.
 pub const MAX_SHARDS: usize = 1 << 16;
+/// Parts unless told.
+const SHARDS: usize = 16;
+/// The fewest places of a part unless told how many parts there are: with one or two, a part has no choice of
+/// what to evict, and keys that meet in it drive each other out while other parts are empty.
+const FEWEST_PLACES: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     payload: Duration,
     storage: Duration,
-    shards: usize,
+    /// Nothing unless told.
+    shards: Option<usize>,
     capacity: usize,
     wait_timeout: Duration,
     beta: f64,
@@ -43,14 +49,19 @@ const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 impl Settings {
     /// The number of parts, and the capacity of each.
     fn split(&self) -> Result<(usize, usize), ConfigError> {
-        let Self { shards, capacity, .. } = *self;
+        let capacity = self.capacity;
+        let shards = self.shards.unwrap_or_else(|| (capacity / FEWEST_PLACES).clamp(1, SHARDS));
         if shards == 0 || shards > MAX_SHARDS {
             return Err(ConfigError::Shards { shards });
         }
         let Some(most) = capacity.checked_ilog2() else {
             return Err(ConfigError::Capacity { capacity });
         };
-        let shards = shards.next_power_of_two().min(1 << most);
+        let rounded = match self.shards {
+            Some(_) => shards.next_power_of_two(),
+            None => 1 << shards.ilog2(),
+        };
+        let shards = rounded.min(1 << most);
         Ok((shards, capacity / shards))
     }
 
@@ -114,7 +125,7 @@ impl<K, V> Builder<K, V> {
             settings: Settings {
                 payload,
                 storage,
-                shards: 16,
+                shards: None,
                 capacity: usize::MAX,
                 wait_timeout: Duration::from_secs(30),
                 beta: 1.0,
@@ -134,10 +145,10 @@ impl<K, V> Builder<K, V> {
 }
 
 impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
-    /// How many parts the store and the lease table are split into, rounded up to a power of two;
-    /// 16 unless told, at most [`MAX_SHARDS`].
+    /// How many parts the store and the lease table are split into, rounded up to a power of two, at most
+    /// [`MAX_SHARDS`]; unless told 16, or fewer where a part would have less than 64 places.
     pub fn shards(mut self, shards: usize) -> Self {
-        self.settings.shards = shards;
+        self.settings.shards = Some(shards);
         self
     }
 
@@ -145,11 +156,10 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     ///
     /// A new key takes the place of one that was not asked for lately, or that has expired: the rule is
     /// CLOCK (Corbató 1968), which keeps what is asked for as well as least-recently-used does and costs a
-    /// hit no lock of its own and no list, only a flag. Each part of the store has an equal share of the capacity and chooses among its
-    /// own keys, so that some go before the whole is full; with a capacity below the number of parts there
-    /// are fewer parts. With one or two places a part it keeps much less than that: give a small cache few
-    /// [`shards`](Self::shards). An entry that goes takes nothing with it: a refresh of it that is under way is
-    /// published.
+    /// hit no lock of its own and no list, only a flag. Each part of the store has an equal share of the
+    /// capacity and chooses among its own keys, so that some go before the whole is full, and what does not
+    /// divide is left over; with a capacity below the number of [`shards`](Self::shards) there are fewer. An
+    /// entry that goes takes nothing with it: a refresh of it that is under way is published.
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.settings.capacity = capacity;
         self
@@ -216,10 +226,9 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         refresh: impl Fn(&K) -> Result<V, E> + Send + Sync + 'static,
     ) -> Self
     where
-        E: std::error::Error + Send + Sync + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let failed = |cause: E| Error::Failed(Arc::new(cause));
-        self.refresh = Some(Arc::new(move |key| refresh(key).map_err(failed)));
+        self.refresh = Some(Arc::new(move |key| refresh(key).map_err(Error::failed)));
         self
     }
 

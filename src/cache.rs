@@ -110,13 +110,14 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] too, if the key was absent and its compute returned an error.
+    /// [`Error::Failed`] too, if the key was absent and its compute returned an error: any error type of the
+    /// standard library's trait, a boxed one, one of an error-reporting crate, or text.
     pub fn try_get_or_compute<F, X>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
     where
         F: FnOnce(&K) -> Result<V, X> + Send + 'static,
-        X: StdError + Send + Sync + 'static,
+        X: Into<Box<dyn StdError + Send + Sync>>,
     {
-        self.answer(key, move |key| compute(key).map_err(|cause| Error::Failed(Arc::new(cause))))
+        self.answer(key, move |key| compute(key).map_err(Error::failed))
     }
 
     /// As [`get_or_compute`](Self::get_or_compute), with the refresh that was registered for the

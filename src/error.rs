@@ -143,10 +143,18 @@ impl fmt::Display for Error {
     }
 }
 
+impl Error {
+    /// What a compute returned.
+    pub(crate) fn failed(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Failed(Arc::from(cause.into()))
+    }
+}
+
 impl StdError for Error {
+    /// Of a compute that failed the cause's own source: the cause itself is in the text.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Failed(cause) => Some(cause.as_ref()),
+            Self::Failed(cause) => cause.source(),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! - an insert or an invalidation beats a compute that began before it;
 //! - a compute that fails or panics leaves the key usable.
 
+use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -173,4 +174,21 @@ fn lifetimes_without_end_do_not_overflow() {
     let cache = Cache::builder(Duration::MAX, Duration::MAX).build().expect("valid");
     cache.insert("k", 1);
     assert_eq!(cache.get(&"k").map(|found| *found), Some(1));
+}
+
+/// Text, a boxed error and an error of a type of its own: what a compute returns is what the cause is.
+#[test]
+fn a_compute_may_fail_with_whatever_is_an_error() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock).build().expect("valid");
+    let text = cache.try_get_or_compute(&1, |_| Err::<u32, _>("down"));
+    let boxed = cache
+        .try_get_or_compute(&2, |_| Err::<u32, Box<dyn StdError + Send + Sync>>("down".into()));
+    let own = cache.try_get_or_compute(&3, |_| Err::<u32, _>(io::Error::other("down")));
+    for failed in [text, boxed, own] {
+        let error = failed.expect_err("nothing was computed");
+        assert_eq!(error.to_string(), "the compute failed: down");
+        // The cause is in the text: a reporter that walks along the sources must not print it twice.
+        assert!(error.source().is_none());
+    }
 }

@@ -1,7 +1,7 @@
 //! What is explored, and how far: the cells of the main job, of its tests and of a night.
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
-use crate::engine::{Budget, Cell, Coverage, Findings, Judgement, Progress, Refused, explore};
+use crate::engine::{Budget, Cell, Findings, Judgement, Progress, Refused, explore};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -250,9 +250,8 @@ pub fn surprises(findings: &[Findings]) -> Vec<(String, Option<&Findings>)> {
         if found.violated().next().is_some() {
             surprises.push((format!("{} is violated", found.cell.scenario), Some(found)));
         }
-        let missed: Vec<_> = found.not_reached().iter().map(|witness| witness.slug()).collect();
-        let is_exhaustive = matches!(found.coverage, Coverage::Complete | Coverage::Preemptions(_));
-        if is_exhaustive && !missed.is_empty() {
+        let missed: Vec<_> = found.vacuous_for().iter().map(|witness| witness.slug()).collect();
+        if !missed.is_empty() {
             surprises.push((format!("vacuous, {} not reached", missed.join(", ")), Some(found)));
         }
     }

@@ -30,6 +30,12 @@ pub(super) fn run(options: &Explore) -> ExitCode {
                 Format::Json => print(&format!("{:#}", json(&findings))),
                 Format::Text => print(&text(&findings)),
             }
+            let missed: Vec<_> =
+                findings.vacuous_for().iter().map(|witness| witness.slug()).collect();
+            if !missed.is_empty() && findings.judgement() != Judgement::Broken {
+                eprintln!("vacuous: {} not reached", missed.join(", "));
+                return ExitCode::FAILURE;
+            }
             exit(findings.judgement())
         }
     }

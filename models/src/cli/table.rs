@@ -109,7 +109,9 @@ fn said(found: &Findings) -> String {
         _ => String::new(),
     };
     let judgement = match found.judgement() {
-        Judgement::Holds if !found.not_reached().is_empty() => "vacuous".into(),
+        Judgement::Holds | Judgement::Bounded if !found.vacuous_for().is_empty() => {
+            "vacuous".into()
+        }
         judgement => judgement.to_string(),
     };
     format!("{judgement}: {}{bound}", found.executions)

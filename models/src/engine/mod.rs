@@ -190,6 +190,15 @@ impl Findings {
         witnesses.filter(|witness| !self.reached.contains(witness)).copied().collect()
     }
 
+    /// What a search says nothing about that was to see everything: it has looked, and not met what the
+    /// scenario is about.
+    pub fn vacuous_for(&self) -> Vec<Witness> {
+        match self.coverage {
+            Coverage::Complete | Coverage::Preemptions(_) => self.not_reached(),
+            Coverage::Sampled | Coverage::Incomplete => Vec::new(),
+        }
+    }
+
     /// What is said of the cell.
     pub fn judgement(&self) -> Judgement {
         if self.violated().next().is_some() {
