@@ -97,6 +97,45 @@ fn a_queued_refresh_never_computes_what_was_inserted_meanwhile() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
+// XFetch's delta taken from a failed compute, or with the time that was spent in a queue.
+#[test]
+fn a_delta_is_never_that_of_a_failure_or_of_a_queue() {
+    let (clock, jobs, asked) =
+        (ManualClock::new(), HeldJobs::default(), Arc::new(AtomicU32::new(0)));
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
+    // The longest gap that a draw can make: about 36 times the delta.
+    let cache = cache.randomness(|| f64::EPSILON).build().expect("valid");
+    cache.insert("k", 0);
+    clock.advance(PAYLOAD);
+    let (slow, fast) = (clock.clone(), clock.clone());
+    let fails = move |_: &&str| {
+        slow.advance(Duration::from_secs(20));
+        Err(io::Error::other("down"))
+    };
+    drop(cache.try_get_or_compute(&"k", fails));
+    jobs.run_all();
+    clock.advance(Duration::from_secs(1));
+    let succeeds = move |_: &&str| {
+        fast.advance(Duration::from_millis(1));
+        Ok::<_, io::Error>(1)
+    };
+    drop(cache.try_get_or_compute(&"k", succeeds));
+    clock.advance(Duration::from_secs(20));
+    jobs.run_all();
+    // 36 ms before its deadline and no earlier: 20 s of either would have made it as early as can be.
+    let ask = |times: u32| {
+        let counter = Arc::clone(&asked);
+        let counts = move |_: &&str| counter.fetch_add(1, Ordering::Relaxed);
+        drop(cache.get_or_compute(&"k", counts));
+        jobs.run_all();
+        assert_eq!(asked.load(Ordering::Relaxed), times);
+    };
+    clock.advance(PAYLOAD - Duration::from_millis(38));
+    ask(0);
+    clock.advance(Duration::from_millis(3));
+    ask(1);
+}
+
 // The straggler: descheduled after its look, across a whole refresh and more.
 #[test]
 fn a_straggler_never_starts_a_second_compute() {
