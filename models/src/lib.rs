@@ -2,7 +2,7 @@
 //!
 //! One scenario text (`text/`) is compiled three times, on three builds of the core's sources:
 //! [`on_threads`] (what ships), [`on_sections`] (announced operations on Shuttle) and [`on_loom`]; behind the
-//! feature `plain` once more, on Shuttle's own primitives.
+//! feature `plain` once more, on Shuttle's own primitives, for the comparison in docs/PERFORMANCE.md.
 //! A run gives a [`history::History`]; [`judge`] says what it violates; an [`engine`] runs many.
 //!
 //! [`certify`] and [`soak`] are runs of what ships alone, on real threads and the real clock.
@@ -22,6 +22,8 @@ pub mod on_loom;
 pub mod on_plain;
 pub mod on_sections;
 pub mod on_threads;
+#[cfg(feature = "plain")]
+pub mod performance;
 pub mod replay;
 pub mod soak;
 pub mod token;
