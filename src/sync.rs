@@ -1,9 +1,9 @@
 //! The one door to synchronisation.
 //!
 //! No other file of this crate names a lock, an atomic or a scheduler; `models/tests/tidy.rs` checks it.
-//! Three packages compile these sources: `xfetch-core` on `parking_lot`, and two unpublished
-//! shadows under `models/` on the announced primitives of `sections` and on loom. Each adapter
-//! makes its backend look like the narrowest one: no poison, no `try_lock`, guards passed by value.
+//! Four packages compile these sources: `xfetch-core` on `parking_lot`, and three unpublished shadows
+//! under `models/`, on the announced primitives of `sections`, on loom, and on Shuttle's plain ones. Each
+//! adapter makes its backend look like the narrowest one: no poison, no `try_lock`, guards passed by value.
 
 pub use backend::*;
 /// Reference counts manage memory and decide nothing, so every backend uses the standard one.
@@ -32,10 +32,10 @@ impl Mark {
 }
 
 /// Crossbeam's channels are invisible to the schedulers: under a model the queue is this one.
-#[cfg(any(feature = "shuttle", feature = "loom"))]
+#[cfg(any(feature = "shuttle", feature = "loom", feature = "plain"))]
 pub use queue::Queue;
 
-#[cfg(any(feature = "shuttle", feature = "loom"))]
+#[cfg(any(feature = "shuttle", feature = "loom", feature = "plain"))]
 mod queue {
     use super::{Condvar, Mutex};
     use std::collections::VecDeque;
@@ -94,7 +94,7 @@ mod queue {
     }
 }
 
-#[cfg(not(any(feature = "shuttle", feature = "loom")))]
+#[cfg(not(any(feature = "shuttle", feature = "loom", feature = "plain")))]
 mod backend {
     use std::time::Duration;
 
@@ -253,25 +253,30 @@ mod backend {
     }
 }
 
-#[cfg(feature = "loom")]
+/// loom's primitives and Shuttle's plain ones have the names and the shape of the standard library's.
+#[cfg(any(feature = "loom", feature = "plain"))]
 mod backend {
+    use like_std::{sync, thread};
+    #[cfg(feature = "loom")]
+    use loom as like_std;
+    #[cfg(feature = "plain")]
+    use shuttle as like_std;
     use std::ops::{Deref, DerefMut};
     use std::time::Duration;
 
-    pub use loom::sync::MutexGuard;
-    pub use loom::sync::atomic;
-    pub use loom::thread_local;
+    pub use like_std::thread_local;
+    pub use sync::{MutexGuard, atomic};
 
     /// What the primitives are made of. Each model asserts that it runs on the one it means.
-    pub const BACKEND: &str = "loom";
+    pub const BACKEND: &str = if cfg!(feature = "loom") { "loom" } else { "plain shuttle" };
 
     /// A thread to wait for.
-    pub struct Thread(loom::thread::JoinHandle<()>);
+    pub struct Thread(thread::JoinHandle<()>);
 
     impl Thread {
         /// Starts a thread.
         pub fn spawn(_name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
-            Ok(Self(loom::thread::spawn(work)))
+            Ok(Self(thread::spawn(work)))
         }
 
         /// Whether it is the one that asks. No model's pool is shut down by a thread of its own.
@@ -285,14 +290,14 @@ mod backend {
         }
     }
 
-    /// loom's mutex without its poison.
+    /// A mutex without its poison.
     #[derive(Debug)]
-    pub struct Mutex<T>(loom::sync::Mutex<T>);
+    pub struct Mutex<T>(sync::Mutex<T>);
 
     impl<T> Mutex<T> {
         /// A free mutex.
         pub fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            Self(sync::Mutex::new(value))
         }
 
         /// Waits until the mutex is free and takes it.
@@ -301,14 +306,14 @@ mod backend {
         }
     }
 
-    /// loom's read-write lock without its poison.
+    /// A read-write lock without its poison.
     #[derive(Debug)]
-    pub struct RwLock<T>(loom::sync::RwLock<T>);
+    pub struct RwLock<T>(sync::RwLock<T>);
 
     impl<T> RwLock<T> {
         /// A free lock.
         pub fn new(value: T) -> Self {
-            Self(loom::sync::RwLock::new(value))
+            Self(sync::RwLock::new(value))
         }
 
         /// Waits until nobody writes.
@@ -322,15 +327,15 @@ mod backend {
         }
     }
 
-    /// loom's condition variable. It never times out: what a time-out does is invisible to loom.
+    /// A condition variable that never times out: what a time-out does is invisible to both.
     #[derive(Debug)]
-    pub struct Condvar(loom::sync::Condvar);
+    pub struct Condvar(sync::Condvar);
 
     #[expect(clippy::new_without_default, reason = "a loom object belongs to an execution")]
     impl Condvar {
         /// A condition variable that nobody waits for.
         pub fn new() -> Self {
-            Self(loom::sync::Condvar::new())
+            Self(sync::Condvar::new())
         }
 
         /// Waits for a notification.

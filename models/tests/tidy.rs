@@ -8,14 +8,18 @@
 //!   measured again, and a snapshot has it too;
 //! - docs/FINDINGS.md has a heading for each claim (`findings.rs` compares the rest);
 //! - README's commands are CI's;
+//! - docs/PERFORMANCE.md counts the executions that an abstract program counts;
 //! - README's table is what `sections` counts, and the numbers in its prose are those of the catalogue.
 
+mod abstract_protocol;
+
+use abstract_protocol::Abstract;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::certificate::{Subject, ask};
-use xfetch_models::engine::{Budget, Cell, Coverage, explore};
+use xfetch_models::engine::{Budget, Cell, Coverage, Findings, explore};
 use xfetch_models::findings::CLAIMS;
 
 fn root() -> PathBuf {
@@ -209,13 +213,50 @@ fn the_readme_and_the_changelog_count_what_there_is() {
     assert!(read("CHANGELOG.md").contains(&changelog), "CHANGELOG.md should say {changelog:?}");
 }
 
+/// The rows of a table under a heading, each of them its cells; the first is the header.
+fn rows_under<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let (_, rest) = page.split_once(&format!("\n## {heading}\n")).expect("there is the heading");
+    rest.lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .filter(|line| !line.starts_with("|-"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+/// Times differ from run to run, counts do not.
+#[test]
+fn the_page_on_performance_counts_what_the_abstract_protocol_counts() {
+    let page = read("docs/PERFORMANCE.md");
+    let rows = rows_under(&page, "Until complete");
+    assert_eq!(rows[0][..3], ["callers", "sections", "sections, every interleaving"]);
+    assert_eq!(rows.len(), 5);
+    for (row, callers) in rows[1..].iter().zip(2..) {
+        let protocol = Abstract::of(Protocol::DoubleRecheck, callers);
+        assert_eq!(row[0], callers.to_string());
+        let findings = complete(Protocol::DoubleRecheck, callers);
+        assert_eq!(findings.executions, protocol.traces());
+        let counted = format!("{} (and {} redundant) in ", findings.executions, findings.redundant);
+        assert!(row[1].starts_with(&counted), "{callers} callers: {} is not {counted}", row[1]);
+        // More have too many paths to be counted by running them.
+        if callers <= 3 {
+            let counted = format!("{} in ", protocol.paths());
+            assert!(row[2].starts_with(&counted), "{callers} callers: {} is not {counted}", row[2]);
+        }
+    }
+}
+
 /// The most computes, over every interleaving.
 fn worst(protocol: Protocol, callers: usize) -> u32 {
+    complete(protocol, callers).worst()
+}
+
+fn complete(protocol: Protocol, callers: usize) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
     let budget = Budget { executions: 10_000_000, workers: 2, ..Budget::default() };
     let findings = explore(cell, &budget, None).expect("sections takes so many callers");
     assert_eq!(findings.coverage, Coverage::Complete);
-    findings.worst()
+    findings
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod certificate;
 mod certify;
 mod explore;
 mod findings;
+mod performance;
 mod plan;
 mod progress;
 mod replay;
@@ -59,6 +60,9 @@ enum Command {
     Certificate(Certificate),
     /// Judges the claims of the field report, each by its evidence: docs/FINDINGS.md.
     Findings(Page),
+    /// Measures how fast each engine is, on one OS thread: docs/PERFORMANCE.md. Needs the feature `plain`. 1 if
+    /// two of them do not have the same outcomes.
+    Performance(Performance),
     /// Puts a mixed load on what ships, on real threads, and looks whether everything adds up afterwards: 0
     /// if it does, 1 if not.
     Soak(Soak),
@@ -82,6 +86,16 @@ struct Page {
     /// Writes nothing, and exits with 1 if it has changed.
     #[arg(long)]
     check: bool,
+}
+
+#[derive(clap::Args)]
+struct Performance {
+    /// Where it is. What stands below the measured part is kept.
+    #[arg(long, default_value = "docs/PERFORMANCE.md")]
+    output: std::path::PathBuf,
+    /// Seconds of a search at most, 1 to 3,600.
+    #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=3_600))]
+    seconds: u32,
 }
 
 #[derive(clap::Args)]
@@ -226,6 +240,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Certify(options)) => certify::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Findings(options)) => findings::run(&options),
+        Some(Command::Performance(options)) => performance::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
         None => plan::run(&arguments.main),
     }

@@ -1,0 +1,207 @@
+//! How fast the engines are, as a page.
+
+use super::{Performance, refuse};
+use std::process::ExitCode;
+
+/// Shuttle's own search needs the core once more.
+#[cfg(not(feature = "plain"))]
+pub(super) fn run(Performance { output, seconds }: &Performance) -> ExitCode {
+    refuse(format!(
+        "`performance` needs the feature plain: cargo run --release --features plain -- performance \
+         --output {} --seconds {seconds}",
+        output.display()
+    ))
+}
+
+#[cfg(feature = "plain")]
+pub(super) use measured::run;
+
+#[cfg(feature = "plain")]
+mod measured {
+    use super::super::{cores, print, progress};
+    use super::*;
+    use indicatif::ProgressBar;
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+    use xfetch_models::catalogue::Engine;
+    use xfetch_models::engine::Refused;
+    use xfetch_models::page::markdown;
+    use xfetch_models::performance::{A_WHILE, FEW, MANY, RATED_FOR, Run, SEARCHES, WAYS, Way};
+
+    /// What stands from this line on is written by hand, and kept.
+    const BY_HAND: &str = "<!-- What `performance` measures ends here; what follows is kept. -->";
+
+    /// What was measured of each way and number of callers, or why it was not.
+    type Cells<T> = BTreeMap<(Way, usize), Result<T, String>>;
+
+    /// 0 if it is written; 1 if two searches do not have the same outcomes.
+    pub(in super::super) fn run(options: &Performance) -> ExitCode {
+        let time = Duration::from_secs(options.seconds.into());
+        let (searches, rates) = match measure_all(time) {
+            Ok(measured) => measured,
+            Err(refused) => return refuse(refused),
+        };
+        if let Some((way, callers)) = disagrees(&searches) {
+            eprintln!("{}, {callers} callers: not the outcomes that sections has", way.name());
+            return ExitCode::FAILURE;
+        }
+        let (output, path) = (&options.output, options.output.display());
+        let old = std::fs::read_to_string(output).unwrap_or_default();
+        let kept = old.split_once(BY_HAND).map_or("\n", |(_, kept)| kept);
+        match std::fs::write(output, page(&searches, &rates, time) + BY_HAND + kept) {
+            Ok(()) => {
+                print(&format!("{path} is written"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => refuse(format!("{path}: {error}")),
+        }
+    }
+
+    fn measure_all(time: Duration) -> Result<(Cells<Run>, Cells<f64>), Refused> {
+        let (mut searches, mut rates) = (Cells::new(), Cells::new());
+        let cells = SEARCHES.len() * FEW.len() + WAYS.len() * MANY.len();
+        let bar = progress::of_cells(cells, &Default::default());
+        // loom unwinds threads by panics, and Shuttle, once it has run, prints every panic of the process.
+        for of_loom in [true, false] {
+            let is_now = |way: &&Way| (**way == Way::Of(Engine::Loom)) == of_loom;
+            for way in SEARCHES.iter().filter(is_now) {
+                measure(*way, FEW, &mut searches, &bar, |callers| way.search(callers, time))?;
+            }
+            for way in WAYS.iter().filter(is_now) {
+                measure(*way, MANY, &mut rates, &bar, |callers| way.rate(callers))?;
+            }
+        }
+        bar.finish_and_clear();
+        Ok((searches, rates))
+    }
+
+    fn measure<T>(
+        way: Way,
+        callers: [usize; 4],
+        into: &mut Cells<T>,
+        bar: &ProgressBar,
+        one: impl Fn(usize) -> Result<T, Refused>,
+    ) -> Result<(), Refused> {
+        for callers in callers {
+            let measured = match way.refuses(callers) {
+                Some(why) => Err(why),
+                None => Ok(one(callers)?),
+            };
+            into.insert((way, callers), measured);
+            bar.inc(1);
+        }
+        Ok(())
+    }
+
+    fn ran(searches: &Cells<Run>, way: Way, callers: usize) -> Option<&Run> {
+        searches.get(&(way, callers))?.as_ref().ok()
+    }
+
+    /// A search that does not have the outcomes of `sections`.
+    fn disagrees(searches: &Cells<Run>) -> Option<(Way, usize)> {
+        let wrong = |(way, callers): &&(Way, usize)| {
+            let sections = ran(searches, SEARCHES[0], *callers).filter(|run| run.complete);
+            let run = ran(searches, *way, *callers);
+            sections.zip(run).is_some_and(|(sections, run)| !run.agrees_with(sections))
+        };
+        searches.keys().find(wrong).copied()
+    }
+
+    fn page(searches: &Cells<Run>, rates: &Cells<f64>, time: Duration) -> String {
+        let mut until = vec!["callers"];
+        until.extend(SEARCHES.map(Way::name));
+        until.extend(["ratio of executions", "ratio of times", "outcomes (most computes)"]);
+        let growth = ["search", "2 to 3 callers", "3 to 4", "4 to 5"];
+        let rate = ["engine", "2 callers", "4 callers", "10 callers", "100 callers"];
+        format!(
+            "# Performance\n\n\
+             How fast each engine is on the field report's scenario (`field`), of what ships (`double-recheck`).\n\
+             `cargo run --release --features plain -- performance` measures it and writes this page, in ten minutes.\n\
+             Each has one OS thread of a machine with {} cores. It is one run, beside whatever else the machine\n\
+             did: read the ratios, not the times. Counts of searches that came to their end do not differ from run\n\
+             to run; a test compares those of `sections` with what a program of the abstract protocol counts.\n\n\
+             ## Until complete\n\n\
+             Executions, and the time until there are no others; at most {time:?}. A search that takes less than {A_WHILE:?}\n\
+             is repeated for as long, and the mean counts. Redundant executions repeat others from some step on: they\n\
+             cost time, and are a part of the ratios, which are `sections` : loom : Shuttle's DFS.\n\n\
+             The three do not do the same. `sections` takes one execution of each class of orders, sequentially\n\
+             consistent. loom has the C11 memory model, so more to look at, and a reduction of its own. Shuttle's\n\
+             DFS, here on the same text on Shuttle's own mutex, read-write lock and condition variable, takes every order\n\
+             of its scheduling points, several a lock, main's among them. Yet those that came to their end have the\n\
+             same outcomes (how many computes, who got which answer, what is violated), and the others none but those:\n\
+             else the command fails.\n\n{}\n\n\
+             What a caller more multiplies the executions by, redundant ones included:\n\n{}\n\n\
+             ## Executions per second\n\n\
+             Each for about {RATED_FOR:?}, judging and redundant executions included; a search that comes to its end begins\n\
+             anew. Where it does not, its rate is no coverage. An execution of `threads` has two computes that sleep\n\
+             for a millisecond each.\n\n{}\n\n",
+            cores(),
+            markdown(&until, FEW.map(|callers| until_complete(searches, callers)).to_vec()),
+            markdown(&growth, SEARCHES.map(|way| growths(searches, way)).to_vec()),
+            markdown(&rate, WAYS.map(|way| rates_of(rates, way)).to_vec()),
+        )
+    }
+
+    /// A row of the first table.
+    fn until_complete(searches: &Cells<Run>, callers: usize) -> Vec<String> {
+        let mut row = vec![callers.to_string()];
+        row.extend(SEARCHES.map(|way| match &searches[&(way, callers)] {
+            Ok(run) => said(run),
+            Err(why) => why.clone(),
+        }));
+        row.push(ratio(searches, callers, |run| run.all() as f64));
+        row.push(ratio(searches, callers, |run| run.time.as_secs_f64()));
+        let complete = ran(searches, SEARCHES[0], callers).filter(|run| run.complete);
+        row.push(
+            complete.map_or_else(
+                || "-".into(),
+                |run| format!("{} ({})", run.outcomes.len(), run.worst()),
+            ),
+        );
+        row
+    }
+
+    fn said(run: &Run) -> String {
+        let Run { executions, redundant, time, complete, .. } = run;
+        match (complete, redundant) {
+            (false, _) => format!("unfinished after {executions} executions"),
+            (true, 0) => format!("{executions} in {time:.1?}"),
+            (true, _) => format!("{executions} (and {redundant} redundant) in {time:.1?}"),
+        }
+    }
+
+    /// `sections` : loom : DFS. What was cut off would be more.
+    fn ratio(searches: &Cells<Run>, callers: usize, of: impl Fn(&Run) -> f64) -> String {
+        let complete = ran(searches, SEARCHES[0], callers).filter(|run| run.complete);
+        let Some(one) = complete.map(&of) else { return "-".into() };
+        let others = [Way::Of(Engine::Loom), Way::Dfs].map(|way| {
+            ran(searches, way, callers).map_or_else(
+                || "-".into(),
+                |run| format!("{}{:.0}", if run.complete { "" } else { "> " }, of(run) / one),
+            )
+        });
+        format!("1 : {}", others.join(" : "))
+    }
+
+    /// A row of the second table.
+    fn growths(searches: &Cells<Run>, way: Way) -> Vec<String> {
+        let growth = |pair: &[usize]| {
+            let before = ran(searches, way, pair[0]).filter(|run| run.complete);
+            let Some((before, after)) = before.zip(ran(searches, way, pair[1])) else {
+                return "-".into();
+            };
+            let factor = after.all() as f64 / before.all() as f64;
+            format!("{}{factor:.1}", if after.complete { "" } else { "> " })
+        };
+        [way.name().to_owned()].into_iter().chain(FEW.windows(2).map(growth)).collect()
+    }
+
+    /// A row of the third table.
+    fn rates_of(rates: &Cells<f64>, way: Way) -> Vec<String> {
+        let of = |callers| match &rates[&(way, callers)] {
+            Ok(rate) => format!("{rate:.0}"),
+            Err(why) => format!("- ({why})"),
+        };
+        [way.name().to_owned()].into_iter().chain(MANY.map(of)).collect()
+    }
+}
