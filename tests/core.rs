@@ -108,6 +108,37 @@ fn a_key_that_backs_off_is_not_computed_and_gives_its_last_error() {
     assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("inserted"), 1);
 }
 
+/// What a user writes while the origin is asked says nothing of the origin: the second failure in a row is the
+/// second one.
+#[test]
+fn a_failure_is_not_forgotten_because_its_key_was_written_during_the_next_compute() {
+    let writes: [fn(&Tested); 3] = [
+        |cache| {
+            cache.insert("k", 1);
+            cache.invalidate(&"k");
+        },
+        |cache| cache.invalidate(&"k"),
+        |cache| cache.invalidate_all(),
+    ];
+    for write in writes {
+        let clock = ManualClock::new();
+        let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+        let cache = cache.randomness(|| 1.0).back_off(PAYLOAD, PAYLOAD * 8).build().expect("valid");
+        let fails = || Err::<u32, _>(io::Error::other("down"));
+        drop(cache.try_get_or_compute(&"k", move |_| fails()));
+        clock.advance(PAYLOAD);
+        let inner = cache.clone();
+        drop(cache.try_get_or_compute(&"k", move |_| {
+            write(&inner);
+            fails()
+        }));
+        clock.advance(PAYLOAD * 2 - Duration::from_nanos(1));
+        assert!(cache.get_or_compute(&"k", |_| unreachable!("it backs off")).is_err());
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("it has ended"), 2);
+    }
+}
+
 #[test]
 fn a_stale_value_is_served_while_its_key_backs_off() {
     let (cache, clock) = cache();

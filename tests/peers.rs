@@ -287,6 +287,33 @@ fn computes_that_need_the_same_key_are_never_refused() {
     }
 }
 
+/// Leases of two caches may have the same number.
+#[test]
+fn a_compute_that_waits_for_another_cache_is_never_taken_for_a_cycle() {
+    let build = || Cache::builder(PAYLOAD, STORAGE).shards(1).wait_timeout(Duration::ZERO).build();
+    let (outer, other) = (build().expect("valid"), build().expect("valid"));
+    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let busy = {
+        let other = other.clone();
+        thread::spawn(move || {
+            other.get_or_compute(&"k", move |_| {
+                started.send(()).expect("the test waits");
+                held.recv().ok();
+                1
+            })
+        })
+    };
+    starts.recv_timeout(Duration::from_secs(60)).expect("it starts");
+    let inner = other.clone();
+    let waited = outer.try_get_or_compute(&"k", move |_| {
+        inner.get_or_compute(&"k", |_| unreachable!("one is in flight")).map(|found| *found)
+    });
+    let error = waited.expect_err("its patience has ended at once").to_string();
+    assert!(!error.contains("wait for each other"), "{error}");
+    drop(go);
+    assert_eq!(*busy.join().expect("no panic").expect("computed"), 1);
+}
+
 // Stale readers that wait behind the refresh.
 #[test]
 fn stale_readers_are_never_blocked_by_a_refresh() {

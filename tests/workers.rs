@@ -7,7 +7,7 @@ mod common;
 use common::{HeldJobs, PAYLOAD, STORAGE, cache};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 use xfetch_core::{
@@ -194,6 +194,47 @@ fn a_shutdown_never_wedges_a_key() {
             assert_eq!(*cache.get_or_compute(&key, |_| 7).expect("usable"), 7);
         }
     }
+}
+
+/// Asks for a key when it hears for the first time that a refresh was dropped: as another thread might, while
+/// a pool that is shut down is emptied.
+#[derive(Clone, Default)]
+struct AsksOnce(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+
+impl Observer for AsksOnce {
+    fn on(&self, _: u64, event: Event) {
+        if matches!(event, Event::Dropped(_)) {
+            let asks = self.0.lock().expect("no panic").take();
+            asks.into_iter().for_each(|asks| asks());
+        }
+    }
+}
+
+#[test]
+fn a_pool_never_takes_a_job_while_a_shutdown_empties_it() {
+    let (pool, metrics) = (WorkerPool::new(1, 4).expect("valid"), Arc::new(Metrics::new()));
+    let asks = AsksOnce::default();
+    let (cache, clock) = stale((asks.clone(), Arc::clone(&metrics)), &pool);
+    for key in ["waits", "late"] {
+        cache.insert(key, 1);
+    }
+    clock.advance(PAYLOAD);
+    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    drop(cache.get_or_compute(&"k", move |_| {
+        started.send(()).expect("the test listens");
+        held.recv().ok();
+        2
+    }));
+    receive(&starts);
+    drop(cache.get_or_compute(&"waits", |_| unreachable!("it is dropped")));
+    let inner = cache.clone();
+    *asks.0.lock().expect("no panic") = Some(Box::new(move || {
+        drop(inner.get_or_compute(&"late", |_| unreachable!("it is refused")));
+        drop(go);
+    }));
+    pool.shut_down(Waiting::Drop);
+    let counted = metrics.snapshot();
+    assert_eq!((counted.rejected, counted.dropped, counted.computes), (1, 2, 1), "{counted:?}");
 }
 
 // The lock table grows without bound: a key is asked for once, and its lock stays.
