@@ -4,11 +4,14 @@
 //! - an insert or an invalidation beats a compute that began before it;
 //! - a compute that fails or panics leaves the key usable.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use xfetch_core::{Cache, CallerRuns, ConfigError, Error, ManualClock, NoObserver, With};
+use xfetch_core::{
+    Cache, CallerRuns, ConfigError, Error, Event, ManualClock, NoObserver, Observer, With,
+};
 
 type Tested = Cache<&'static str, u32, With<ManualClock, NoObserver, CallerRuns>>;
 
@@ -204,4 +207,31 @@ fn lifetimes_without_end_do_not_overflow() {
     let cache = Cache::builder(Duration::MAX, Duration::MAX).build().expect("valid");
     cache.insert("k", 1);
     assert_eq!(cache.get(&"k").map(|found| *found), Some(1));
+}
+
+/// By its number a reader of the events tells one lease from the next.
+#[test]
+fn each_lease_has_a_number_of_its_own() {
+    #[derive(Clone, Default)]
+    struct Numbers(Arc<Mutex<Vec<(u64, bool)>>>);
+    impl Observer for Numbers {
+        fn on(&self, _: u64, event: Event) {
+            let number = match event {
+                Event::Leased(lease) => (lease.get(), true),
+                Event::Released(lease) => (lease.get(), false),
+                _ => return,
+            };
+            self.0.lock().expect("no panic").push(number);
+        }
+    }
+    let numbers = Numbers::default();
+    let cache = Cache::builder(PAYLOAD, STORAGE).observer(numbers.clone()).build().expect("valid");
+    for key in 0..100 {
+        drop(cache.get_or_compute(&key, |_| ()));
+    }
+    let told = numbers.0.lock().expect("no panic").clone();
+    let pairs = told.chunks(2).map(|pair| (pair[0], pair[1]));
+    assert!(pairs.clone().all(|(leased, released)| leased == (released.0, true) && !released.1));
+    let different: BTreeSet<u64> = pairs.map(|(leased, _)| leased.0).collect();
+    assert_eq!(different.len(), 100);
 }

@@ -13,7 +13,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
-use xfetch_core::{Cache, CallerRuns, Clock, ConfigError, Event, ManualClock, Moment, Observer};
+use xfetch_core::{
+    Cache, CallerRuns, Clock, ConfigError, Error, Event, ManualClock, Moment, Observer,
+};
 
 /// A key is its own hash, so that every machine evicts the same.
 #[derive(Clone, Default)]
@@ -197,6 +199,23 @@ fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
     });
     assert_eq!(computed.expect("its own value").version(), None, "the fence found the lease");
     assert_eq!(cache.usage().slots, 0);
+}
+
+/// Not since the clock began, nor since its key failed for the first time.
+#[test]
+fn the_oldest_lease_is_as_old_as_it_has_been_held() {
+    let (cache, clock) = cache();
+    for _ in 0..3 {
+        clock.advance(STORAGE);
+        let (inner, time) = (cache.clone(), clock.clone());
+        let failed = cache.try_get_or_compute(&"k", move |_| {
+            time.advance(PAYLOAD);
+            assert_eq!(inner.usage().oldest_lease, Some(PAYLOAD));
+            Err(io::Error::other("down"))
+        });
+        assert!(matches!(failed, Err(Error::Failed(_))), "{failed:?}");
+        assert_eq!((cache.usage().oldest_lease, cache.usage().slots), (None, 1));
+    }
 }
 
 /// Calls a test once, after it has read the time.

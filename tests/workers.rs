@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 use xfetch_core::{
-    Cache, Event, Executor, Job, ManualClock, Metrics, Observer, Waiting, With, WorkerPool,
+    Cache, CallerRuns, Error, Event, Executor, Job, ManualClock, Metrics, Observer, Waiting, With,
+    WorkerPool,
 };
 
 type Pooled<O> = Cache<&'static str, u32, With<ManualClock, O, WorkerPool>>;
@@ -196,25 +197,32 @@ fn a_shutdown_never_wedges_a_key() {
     }
 }
 
-/// Asks for a key when it hears for the first time that a refresh was dropped: as another thread might, while
-/// a pool that is shut down is emptied.
-#[derive(Clone, Default)]
-struct AsksOnce(Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+/// Calls the test when it hears of such an event for the first time: as another thread might act just then.
+#[derive(Clone)]
+struct ActsOnce(fn(Event) -> bool, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
 
-impl Observer for AsksOnce {
+impl ActsOnce {
+    fn at(event: fn(Event) -> bool) -> Self {
+        Self(event, Arc::default())
+    }
+
+    fn act(&self, act: impl FnOnce() + Send + 'static) {
+        *self.1.lock().expect("no panic") = Some(Box::new(act));
+    }
+}
+
+impl Observer for ActsOnce {
     fn on(&self, _: u64, event: Event) {
-        if matches!(event, Event::Dropped(_)) {
-            let asks = self.0.lock().expect("no panic").take();
-            asks.into_iter().for_each(|asks| asks());
-        }
+        let act = if (self.0)(event) { self.1.lock().expect("no panic").take() } else { None };
+        act.into_iter().for_each(|act| act());
     }
 }
 
 #[test]
 fn a_pool_never_takes_a_job_while_a_shutdown_empties_it() {
     let (pool, metrics) = (WorkerPool::new(1, 4).expect("valid"), Arc::new(Metrics::new()));
-    let asks = AsksOnce::default();
-    let (cache, clock) = stale((asks.clone(), Arc::clone(&metrics)), &pool);
+    let dropped = ActsOnce::at(|event| matches!(event, Event::Dropped(_)));
+    let (cache, clock) = stale((dropped.clone(), Arc::clone(&metrics)), &pool);
     for key in ["waits", "late"] {
         cache.insert(key, 1);
     }
@@ -228,13 +236,38 @@ fn a_pool_never_takes_a_job_while_a_shutdown_empties_it() {
     receive(&starts);
     drop(cache.get_or_compute(&"waits", |_| unreachable!("it is dropped")));
     let inner = cache.clone();
-    *asks.0.lock().expect("no panic") = Some(Box::new(move || {
+    dropped.act(move || {
         drop(inner.get_or_compute(&"late", |_| unreachable!("it is refused")));
         drop(go);
-    }));
+    });
     pool.shut_down(Waiting::Drop);
     let counted = metrics.snapshot();
     assert_eq!((counted.rejected, counted.dropped, counted.computes), (1, 2, 1), "{counted:?}");
+}
+
+/// It has a thread from the first: who misses the key in between waits, and does not compute it too.
+#[test]
+fn a_refresh_that_runs_at_once_is_never_taken_over() {
+    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let leased = ActsOnce::at(|event| matches!(event, Event::Leased(_)));
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .observer((leased.clone(), Arc::clone(&metrics)))
+        .executor(CallerRuns)
+        .wait_timeout(Duration::ZERO)
+        .build()
+        .expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let inner = cache.clone();
+    leased.act(move || {
+        inner.invalidate(&"k");
+        let waits = inner.get_or_compute(&"k", |_| unreachable!("one is in flight"));
+        assert!(matches!(waits, Err(Error::Timeout { .. })));
+    });
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("stale"), 1);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+    assert_eq!((metrics.snapshot().computes, metrics.snapshot().taken_over), (1, 0));
 }
 
 // The lock table grows without bound: a key is asked for once, and its lock stays.
