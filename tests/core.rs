@@ -85,6 +85,38 @@ fn an_invalidation_of_an_absent_key_beats_a_compute_that_began_before_it() {
     assert!(cache.get(&"k").is_none());
 }
 
+/// Of two keys in one part of the store: the mark of the one is not taken for the other's.
+#[test]
+fn each_of_two_computes_that_an_invalidation_overtakes_is_discarded() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).shards(1).build().expect("valid");
+    let (outer, inner) = (cache.clone(), cache.clone());
+    let own = cache.get_or_compute(&"outer", move |_| {
+        let own = outer.get_or_compute(&"inner", move |_| {
+            inner.invalidate(&"outer");
+            inner.invalidate(&"inner");
+            inner.invalidate(&"outer");
+            1
+        });
+        assert_eq!(own.expect("its own value").version(), None);
+        2
+    });
+    assert_eq!(own.expect("its own value").version(), None);
+    assert!(cache.get(&"outer").is_none() && cache.get(&"inner").is_none());
+}
+
+/// Of a key they grow, and no two values have the same, whatever part of the store they are in.
+#[test]
+fn each_value_has_a_version_of_its_own_and_those_of_a_key_grow() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).build().expect("valid");
+    let insert = |key| cache.insert(key, ());
+    let rounds = [(); 3].map(|()| (0..100).map(insert).collect::<Vec<_>>());
+    for pair in rounds.windows(2) {
+        assert!(pair[0].iter().zip(&pair[1]).all(|(before, after)| before < after));
+    }
+    let different: BTreeSet<_> = rounds.iter().flatten().collect();
+    assert_eq!(different.len(), 300);
+}
+
 #[test]
 fn a_failed_compute_leaves_the_key_usable() {
     let (cache, clock) = cache();
@@ -209,27 +241,48 @@ fn lifetimes_without_end_do_not_overflow() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(1));
 }
 
+/// Writes the events down.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<Event>>>);
+
+impl Observer for Events {
+    fn on(&self, _: u64, event: Event) {
+        self.0.lock().expect("no panic").push(event);
+    }
+}
+
+#[test]
+fn a_look_tells_which_version_it_has_seen() {
+    let events = Events::default();
+    let cache = Cache::builder(PAYLOAD, STORAGE).observer(events.clone()).build().expect("valid");
+    assert!(cache.get(&"k").is_none());
+    let version = cache.insert("k", 1);
+    assert!(cache.get(&"k").is_some());
+    let told = events.0.lock().expect("no panic");
+    let looked = told.iter().filter_map(|event| match event {
+        Event::Looked(version) => Some(*version),
+        _ => None,
+    });
+    assert_eq!(looked.collect::<Vec<_>>(), [None, Some(version)]);
+}
+
 /// By its number a reader of the events tells one lease from the next.
 #[test]
 fn each_lease_has_a_number_of_its_own() {
-    #[derive(Clone, Default)]
-    struct Numbers(Arc<Mutex<Vec<(u64, bool)>>>);
-    impl Observer for Numbers {
-        fn on(&self, _: u64, event: Event) {
-            let number = match event {
-                Event::Leased(lease) => (lease.get(), true),
-                Event::Released(lease) => (lease.get(), false),
-                _ => return,
-            };
-            self.0.lock().expect("no panic").push(number);
-        }
-    }
-    let numbers = Numbers::default();
-    let cache = Cache::builder(PAYLOAD, STORAGE).observer(numbers.clone()).build().expect("valid");
+    let events = Events::default();
+    let cache = Cache::builder(PAYLOAD, STORAGE).observer(events.clone()).build().expect("valid");
     for key in 0..100 {
         drop(cache.get_or_compute(&key, |_| ()));
     }
-    let told = numbers.0.lock().expect("no panic").clone();
+    let told = events.0.lock().expect("no panic").clone();
+    let told: Vec<_> = told
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Leased(lease) => Some((lease.get(), true)),
+            Event::Released(lease) => Some((lease.get(), false)),
+            _ => None,
+        })
+        .collect();
     let pairs = told.chunks(2).map(|pair| (pair[0], pair[1]));
     assert!(pairs.clone().all(|(leased, released)| leased == (released.0, true) && !released.1));
     let different: BTreeSet<u64> = pairs.map(|(leased, _)| leased.0).collect();

@@ -9,7 +9,7 @@ mod common;
 
 use common::{HeldJobs, PAYLOAD, STORAGE, cache};
 use proptest::prelude::*;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -176,6 +176,42 @@ fn a_sweep_takes_dead_entries_and_idle_slots_and_nothing_else() {
     assert_eq!((swept.keys, swept.slots), (0, 0), "it backs off");
     let usage = cache.usage();
     assert_eq!((usage.keys, usage.slots, usage.leases), (1, 1, 0));
+}
+
+/// By the hash a reader of the events tells one key from the other.
+#[test]
+fn a_sweep_tells_of_each_key_by_its_own_hash() {
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<(u64, Event)>>>);
+    impl Observer for Told {
+        fn on(&self, key: u64, event: Event) {
+            self.0.lock().expect("no panic").push((key, event));
+        }
+    }
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(told.clone());
+    let cache = cache.sweep_every(Duration::MAX).build().expect("valid");
+    for key in 0..5 {
+        cache.insert(key, key);
+        drop(cache.try_get_or_compute(&(key + 5), |_| Err(io::Error::other("down"))));
+    }
+    clock.advance(STORAGE);
+    assert_eq!((cache.sweep().keys, cache.usage().slots), (5, 0));
+    let told = told.0.lock().expect("no panic");
+    let keys = |of: fn(&Event) -> bool| {
+        let told = told.iter().filter(|(_, event)| of(event)).map(|(key, _)| *key);
+        told.collect::<BTreeSet<_>>()
+    };
+    let (inserted, swept) = (
+        keys(|event| matches!(event, Event::Inserted(_))),
+        keys(|event| matches!(event, Event::Swept(_))),
+    );
+    assert_eq!((inserted.len(), inserted), (5, swept));
+    let (leased, forgotten) = (
+        keys(|event| matches!(event, Event::Leased(_))),
+        keys(|event| matches!(event, Event::Forgotten)),
+    );
+    assert_eq!((leased.len(), leased), (5, forgotten));
 }
 
 /// A lease that is held longer than any idle time: the report's soft cleanup would take its lock away.
