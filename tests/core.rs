@@ -217,6 +217,23 @@ fn a_registered_refresh_computes_any_key() {
 }
 
 #[test]
+fn who_must_not_wait_is_served_what_is_there_and_has_it_refreshed() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+    let cache = cache.refresh(|_: &&'static str| 2).build().expect("valid");
+    let get = || {
+        let found = cache.get_and_refresh(&"k").expect("one is registered");
+        found.map(|found| (*found, found.is_stale()))
+    };
+    assert_eq!(get(), None, "what is absent is not computed");
+    assert_eq!(cache.usage().keys, 0);
+    cache.insert("k", 1);
+    assert_eq!((get(), get()), (Some((1, false)), Some((1, false))));
+    clock.advance(PAYLOAD);
+    assert_eq!((get(), get()), (Some((1, true)), Some((2, false))));
+}
+
+#[test]
 fn a_configuration_that_no_cache_can_have_names_its_limit() {
     let error = Cache::<u8, u8>::builder(STORAGE, PAYLOAD).build().expect_err("too long");
     assert_eq!(error.to_string(), "payload TTL 120s is longer than its limit, the storage TTL 5s");
