@@ -427,7 +427,7 @@ impl<K, V> Default for Remains<K, V> {
 mod tests {
     use super::*;
     use crate::clock::Moment;
-    use crate::entry::{Freshness, Lifetimes};
+    use crate::entry::{Entry, Freshness, Lifetimes};
     use crate::error::Error;
     use crate::store::Store;
 
@@ -585,20 +585,29 @@ mod tests {
         assert!(table.shards[0].lock().ended.is_empty());
     }
 
-    /// A store with one write; then a lease, and what happens to its key before and after its compute looks at
-    /// the store. Whether one who waits is handed the value that was computed.
-    fn is_handed_the_value(before: fn(&mut dyn FnMut()), after: fn(&mut dyn FnMut())) -> bool {
-        let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+    type Write = fn(&Store<&'static str, ()>, &Table);
+
+    fn entry() -> Arc<Entry<()>> {
         let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
-        let entry = lifetimes.entry((), Moment::ORIGIN, Duration::ZERO);
-        let mut write = || drop(store.insert(HASH, ("k", Arc::clone(&entry)), &table, usize::MAX));
-        write();
+        lifetimes.entry((), Moment::ORIGIN, Duration::ZERO)
+    }
+
+    const NOTHING: Write = |_, _| {};
+    const INSERT: Write =
+        |store, leases| drop(store.insert(HASH, ("k", entry()), leases, usize::MAX));
+    const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases));
+    const CLEAR: Write = |store, leases| drop(store.clear(leases));
+
+    /// Of a key that was written once: what comes between the lease and the reading that its compute starts
+    /// from, and what comes during the compute. Whether one who waits is handed the value.
+    fn is_handed_the_value(before: Write, during: Write) -> bool {
+        let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+        let version = store.insert(HASH, ("k", entry()), &table, usize::MAX).version;
         let lease = acquire(&table, Moment::ORIGIN).expect("free");
-        before(&mut write);
-        let sight = store.read(HASH, &"k");
-        after(&mut write);
-        let version = sight.version().expect("it was written");
-        let found = Found::new(version, &entry, Freshness::Fresh);
+        before(&store, &table);
+        let began = store.read(HASH, &"k").stamp();
+        during(&store, &table);
+        let found = Found::new(version, &entry(), Freshness::Fresh);
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| match table.wait(HASH, lease, Duration::MAX) {
                 Waited::Ended(_, Ended::Value(..)) => true,
@@ -608,16 +617,19 @@ mod tests {
             while waiters(&table) < 1 {
                 std::thread::yield_now();
             }
-            release(&table, lease, Ended::Value(found, sight.stamp()));
+            release(&table, lease, Ended::Value(found, began));
             waiter.join().expect("no panic")
         })
     }
 
     #[test]
     fn who_waits_is_handed_the_value_unless_its_key_was_written_during_the_compute() {
-        assert!(is_handed_the_value(|_| {}, |_| {}), "written before the lease was taken");
-        assert!(is_handed_the_value(|write| write(), |_| {}), "the compute has seen it");
-        assert!(!is_handed_the_value(|_| {}, |write| write()));
+        assert!(is_handed_the_value(NOTHING, NOTHING), "written before the lease was taken");
+        for write in [INSERT, INVALIDATE, CLEAR] {
+            assert!(is_handed_the_value(write, NOTHING), "the compute has seen it");
+            assert!(!is_handed_the_value(NOTHING, write));
+            assert!(!is_handed_the_value(write, write));
+        }
     }
 
     #[test]

@@ -85,6 +85,19 @@ fn an_invalidation_of_an_absent_key_beats_a_compute_that_began_before_it() {
     assert!(cache.get(&"k").is_none());
 }
 
+/// Of a cache that is empty: there is nothing to remove, and something in flight.
+#[test]
+fn an_invalidation_of_everything_beats_a_compute_of_an_absent_key() {
+    let (cache, _) = cache();
+    let inner = cache.clone();
+    let own = cache.get_or_compute(&"k", move |_| {
+        inner.invalidate_all();
+        1
+    });
+    assert_eq!(own.expect("its own value").version(), None);
+    assert_eq!(cache.usage().keys, 0);
+}
+
 /// Of two keys in one part of the store: the mark of the one is not taken for the other's.
 #[test]
 fn each_of_two_computes_that_an_invalidation_overtakes_is_discarded() {

@@ -270,6 +270,57 @@ fn a_refresh_that_runs_at_once_is_never_taken_over() {
     assert_eq!((metrics.snapshot().computes, metrics.snapshot().taken_over), (1, 0));
 }
 
+/// A compute that does not end before the sender is dropped; returns when it has begun.
+fn holds<O: Observer>(
+    cache: &Cache<&'static str, u32, With<ManualClock, O, CallerRuns>>,
+) -> mpsc::Sender<()> {
+    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let cache = cache.clone();
+    thread::spawn(move || {
+        cache.get_or_compute(&"k", move |_| {
+            started.send(()).expect("the test listens");
+            held.recv().ok();
+            1
+        })
+    });
+    receive(&starts);
+    go
+}
+
+/// The first lease is over without a value before this request waits for it, the second one stays; between
+/// the two the whole of its patience passes.
+#[test]
+fn the_patience_of_a_miss_never_begins_anew_with_the_next_lease() {
+    let clock = ManualClock::new();
+    let busy = ActsOnce::at(|event| matches!(event, Event::Busy(_)));
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(busy.clone());
+    let cache = cache.executor(CallerRuns).wait_timeout(Duration::from_secs(3_600));
+    let cache = cache.build().expect("valid");
+    let (first, (kept, second)) = (holds(&cache), mpsc::channel());
+    let (inner, time) = (cache.clone(), clock.clone());
+    busy.act(move || {
+        inner.invalidate(&"k");
+        drop(first);
+        while inner.usage().leases > 1 {
+            thread::yield_now();
+        }
+        time.advance(Duration::from_secs(3_600));
+        kept.send(holds(&inner)).expect("the test listens");
+    });
+    let (asking, (answered, answers)) = (cache.clone(), mpsc::channel());
+    thread::spawn(move || {
+        let inner = asking.clone();
+        drop(asking.try_get_or_compute(&"outer", move |_| {
+            let found = inner.get_or_compute(&"k", |_| unreachable!("one is in flight"));
+            answered.send(found.map(|found| *found)).expect("the test listens");
+            Ok::<u32, Error>(2)
+        }));
+    });
+    let answer = receive(&answers);
+    assert!(matches!(answer, Err(Error::Timeout { .. })), "{answer:?}");
+    drop(second);
+}
+
 // The lock table grows without bound: a key is asked for once, and its lock stays.
 #[test]
 fn the_lease_table_never_grows_with_the_keys_that_were_asked_for() {
