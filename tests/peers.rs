@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, Clock, Error, Executor, Job, ManualClock, Moment, Waiting, WorkerPool};
+use xfetch_core::{
+    Cache, Clock, Error, Event, Executor, Job, ManualClock, Moment, Observer, Waiting, WorkerPool,
+};
 
 // Lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
 #[test]
@@ -389,6 +391,50 @@ fn a_value_that_expires_during_its_own_refresh_is_never_served() {
         Err(io::Error::other("down"))
     });
     assert!(matches!(error, Err(Error::Expired)));
+}
+
+/// It is published, and then its whole lifetime passes before its lease is released: whether the others have
+/// waited for it or come later, they get a value of today.
+#[test]
+fn who_has_waited_is_never_handed_a_value_that_has_expired() {
+    /// Time passes with the first value that is published.
+    struct Passes(ManualClock, AtomicU32);
+    impl Observer for Passes {
+        fn on(&self, _: u64, event: Event) {
+            if matches!(event, Event::Published(..)) && self.1.fetch_add(1, Ordering::Relaxed) == 0
+            {
+                self.0.advance(STORAGE);
+            }
+        }
+    }
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
+    let cache = cache.observer(Passes(clock, AtomicU32::new(0))).build().expect("valid");
+    let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(5)));
+    let first = {
+        let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
+        thread::spawn(move || {
+            cache.get_or_compute(&"k", move |_| {
+                started.wait();
+                go.wait();
+                // The others are about to wait; nothing depends on it.
+                (0..100).for_each(|_| thread::yield_now());
+                1
+            })
+        })
+    };
+    started.wait();
+    let others = [(); 4].map(|()| {
+        let (cache, go) = (cache.clone(), go.clone());
+        thread::spawn(move || {
+            go.wait();
+            cache.get_or_compute(&"k", |_| 2)
+        })
+    });
+    assert_eq!(*first.join().expect("no panic").expect("its own value"), 1);
+    for other in others {
+        assert_eq!(*other.join().expect("no panic").expect("computed anew"), 2);
+    }
 }
 
 // A clock that steps back.
