@@ -409,7 +409,8 @@ fn who_has_waited_is_never_handed_a_value_that_has_expired() {
     }
     let clock = ManualClock::new();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
-    let cache = cache.observer(Passes(clock, AtomicU32::new(0))).build().expect("valid");
+    let cache = cache.observer(Passes(clock, AtomicU32::new(0))).wait_timeout(Duration::MAX);
+    let cache = cache.build().expect("valid");
     let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(5)));
     let first = {
         let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
