@@ -69,6 +69,26 @@ mod tests {
         assert!(!early(1.0).nominates(1, 0, || unreachable!("no compute was measured")));
     }
 
+    /// Where the longest gap is a whole number of nanoseconds.
+    #[test]
+    fn the_smallest_draw_nominates_at_the_longest_gap() {
+        let delta = 1_u64 << 57;
+        let longest = LONGEST_GAP * delta as f64;
+        assert_eq!(longest as u64 as f64, longest);
+        assert!(early(1.0).nominates(longest as u64, delta, || SMALLEST));
+    }
+
+    #[test]
+    fn a_cache_draws_evenly_from_all_of_the_interval() {
+        fastrand::seed(7);
+        let drawn: Vec<_> = (0..10_000).map(|_| draw()).collect();
+        assert!(drawn.iter().all(|drawn| (SMALLEST..=1.0).contains(drawn)));
+        for tenth in 0..10 {
+            let here = drawn.iter().filter(|drawn| (**drawn * 10.0) as usize == tenth).count();
+            assert!((900..1_100).contains(&here), "{here} in tenth {tenth}");
+        }
+    }
+
     #[test]
     fn a_draw_of_one_nominates_only_at_the_deadline() {
         assert!(!early(1.0).nominates(1, 1_000_000, || 1.0));

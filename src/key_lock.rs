@@ -427,7 +427,9 @@ impl<K, V> Default for Remains<K, V> {
 mod tests {
     use super::*;
     use crate::clock::Moment;
+    use crate::entry::{Entry, Freshness, Lifetimes};
     use crate::error::Error;
+    use crate::store::Store;
 
     type Table = LeaseTable<&'static str, ()>;
 
@@ -581,6 +583,71 @@ mod tests {
             }
         });
         assert!(table.shards[0].lock().ended.is_empty());
+    }
+
+    type Write = fn(&Store<&'static str, ()>, &Table);
+
+    fn entry() -> Arc<Entry<()>> {
+        let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
+        lifetimes.entry((), Moment::ORIGIN, Duration::ZERO)
+    }
+
+    const NOTHING: Write = |_, _| {};
+    const INSERT: Write =
+        |store, leases| drop(store.insert(HASH, ("k", entry()), leases, usize::MAX));
+    const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases));
+    const CLEAR: Write = |store, leases| drop(store.clear(leases));
+
+    /// Of a key that was written once: what comes between the lease and the reading that its compute starts
+    /// from, and what comes during the compute. Whether one who waits is handed the value.
+    fn is_handed_the_value(before: Write, during: Write) -> bool {
+        let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+        let version = store.insert(HASH, ("k", entry()), &table, usize::MAX).version;
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        before(&store, &table);
+        let began = store.read(HASH, &"k").stamp();
+        during(&store, &table);
+        let found = Found::new(version, &entry(), Freshness::Fresh);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| match table.wait(HASH, lease, Duration::MAX) {
+                Waited::Ended(_, Ended::Value(..)) => true,
+                Waited::Ended(_, Ended::Discarded) => false,
+                _ => unreachable!("it was told something else"),
+            });
+            while waiters(&table) < 1 {
+                std::thread::yield_now();
+            }
+            release(&table, lease, Ended::Value(found, began));
+            waiter.join().expect("no panic")
+        })
+    }
+
+    #[test]
+    fn who_waits_is_handed_the_value_unless_its_key_was_written_during_the_compute() {
+        assert!(is_handed_the_value(NOTHING, NOTHING), "written before the lease was taken");
+        for write in [INSERT, INVALIDATE, CLEAR] {
+            assert!(is_handed_the_value(write, NOTHING), "the compute has seen it");
+            assert!(!is_handed_the_value(NOTHING, write));
+            assert!(!is_handed_the_value(write, write));
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_table_are_those_of_all_its_parts() {
+        let table = Table::new(2);
+        assert_eq!(table.usage().bytes, 0);
+        let one = size_of::<(LeaseId, Ended<()>, u32)>();
+        let mut bytes = 0;
+        for (shard, kept) in [(0, 3), (1, 5)] {
+            let hash = HASH | shard << 32;
+            let now = Reading::first(Moment::ORIGIN);
+            assert!(table.try_acquire(hash, &mut Some("k"), now, Wants::Queue).is_ok());
+            let mut shard = table.shards[shard as usize].lock();
+            shard.ended.reserve_exact(kept);
+            assert!(shard.slots.allocation_size() > 0 && shard.ended.capacity() >= kept);
+            bytes += shard.slots.allocation_size() + shard.ended.capacity() * one;
+        }
+        assert_eq!(table.usage().bytes, bytes);
     }
 
     #[test]

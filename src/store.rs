@@ -357,4 +357,23 @@ mod tests {
         store.insert(HASH, ("k", entry()), &leases, 1);
         assert_eq!(fences(&store), 0);
     }
+
+    /// From a table of 128 buckets, with room for 112: how much room it has after that.
+    fn room_for(keys: usize) -> usize {
+        let mut table = HashTable::with_capacity(112);
+        for key in 0..keys as u64 {
+            table.insert_unique(key, key, |key| *key);
+        }
+        assert_eq!(table.capacity(), 112);
+        shrink(&mut table, |key| *key);
+        table.capacity()
+    }
+
+    /// A table has room for seven keys in eight buckets.
+    #[test]
+    fn a_table_shrinks_below_a_quarter_to_twice_what_it_has() {
+        assert_eq!(room_for(28), 112, "a quarter");
+        assert_eq!((room_for(27), room_for(12)), (56, 28));
+        assert_eq!(room_for(0), 0);
+    }
 }

@@ -4,12 +4,15 @@
 //! - an insert or an invalidation beats a compute that began before it;
 //! - a compute that fails or panics leaves the key usable.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use xfetch_core::{Cache, CallerRuns, ConfigError, Error, ManualClock, NoObserver, With};
+use xfetch_core::{
+    Cache, CallerRuns, ConfigError, Error, Event, ManualClock, NoObserver, Observer, With,
+};
 
 type Tested = Cache<&'static str, u32, With<ManualClock, NoObserver, CallerRuns>>;
 
@@ -83,6 +86,51 @@ fn an_invalidation_of_an_absent_key_beats_a_compute_that_began_before_it() {
     assert!(cache.get(&"k").is_none());
 }
 
+/// Of a cache that is empty: there is nothing to remove, and something in flight.
+#[test]
+fn an_invalidation_of_everything_beats_a_compute_of_an_absent_key() {
+    let (cache, _) = cache();
+    let inner = cache.clone();
+    let own = cache.get_or_compute(&"k", move |_| {
+        inner.invalidate_all();
+        1
+    });
+    assert_eq!(own.expect("its own value").version(), None);
+    assert_eq!(cache.usage().keys, 0);
+}
+
+/// Of two keys in one part of the store: the mark of the one is not taken for the other's.
+#[test]
+fn each_of_two_computes_that_an_invalidation_overtakes_is_discarded() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).shards(1).build().expect("valid");
+    let (outer, inner) = (cache.clone(), cache.clone());
+    let own = cache.get_or_compute(&"outer", move |_| {
+        let own = outer.get_or_compute(&"inner", move |_| {
+            inner.invalidate(&"outer");
+            inner.invalidate(&"inner");
+            inner.invalidate(&"outer");
+            1
+        });
+        assert_eq!(own.expect("its own value").version(), None);
+        2
+    });
+    assert_eq!(own.expect("its own value").version(), None);
+    assert!(cache.get(&"outer").is_none() && cache.get(&"inner").is_none());
+}
+
+/// Of a key they grow, and no two values have the same, whatever part of the store they are in.
+#[test]
+fn each_value_has_a_version_of_its_own_and_those_of_a_key_grow() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).build().expect("valid");
+    let insert = |key| cache.insert(key, ());
+    let rounds = [(); 3].map(|()| (0..100).map(insert).collect::<Vec<_>>());
+    for pair in rounds.windows(2) {
+        assert!(pair[0].iter().zip(&pair[1]).all(|(before, after)| before < after));
+    }
+    let different: BTreeSet<_> = rounds.iter().flatten().collect();
+    assert_eq!(different.len(), 300);
+}
+
 #[test]
 fn a_failed_compute_leaves_the_key_usable() {
     let (cache, clock) = cache();
@@ -107,6 +155,37 @@ fn a_key_that_backs_off_is_not_computed_and_gives_its_last_error() {
     );
     cache.insert("k", 1);
     assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("inserted"), 1);
+}
+
+/// What a user writes while the origin is asked says nothing of the origin: the second failure in a row is the
+/// second one.
+#[test]
+fn a_failure_is_not_forgotten_because_its_key_was_written_during_the_next_compute() {
+    let writes: [fn(&Tested); 3] = [
+        |cache| {
+            cache.insert("k", 1);
+            cache.invalidate(&"k");
+        },
+        |cache| cache.invalidate(&"k"),
+        |cache| cache.invalidate_all(),
+    ];
+    for write in writes {
+        let clock = ManualClock::new();
+        let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+        let cache = cache.randomness(|| 1.0).back_off(PAYLOAD, PAYLOAD * 8).build().expect("valid");
+        let fails = || Err::<u32, _>(io::Error::other("down"));
+        drop(cache.try_get_or_compute(&"k", move |_| fails()));
+        clock.advance(PAYLOAD);
+        let inner = cache.clone();
+        drop(cache.try_get_or_compute(&"k", move |_| {
+            write(&inner);
+            fails()
+        }));
+        clock.advance(PAYLOAD * 2 - Duration::from_nanos(1));
+        assert!(cache.get_or_compute(&"k", |_| unreachable!("it backs off")).is_err());
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("it has ended"), 2);
+    }
 }
 
 #[test]
@@ -152,6 +231,23 @@ fn a_registered_refresh_computes_any_key() {
 }
 
 #[test]
+fn who_must_not_wait_is_served_what_is_there_and_has_it_refreshed() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+    let cache = cache.refresh(|_: &&'static str| 2).build().expect("valid");
+    let get = || {
+        let found = cache.get_and_refresh(&"k").expect("one is registered");
+        found.map(|found| (*found, found.is_stale()))
+    };
+    assert_eq!(get(), None, "what is absent is not computed");
+    assert_eq!(cache.usage().keys, 0);
+    cache.insert("k", 1);
+    assert_eq!((get(), get()), (Some((1, false)), Some((1, false))));
+    clock.advance(PAYLOAD);
+    assert_eq!((get(), get()), (Some((1, true)), Some((2, false))));
+}
+
+#[test]
 fn a_configuration_that_no_cache_can_have_names_its_limit() {
     let error = Cache::<u8, u8>::builder(STORAGE, PAYLOAD).build().expect_err("too long");
     assert_eq!(error.to_string(), "payload TTL 120s is longer than its limit, the storage TTL 5s");
@@ -191,4 +287,52 @@ fn a_compute_may_fail_with_whatever_is_an_error() {
         // The cause is in the text: a reporter that walks along the sources must not print it twice.
         assert!(error.source().is_none());
     }
+}
+
+/// Writes the events down.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<Event>>>);
+
+impl Observer for Events {
+    fn on(&self, _: u64, event: Event) {
+        self.0.lock().expect("no panic").push(event);
+    }
+}
+
+#[test]
+fn a_look_tells_which_version_it_has_seen() {
+    let events = Events::default();
+    let cache = Cache::builder(PAYLOAD, STORAGE).observer(events.clone()).build().expect("valid");
+    assert!(cache.get(&"k").is_none());
+    let version = cache.insert("k", 1);
+    assert!(cache.get(&"k").is_some());
+    let told = events.0.lock().expect("no panic");
+    let looked = told.iter().filter_map(|event| match event {
+        Event::Looked(version) => Some(*version),
+        _ => None,
+    });
+    assert_eq!(looked.collect::<Vec<_>>(), [None, Some(version)]);
+}
+
+/// By its number a reader of the events tells one lease from the next.
+#[test]
+fn each_lease_has_a_number_of_its_own() {
+    let events = Events::default();
+    let cache = Cache::builder(PAYLOAD, STORAGE).observer(events.clone()).build().expect("valid");
+    for key in 0..100 {
+        drop(cache.get_or_compute(&key, |_| ()));
+    }
+    let told = events.0.lock().expect("no panic").clone();
+    let told: Vec<_> = told
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Leased(lease) => Some((lease.get(), true)),
+            Event::Released(lease) => Some((lease.get(), false)),
+            _ => None,
+        })
+        .collect();
+    let pairs = told.chunks(2).map(|pair| (pair[0], pair[1]));
+    assert!(pairs.clone().all(|(leased, released)| leased == (released.0, true) && !released.1));
+    let different: BTreeSet<u64> = pairs.map(|(leased, _)| leased.0).collect();
+    assert_eq!(different.len(), 100);
 }

@@ -9,11 +9,13 @@ mod common;
 
 use common::{HeldJobs, PAYLOAD, STORAGE, cache};
 use proptest::prelude::*;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
-use xfetch_core::{Cache, CallerRuns, Clock, ConfigError, Event, ManualClock, Moment, Observer};
+use xfetch_core::{
+    Cache, CallerRuns, Clock, ConfigError, Error, Event, ManualClock, Moment, Observer,
+};
 
 /// A key is its own hash, so that every machine evicts the same.
 #[derive(Clone, Default)]
@@ -177,6 +179,42 @@ fn a_sweep_takes_dead_entries_and_idle_slots_and_nothing_else() {
     assert_eq!((usage.keys, usage.slots, usage.leases), (1, 1, 0));
 }
 
+/// By the hash a reader of the events tells one key from the other.
+#[test]
+fn a_sweep_tells_of_each_key_by_its_own_hash() {
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<(u64, Event)>>>);
+    impl Observer for Told {
+        fn on(&self, key: u64, event: Event) {
+            self.0.lock().expect("no panic").push((key, event));
+        }
+    }
+    let (clock, told) = (ManualClock::new(), Told::default());
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(told.clone());
+    let cache = cache.sweep_every(Duration::MAX).build().expect("valid");
+    for key in 0..5 {
+        cache.insert(key, key);
+        drop(cache.try_get_or_compute(&(key + 5), |_| Err(io::Error::other("down"))));
+    }
+    clock.advance(STORAGE);
+    assert_eq!((cache.sweep().keys, cache.usage().slots), (5, 0));
+    let told = told.0.lock().expect("no panic");
+    let keys = |of: fn(&Event) -> bool| {
+        let told = told.iter().filter(|(_, event)| of(event)).map(|(key, _)| *key);
+        told.collect::<BTreeSet<_>>()
+    };
+    let (inserted, swept) = (
+        keys(|event| matches!(event, Event::Inserted(_))),
+        keys(|event| matches!(event, Event::Swept(_))),
+    );
+    assert_eq!((inserted.len(), inserted), (5, swept));
+    let (leased, forgotten) = (
+        keys(|event| matches!(event, Event::Leased(_))),
+        keys(|event| matches!(event, Event::Forgotten)),
+    );
+    assert_eq!((leased.len(), leased), (5, forgotten));
+}
+
 /// A lease that is held longer than any idle time: the report's soft cleanup would take its lock away.
 #[test]
 fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
@@ -198,6 +236,23 @@ fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
     });
     assert_eq!(computed.expect("its own value").version(), None, "the fence found the lease");
     assert_eq!(cache.usage().slots, 0);
+}
+
+/// Not since the clock began, nor since its key failed for the first time.
+#[test]
+fn the_oldest_lease_is_as_old_as_it_has_been_held() {
+    let (cache, clock) = cache();
+    for _ in 0..3 {
+        clock.advance(STORAGE);
+        let (inner, time) = (cache.clone(), clock.clone());
+        let failed = cache.try_get_or_compute(&"k", move |_| {
+            time.advance(PAYLOAD);
+            assert_eq!(inner.usage().oldest_lease, Some(PAYLOAD));
+            Err(io::Error::other("down"))
+        });
+        assert!(matches!(failed, Err(Error::Failed(_))), "{failed:?}");
+        assert_eq!((cache.usage().oldest_lease, cache.usage().slots), (None, 1));
+    }
 }
 
 /// Calls a test once, after it has read the time.

@@ -1,11 +1,17 @@
 //! A mixed load on real threads, with errors, panics, inserts, invalidations and a pool that refuses
 //! what does not fit. When all are home the counters balance, and every key is usable.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod common;
+
+use common::{OnLooked, PAYLOAD, STORAGE};
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, CallerRuns, ManualClock, Metrics, Snapshot, Waiting, WorkerPool};
+use xfetch_core::{
+    Cache, CallerRuns, Error, ManualClock, Metrics, Snapshot, Waiting, With, WorkerPool,
+};
 
 const THREADS: u64 = 8;
 const REQUESTS: u64 = 5_000;
@@ -114,4 +120,88 @@ fn efficiency_is_the_part_that_needed_no_compute_of_its_own() {
     let counted = metrics.snapshot();
     assert_eq!((counted.triggers(), counted.computes, counted.contended), (100, 1, 99));
     assert_eq!(counted.efficiency(), Some(0.99));
+}
+
+type Counted = Cache<&'static str, u32, With<ManualClock, (OnLooked, Arc<Metrics>), CallerRuns>>;
+
+/// A cache of one key whose draws nominate whatever can be nominated.
+fn counted() -> (Counted, ManualClock, OnLooked, Arc<Metrics>) {
+    let (clock, hook, metrics) =
+        (ManualClock::new(), OnLooked::default(), Arc::new(Metrics::new()));
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .observer((hook.clone(), Arc::clone(&metrics)))
+        .executor(CallerRuns)
+        .randomness(|| f64::MIN_POSITIVE)
+        .wait_timeout(Duration::ZERO)
+        .capacity(1)
+        .build()
+        .expect("valid");
+    (cache, clock, hook, metrics)
+}
+
+#[test]
+fn a_nomination_is_counted_beside_its_fresh_hit() {
+    let (cache, clock, _, metrics) = counted();
+    drop(cache.get_or_compute(&"k", move |_| {
+        clock.advance(Duration::from_secs(1));
+        1
+    }));
+    assert_eq!((metrics.snapshot().nominated, metrics.snapshot().triggers()), (0, 1));
+    drop(cache.get_or_compute(&"k", |_| 2));
+    let counted = metrics.snapshot();
+    assert_eq!((counted.hits_fresh, counted.nominated, counted.triggers()), (1, 1, 2));
+    assert_eq!((counted.requests(), counted.computes), (2, 2));
+}
+
+#[test]
+fn a_key_that_was_refreshed_before_the_lease_is_counted() {
+    let (cache, clock, hook, metrics) = counted();
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let inner = cache.clone();
+    hook.on_looked(move || {
+        inner.insert("k", 2);
+    });
+    drop(cache.get_or_compute(&"k", |_| unreachable!("it was refreshed meanwhile")));
+    let counted = metrics.snapshot();
+    assert_eq!((counted.hits_stale, counted.skipped_before, counted.leased), (1, 1, 0));
+}
+
+#[test]
+fn a_miss_that_would_close_a_cycle_is_counted() {
+    let (cache, _, _, metrics) = counted();
+    let inner = cache.clone();
+    drop(
+        cache.try_get_or_compute(&"k", move |key| {
+            inner.get_or_compute(key, |_| 1).map(|found| *found)
+        }),
+    );
+    let counted = metrics.snapshot();
+    assert_eq!((counted.cycles, counted.failed, counted.timed_out), (1, 1, 0));
+}
+
+#[test]
+fn a_miss_whose_patience_ends_is_counted() {
+    let (cache, _, _, metrics) = counted();
+    let inner = cache.clone();
+    drop(cache.get_or_compute(&"k", move |_| {
+        let waits = thread::spawn(move || inner.get_or_compute(&"k", |_| 2).map(|found| *found));
+        assert!(matches!(waits.join().expect("no panic"), Err(Error::Timeout { .. })));
+        1
+    }));
+    let counted = metrics.snapshot();
+    assert_eq!((counted.timed_out, counted.waited, counted.cycles), (1, 0, 0));
+}
+
+/// Whether the key that needs the room was inserted or computed.
+#[test]
+fn a_key_that_makes_room_is_counted() {
+    let (cache, _, _, metrics) = counted();
+    cache.insert("first", 1);
+    assert_eq!(metrics.snapshot().evicted, 0);
+    cache.insert("second", 2);
+    assert_eq!(metrics.snapshot().evicted, 1);
+    drop(cache.get_or_compute(&"third", |_| 3));
+    assert_eq!(metrics.snapshot().evicted, 2);
 }

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{Cache, Clock, Error, Executor, Job, ManualClock, Moment, Waiting, WorkerPool};
+use xfetch_core::{
+    Cache, Clock, Error, Event, Executor, Job, ManualClock, Moment, Observer, Waiting, WorkerPool,
+};
 
 // Lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
 #[test]
@@ -326,6 +328,33 @@ fn computes_that_need_the_same_key_are_never_refused() {
     }
 }
 
+/// Leases of two caches may have the same number.
+#[test]
+fn a_compute_that_waits_for_another_cache_is_never_taken_for_a_cycle() {
+    let build = || Cache::builder(PAYLOAD, STORAGE).shards(1).wait_timeout(Duration::ZERO).build();
+    let (outer, other) = (build().expect("valid"), build().expect("valid"));
+    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let busy = {
+        let other = other.clone();
+        thread::spawn(move || {
+            other.get_or_compute(&"k", move |_| {
+                started.send(()).expect("the test waits");
+                held.recv().ok();
+                1
+            })
+        })
+    };
+    starts.recv_timeout(Duration::from_secs(60)).expect("it starts");
+    let inner = other.clone();
+    let waited = outer.try_get_or_compute(&"k", move |_| {
+        inner.get_or_compute(&"k", |_| unreachable!("one is in flight")).map(|found| *found)
+    });
+    let error = waited.expect_err("its patience has ended at once").to_string();
+    assert!(!error.contains("wait for each other"), "{error}");
+    drop(go);
+    assert_eq!(*busy.join().expect("no panic").expect("computed"), 1);
+}
+
 // Stale readers that wait behind the refresh.
 #[test]
 fn stale_readers_are_never_blocked_by_a_refresh() {
@@ -401,6 +430,51 @@ fn a_value_that_expires_during_its_own_refresh_is_never_served() {
         Err(io::Error::other("down"))
     });
     assert!(matches!(error, Err(Error::Expired)));
+}
+
+/// It is published, and then its whole lifetime passes before its lease is released: whether the others have
+/// waited for it or come later, they get a value of today.
+#[test]
+fn who_has_waited_is_never_handed_a_value_that_has_expired() {
+    /// Time passes with the first value that is published.
+    struct Passes(ManualClock, AtomicU32);
+    impl Observer for Passes {
+        fn on(&self, _: u64, event: Event) {
+            if matches!(event, Event::Published(..)) && self.1.fetch_add(1, Ordering::Relaxed) == 0
+            {
+                self.0.advance(STORAGE);
+            }
+        }
+    }
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
+    let cache = cache.observer(Passes(clock, AtomicU32::new(0))).wait_timeout(Duration::MAX);
+    let cache = cache.build().expect("valid");
+    let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(5)));
+    let first = {
+        let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
+        thread::spawn(move || {
+            cache.get_or_compute(&"k", move |_| {
+                started.wait();
+                go.wait();
+                // The others are about to wait; nothing depends on it.
+                (0..100).for_each(|_| thread::yield_now());
+                1
+            })
+        })
+    };
+    started.wait();
+    let others = [(); 4].map(|()| {
+        let (cache, go) = (cache.clone(), go.clone());
+        thread::spawn(move || {
+            go.wait();
+            cache.get_or_compute(&"k", |_| 2)
+        })
+    });
+    assert_eq!(*first.join().expect("no panic").expect("its own value"), 1);
+    for other in others {
+        assert_eq!(*other.join().expect("no panic").expect("computed anew"), 2);
+    }
 }
 
 // A clock that steps back.

@@ -7,11 +7,12 @@ mod common;
 use common::{HeldJobs, PAYLOAD, STORAGE, cache};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 use xfetch_core::{
-    Cache, Event, Executor, Job, ManualClock, Metrics, Observer, Waiting, With, WorkerPool,
+    Cache, CallerRuns, Error, Event, Executor, Job, ManualClock, Metrics, Observer, Waiting, With,
+    WorkerPool,
 };
 
 type Pooled<O> = Cache<&'static str, u32, With<ManualClock, O, WorkerPool>>;
@@ -194,6 +195,130 @@ fn a_shutdown_never_wedges_a_key() {
             assert_eq!(*cache.get_or_compute(&key, |_| 7).expect("usable"), 7);
         }
     }
+}
+
+/// Calls the test when it hears of such an event for the first time: as another thread might act just then.
+#[derive(Clone)]
+struct ActsOnce(fn(Event) -> bool, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+
+impl ActsOnce {
+    fn at(event: fn(Event) -> bool) -> Self {
+        Self(event, Arc::default())
+    }
+
+    fn act(&self, act: impl FnOnce() + Send + 'static) {
+        *self.1.lock().expect("no panic") = Some(Box::new(act));
+    }
+}
+
+impl Observer for ActsOnce {
+    fn on(&self, _: u64, event: Event) {
+        let act = if (self.0)(event) { self.1.lock().expect("no panic").take() } else { None };
+        act.into_iter().for_each(|act| act());
+    }
+}
+
+#[test]
+fn a_pool_never_takes_a_job_while_a_shutdown_empties_it() {
+    let (pool, metrics) = (WorkerPool::new(1, 4).expect("valid"), Arc::new(Metrics::new()));
+    let dropped = ActsOnce::at(|event| matches!(event, Event::Dropped(_)));
+    let (cache, clock) = stale((dropped.clone(), Arc::clone(&metrics)), &pool);
+    for key in ["waits", "late"] {
+        cache.insert(key, 1);
+    }
+    clock.advance(PAYLOAD);
+    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    drop(cache.get_or_compute(&"k", move |_| {
+        started.send(()).expect("the test listens");
+        held.recv().ok();
+        2
+    }));
+    receive(&starts);
+    drop(cache.get_or_compute(&"waits", |_| unreachable!("it is dropped")));
+    let inner = cache.clone();
+    dropped.act(move || {
+        drop(inner.get_or_compute(&"late", |_| unreachable!("it is refused")));
+        drop(go);
+    });
+    pool.shut_down(Waiting::Drop);
+    let counted = metrics.snapshot();
+    assert_eq!((counted.rejected, counted.dropped, counted.computes), (1, 2, 1), "{counted:?}");
+}
+
+/// It has a thread from the first: who misses the key in between waits, and does not compute it too.
+#[test]
+fn a_refresh_that_runs_at_once_is_never_taken_over() {
+    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let leased = ActsOnce::at(|event| matches!(event, Event::Leased(_)));
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .observer((leased.clone(), Arc::clone(&metrics)))
+        .executor(CallerRuns)
+        .wait_timeout(Duration::ZERO)
+        .build()
+        .expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let inner = cache.clone();
+    leased.act(move || {
+        inner.invalidate(&"k");
+        let waits = inner.get_or_compute(&"k", |_| unreachable!("one is in flight"));
+        assert!(matches!(waits, Err(Error::Timeout { .. })));
+    });
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("stale"), 1);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
+    assert_eq!((metrics.snapshot().computes, metrics.snapshot().taken_over), (1, 0));
+}
+
+/// A compute that does not end before the sender is dropped; returns when it has begun.
+fn holds<O: Observer>(
+    cache: &Cache<&'static str, u32, With<ManualClock, O, CallerRuns>>,
+) -> mpsc::Sender<()> {
+    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let cache = cache.clone();
+    thread::spawn(move || {
+        cache.get_or_compute(&"k", move |_| {
+            started.send(()).expect("the test listens");
+            held.recv().ok();
+            1
+        })
+    });
+    receive(&starts);
+    go
+}
+
+/// The first lease is over without a value before this request waits for it, the second one stays; between
+/// the two the whole of its patience passes.
+#[test]
+fn the_patience_of_a_miss_never_begins_anew_with_the_next_lease() {
+    let clock = ManualClock::new();
+    let busy = ActsOnce::at(|event| matches!(event, Event::Busy(_)));
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(busy.clone());
+    let cache = cache.executor(CallerRuns).wait_timeout(Duration::from_secs(3_600));
+    let cache = cache.build().expect("valid");
+    let (first, (kept, second)) = (holds(&cache), mpsc::channel());
+    let (inner, time) = (cache.clone(), clock.clone());
+    busy.act(move || {
+        inner.invalidate(&"k");
+        drop(first);
+        while inner.usage().leases > 1 {
+            thread::yield_now();
+        }
+        time.advance(Duration::from_secs(3_600));
+        kept.send(holds(&inner)).expect("the test listens");
+    });
+    let (asking, (answered, answers)) = (cache.clone(), mpsc::channel());
+    thread::spawn(move || {
+        let inner = asking.clone();
+        drop(asking.try_get_or_compute(&"outer", move |_| {
+            let found = inner.get_or_compute(&"k", |_| unreachable!("one is in flight"));
+            answered.send(found.map(|found| *found)).expect("the test listens");
+            Ok::<u32, Error>(2)
+        }));
+    });
+    let answer = receive(&answers);
+    assert!(matches!(answer, Err(Error::Timeout { .. })), "{answer:?}");
+    drop(second);
 }
 
 // The lock table grows without bound: a key is asked for once, and its lock stays.

@@ -1,0 +1,32 @@
+//! What `.ci/mutants models` asks of a mutation of the core: a few seconds for each scenario of the register.
+//!
+//! It fails for a violation, and for a witness that two callers do not reach any more; never for the time that
+//! a machine takes, which says nothing of the mutation.
+
+use std::time::Duration;
+use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::engine::{Budget, Cell, Findings, Judgement, explore};
+
+fn explored(scenario: Scenario, protocol: Protocol, callers: usize) -> Findings {
+    let time = Duration::from_secs(if callers == 2 { 5 } else { 1 });
+    let budget = Budget { executions: 10_000_000, time, ..Budget::default() };
+    let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
+    explore(cell, &budget, None).expect("the cell can be explored")
+}
+
+#[test]
+#[ignore = "the register says more, and takes longer"]
+fn a_few_callers_notice_nothing() {
+    for scenario in Scenario::ALL.iter().copied() {
+        for (protocol, callers) in
+            [(Protocol::DoubleRecheck, 2), (Protocol::AsBuilt, 2), (Protocol::DoubleRecheck, 3)]
+        {
+            let findings = explored(scenario, protocol, callers);
+            let violated: Vec<_> = findings.violated().collect();
+            assert!(violated.is_empty(), "{scenario}, {protocol}, {callers}: {violated:?}");
+            if findings.judgement() != Judgement::Incomplete {
+                assert_eq!(findings.not_reached(), [], "{scenario}, {protocol}, {callers} callers");
+            }
+        }
+    }
+}
