@@ -36,7 +36,8 @@ macro_rules! for_each_protocol {
                 [MissFail: NoWaiterLeftBehind, Panic: NoWaiterLeftBehind, Fail: LeaseAlwaysReleased],
                 "the lease of a compute that failed or panicked is forgotten";
             UnfencedPublish, "unfenced-publish", "", "",
-                [Invalidate: InvalidationWins, InvalidateAll: InvalidationWins, Insert: VersionsNeverRegress],
+                [Invalidate: InvalidationWins, InvalidateAbsent: InvalidationWins,
+                 InvalidateAll: InvalidationWins, Insert: VersionsNeverRegress],
                 "what was computed is published, whatever came between";
             ServeExpired, "serve-expired", "", "", [Expire: NeverServeExpired],
                 "the look takes no notice of the storage deadline";
@@ -232,6 +233,8 @@ slugs! {
     Panic = "panic",
     /// All callers on a stale key; the first one invalidates it before it asks.
     Invalidate = "invalidate",
+    /// All callers on an absent key; the first one invalidates it before it asks.
+    InvalidateAbsent = "invalidate-absent",
     /// All callers on an absent key; the first one invalidates all keys before it asks.
     InvalidateAll = "invalidate-all",
     /// All callers on a stale key; the first one inserts a value before it asks.
@@ -325,7 +328,9 @@ impl Scenario {
             Self::Impatient => &[Computed, Missed, Waited, TimedOut, Refused],
             Self::Fail => &[Failed, FoundBusy, MetBackOff],
             Self::MissFail | Self::Panic => &[Failed, Waited, MetBackOff, Refused],
-            Self::Invalidate | Self::InvalidateAll => &[Computed, Missed, Waited, Discarded],
+            Self::Invalidate | Self::InvalidateAbsent | Self::InvalidateAll => {
+                &[Computed, Missed, Waited, Discarded]
+            }
             Self::Insert => &[Computed, Discarded, SkippedBefore, SkippedInside],
             Self::Expire => &[Computed, Missed, Waited],
             Self::Nominate => &[Nominated, Computed, FoundBusy, SkippedBefore, SkippedInside],
@@ -401,6 +406,7 @@ impl Scenario {
         matches!(
             self,
             Self::Invalidate
+                | Self::InvalidateAbsent
                 | Self::InvalidateAll
                 | Self::Insert
                 | Self::Straggler

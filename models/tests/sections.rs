@@ -10,6 +10,7 @@ mod abstract_protocol;
 use abstract_protocol::Abstract;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
 use xfetch_models::engine::{Budget, Cell, Coverage, Findings, explore};
 use xfetch_models::history::History;
@@ -18,7 +19,8 @@ use xfetch_models::verdict::Verdict;
 
 fn complete(protocol: Protocol, callers: usize) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
-    let budget = Budget { executions: 10_000_000, workers: 2, ..Budget::default() };
+    let time = Duration::from_secs(600);
+    let budget = Budget { executions: 10_000_000, time, workers: 2, ..Budget::default() };
     let findings = explore(cell, &budget, None).expect("sections takes so many callers");
     assert_eq!(findings.coverage, Coverage::Complete, "{protocol}, {callers} callers");
     findings

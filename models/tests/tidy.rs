@@ -17,6 +17,7 @@ use abstract_protocol::Abstract;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::certificate::{Subject, ask};
 use xfetch_models::engine::{Budget, Cell, Coverage, Findings, explore};
@@ -253,7 +254,8 @@ fn worst(protocol: Protocol, callers: usize) -> u32 {
 
 fn complete(protocol: Protocol, callers: usize) -> Findings {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
-    let budget = Budget { executions: 10_000_000, workers: 2, ..Budget::default() };
+    let time = Duration::from_secs(600);
+    let budget = Budget { executions: 10_000_000, time, workers: 2, ..Budget::default() };
     let findings = explore(cell, &budget, None).expect("sections takes so many callers");
     assert_eq!(findings.coverage, Coverage::Complete);
     findings

@@ -133,6 +133,9 @@ impl Scene {
                 overlaps: true,
                 ..all_ask
             },
+            Scenario::InvalidateAbsent => {
+                Self { before: Before::Absent, ..Self::of(Scenario::Invalidate) }
+            }
             Scenario::InvalidateAll => Self {
                 before: Before::Absent,
                 role: |caller| {
