@@ -68,7 +68,7 @@ impl<V> Sight<V> {
         self.entry.as_ref().map(|(version, entry)| (*version, entry))
     }
 
-    pub(crate) fn version(&self) -> Option<Version> {
+    pub fn version(&self) -> Option<Version> {
         self.entry.as_ref().map(|(version, _)| *version)
     }
 }

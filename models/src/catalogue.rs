@@ -28,8 +28,12 @@ macro_rules! for_each_protocol {
                 "the re-check under the lease judges the entry that the look captured";
             AlwaysLock, "always-lock", "", "", [Field: FreshTakesNoLease],
                 "what is fresh takes the lease, too";
+            ErrorOnStale, "error-on-stale", "", "", [Fail: StaleNeverWaits],
+                "a stale request that refreshes goes home with what its refresh has come to";
             WaitOnStale, "wait-on-stale", "", "", [Field: StaleNeverWaits],
                 "a stale request waits for the lease as a miss does";
+            MissUnchecked, "miss-unchecked", "", "", [Miss: NoWastedCompute],
+                "the re-check under the lease is for who saw an entry: a miss that has the lease computes";
             MissesComputeAlone, "misses-compute-alone", "", "", [Miss: MissSingleFlight],
                 "every miss has a lease of its own";
             LeaseLeaksOnFailure, "lease-leaks-on-failure", "", "",
@@ -41,6 +45,8 @@ macro_rules! for_each_protocol {
                 "what was computed is published, whatever came between";
             ServeExpired, "serve-expired", "", "", [Expire: NeverServeExpired],
                 "the look takes no notice of the storage deadline";
+            ServeAsLooked, "serve-as-looked", "", "", [Expire: NeverServeExpired],
+                "a stale request goes home with what its look saw, however long its own compute took";
             NoBackOff, "no-backoff", "", "", [Fail: FailuresBackOff, MissFail: FailuresBackOff],
                 "a failure is forgotten at once";
             ReleaseOnQueue, "release-on-queue", "", "", [Pool: OneComputePerWindow, Pool: OneLeasePerKey],

@@ -137,7 +137,7 @@ fn a_token_that_violates_nothing_any_more_exits_with_1() {
 
 #[test]
 fn a_broken_cell_prints_the_command_that_repeats_it() {
-    let output = xfetch("explore --protocol no-lock --callers 10");
+    let output = xfetch("explore --engine random --protocol no-lock --callers 10");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("--protocol no-lock --callers 10"));
 }

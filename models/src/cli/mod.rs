@@ -4,6 +4,7 @@ mod certificate;
 mod certify;
 mod explore;
 mod findings;
+mod list;
 mod performance;
 mod plan;
 mod progress;
@@ -20,9 +21,23 @@ use xfetch_models::certify::MAX_THREADS;
 use xfetch_models::engine::{Budget, Cell, Judgement};
 use xfetch_models::plan::{Extent, Shard};
 
+const MAIN_HELP: &str = "\
+Exit codes: 0 everything is as the catalogue says, 1 something is not, 2 bad input, 3 a budget ran out.
+
+  xfetch explore --protocol release-before-publish --callers 3     a token for each violation
+  xfetch replay TOKEN                                              the interleaving, section by section
+  xfetch list                                                      all names
+
+docs/ARCHITECTURE.md says how to add a broken twin of your own.";
+
+const EXPLORE_HELP: &str = "\
+Exit codes: 0 nothing is violated, by all executions (holds) or by those that were looked at (bounded); 1 something
+is, or the search has not met what the scenario is about (vacuous); 2 bad input; 3 the budget ran out (incomplete).
+Redundant executions only repeat others, and do not count.";
+
 /// Explores xfetch-core and its broken twins. Without a command: everything, at the default budget.
 #[derive(Parser)]
-#[command(name = "xfetch", version, arg_required_else_help = false)]
+#[command(name = "xfetch", version, arg_required_else_help = false, after_help = MAIN_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -47,6 +62,8 @@ struct Main {
 enum Command {
     /// Explores one cell: a scenario, a protocol, a number of callers, an engine.
     Explore(Explore),
+    /// Lists the scenarios, the protocols and what each twin is to violate, and the invariants.
+    List,
     /// Runs one execution again and shows it, a column a caller: 0 if it violates something, 1 if
     /// it does not any more, 2 if the token cannot be read or the scenario has changed.
     Replay {
@@ -116,14 +133,16 @@ struct Certify {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = EXPLORE_HELP)]
 struct Explore {
-    /// Who chooses the interleavings: sections, loom, random, pct, urw, threads.
-    #[arg(long, default_value = "random")]
+    /// Who chooses the interleavings: sections (1 to 16 callers), loom (1 to 4), random, pct, urw, threads.
+    #[arg(long, default_value = "sections")]
     engine: Engine,
-    /// What happens: field, miss, fail, invalidate, ... (an unknown name lists them all).
-    #[arg(long, default_value = "field")]
-    scenario: Scenario,
-    /// What ships, or a broken twin.
+    /// What happens: field, miss, fail, invalidate, ... (`list` has them all). Unless told the first one that
+    /// a broken twin is broken in, or field.
+    #[arg(long)]
+    scenario: Option<Scenario>,
+    /// What ships, or a broken twin (`list` has them all).
     #[arg(long, default_value = "double-recheck")]
     protocol: Protocol,
     /// Callers at once.
@@ -154,8 +173,9 @@ enum Format {
 
 impl Explore {
     fn cell(&self) -> Cell {
-        let Self { scenario, protocol, callers, engine, .. } = *self;
-        Cell { scenario, protocol, callers, engine }
+        let Self { protocol, callers, engine, .. } = *self;
+        let home = protocol.breaks().first().map_or(Scenario::Field, |(scenario, _)| *scenario);
+        Cell { scenario: self.scenario.unwrap_or(home), protocol, callers, engine }
     }
 
     fn budget(&self) -> Budget {
@@ -236,6 +256,7 @@ pub(crate) fn main() -> ExitCode {
     };
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
+        Some(Command::List) => list::run(),
         Some(Command::Replay { token }) => replay::run(&token),
         Some(Command::Certify(options)) => certify::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),

@@ -57,7 +57,8 @@ pub fn violated(history: &History) -> Vec<Violation> {
         leases::refreshed_in_time_takes_no_lease,
         order::invalidation_wins,
         order::nomination_at_most_once,
-        time::nothing_that_was_waited_for_has_expired,
+        time::nothing_that_took_its_time_has_expired,
+        time::stale_is_no_error,
     ];
     let mut violations = memory::violated(history);
     for story in stories(history) {

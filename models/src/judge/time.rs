@@ -3,7 +3,7 @@
 use super::requests::{Request, Requests};
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
-use crate::history::{Event, Version};
+use crate::history::{Content, Event, Record, Version};
 use std::collections::BTreeMap;
 
 /// When each version was in the map: its deadline is a storage TTL later at the latest.
@@ -12,8 +12,7 @@ fn written(story: &Story) -> BTreeMap<Version, u64> {
         Event::Published(_, version) | Event::Inserted(version) => Some(version),
         _ => None,
     };
-    let of =
-        |(_, record): &(usize, &crate::history::Record)| Some((version(record.event)?, record.now));
+    let of = |(_, record): &(usize, &Record)| Some((version(record.event)?, record.now));
     story.records.iter().filter_map(of).collect()
 }
 
@@ -29,36 +28,58 @@ pub(super) fn never_serve_expired(story: &Story) -> Vec<Violation> {
     Story::violations(Invariant::NeverServeExpired, at.map(|(index, _)| *index).collect())
 }
 
-/// What a miss has waited for must not have expired while it slept.
-pub(super) fn nothing_that_was_waited_for_has_expired(
-    story: &Story,
-    requests: &Requests,
-) -> Vec<Violation> {
-    let mut published = BTreeMap::new();
-    let mut makes = BTreeMap::new();
+/// When each content was in the map for the first time.
+fn put(story: &Story) -> BTreeMap<Content, u64> {
+    let (mut put, mut makes) = (BTreeMap::new(), BTreeMap::new());
     for (_, record) in &story.records {
         match record.event {
             Event::Makes(content) => drop(makes.insert(record.task, content)),
             Event::Published(..) => {
-                if let Some(content) = makes.get(&record.task) {
-                    published.insert(*content, record.now);
-                }
+                put.extend(makes.get(&record.task).map(|content| (*content, record.now)));
             }
+            Event::Put(content) => drop(put.insert(content, record.now)),
             _ => {}
         }
     }
+    put
+}
+
+/// Who has waited, or has computed, looks at the clock again: what he goes home with must not have expired
+/// while that took its time.
+pub(super) fn nothing_that_took_its_time_has_expired(
+    story: &Story,
+    requests: &Requests,
+) -> Vec<Violation> {
+    let put = put(story);
+    let took_time = |(_, record): &&(usize, &Record)| {
+        matches!(record.event, Event::Waited(_) | Event::ComputeFinished(..))
+    };
     let of = |request: &Request| {
-        let waited = |(_, record): &&(usize, &crate::history::Record)| {
-            matches!(record.event, Event::Waited(_))
-        };
-        let (_, woken) = request.records.iter().rfind(|record| waited(record))?;
+        let (_, over) = request.records.iter().rfind(took_time)?;
         let (index, last) = request.records.last()?;
         let Event::Answered(content) = last.event else { return None };
-        let at = published.get(&content)?;
-        (woken.now >= at + story.history.storage).then_some(*index)
+        let at = put.get(&content)?;
+        (over.now >= at + story.history.storage).then_some(*index)
     };
     let at = requests.0.iter().filter_map(of).collect();
     Story::violations(Invariant::NeverServeExpired, at)
+}
+
+/// Who finds a stale value goes home with a value, whatever becomes of the refresh; unless that value has expired
+/// by then.
+pub(super) fn stale_is_no_error(story: &Story, requests: &Requests) -> Vec<Violation> {
+    let written = written(story);
+    let of = |request: &Request| {
+        let stale = request.events().find_map(|(_, event)| match event {
+            Event::StaleHit(version) => Some(version),
+            _ => None,
+        })?;
+        let (index, last) = request.records.last()?;
+        let expires = written.get(&stale)? + story.history.storage;
+        (last.event == Event::Refused && last.now < expires).then_some(*index)
+    };
+    let at = requests.0.iter().filter_map(of).collect();
+    Story::violations(Invariant::StaleNeverWaits, at)
 }
 
 /// No compute starts after a failed one before the shortest back-off has passed.

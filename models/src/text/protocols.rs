@@ -1,4 +1,4 @@
-//! What ships, and its broken twins: each overrides one step, `LockOnly` two.
+//! What ships, and its broken twins: each makes one mistake, in as many steps as that takes.
 
 use super::core::Error;
 pub(super) use super::core::steps::DoubleRecheck;
@@ -137,6 +137,64 @@ impl Protocol for AlwaysLock {
             }
             Look::Stale(stale) => Self::revalidate(request, stale, compute),
             Look::Absent => Self::fetch(request, compute),
+        }
+    }
+}
+
+/// Whoever refreshes is told how that went.
+pub(super) struct ErrorOnStale;
+
+impl Protocol for ErrorOnStale {
+    fn revalidate<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        stale: Stale<W>,
+        compute: F,
+    ) -> Answer<W> {
+        let sight = match needed::<Self, _>(request, &stale) {
+            Ok(sight) => sight,
+            Err(found) => return Ok(found),
+        };
+        match Self::lease(request) {
+            Ok(lease) => Self::refresh(request, lease, sight, compute),
+            Err(_) => Ok(stale.found),
+        }
+    }
+}
+
+/// What was stale at the look is taken to be stale still, whatever time the refresh took.
+pub(super) struct ServeAsLooked;
+
+impl Protocol for ServeAsLooked {
+    fn revalidate<W: World, F: Compute<W>>(
+        request: &Request<W>,
+        stale: Stale<W>,
+        compute: F,
+    ) -> Answer<W> {
+        let sight = match needed::<Self, _>(request, &stale) {
+            Ok(sight) => sight,
+            Err(found) => return Ok(found),
+        };
+        if let Ok(lease) = Self::lease(request) {
+            drop(request.dispatch(lease, move |request, lease| {
+                drop(Self::refresh(request, lease, sight, compute));
+            }));
+        }
+        Ok(stale.found)
+    }
+}
+
+/// Who saw nothing has nothing to compare with, it seems.
+pub(super) struct MissUnchecked;
+
+impl Protocol for MissUnchecked {
+    fn recheck_inside<W: World>(
+        request: &Request<W>,
+        lease: &Lease<W>,
+        captured: Sight<W::Value>,
+    ) -> Judgement<W> {
+        match captured.version() {
+            Some(_) => request.recheck_inside(lease),
+            None => Judgement::Needed(request.sight()),
         }
     }
 }
