@@ -66,17 +66,18 @@ macro_rules! for_each_protocol {
             SweepIdle, "sweep-idle", "", "", [Cleanup: OneInFlight, Cleanup: OneLeasePerKey],
                 "the sweeper takes locks away that nobody holds or has looked up for a minute; a lock is looked \
                  up in one step and taken in another";
-            RetireAtRelease, "retire-at-release", "", "", [Retry: OneInFlight, Retry: OneLeasePerKey],
+            RetireAtRelease, "retire-at-release", "", "",
+                [Retry: OneInFlight, Retry: OneLeasePerKey, Retry: FailuresBackOff],
                 "the key's lock is removed once it is released, whichever lock that is by then; a lock is \
                  looked up in one step and taken in another";
             LockOnlyRemoved, "lock-only-removed", "", "", [Field: NoWastedCompute],
                 "lock-only and retire-at-release at once";
             LockOnlyKept, "lock-only-kept", "", "", [Field: NoWastedCompute],
-                "lock-only and never-retire at once";
+                "lock-only, and a lock is looked up in one step and taken in another";
             BeforeOnlyRemoved, "before-only-removed", "", "", [Field: NoWastedCompute],
                 "before-only and retire-at-release at once";
             BeforeOnlyKept, "before-only-kept", "", "", [Field: NoWastedCompute],
-                "before-only and never-retire at once";
+                "before-only, and a lock is looked up in one step and taken in another";
             ReleaseWithoutNotify, "release-without-notify", "", "", [Miss: NoWaiterLeftBehind],
                 "who waits for a lock is not woken when it is free";
             SweepNothing, "sweep-nothing", "", "", [Field: BoundedMemory],

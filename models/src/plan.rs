@@ -284,6 +284,9 @@ pub fn promises() -> impl Iterator<Item = (Protocol, Scenario, Invariant)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Witness;
+    use crate::engine::Coverage;
+    use crate::verdict::Verdict;
     use std::collections::BTreeSet;
 
     type Key = (Scenario, Protocol, Engine, usize);
@@ -323,6 +326,75 @@ mod tests {
                 assert_eq!(shards.iter().filter(has).count(), 1, "{protocol} in {scenario}");
             }
         }
+    }
+
+    /// An engine that is not asked says nothing, and nobody would miss it.
+    #[test]
+    fn every_plan_asks_every_engine_about_every_scenario() {
+        for extent in Extent::ALL.iter().copied() {
+            let keys: BTreeSet<Key> = keys(&Plan::of(extent)).into_iter().collect();
+            for scenario in Scenario::ALL.iter().copied() {
+                let asks = |protocol, engine, callers| {
+                    keys.contains(&(scenario, protocol, engine, callers))
+                };
+                let ships = |engine, callers| asks(Protocol::DoubleRecheck, engine, callers);
+                assert!(ships(Engine::Sections, 2), "{extent}, {scenario}");
+                for engine in [Engine::Random, Engine::Pct, Engine::Urw, Engine::Threads] {
+                    assert!(ships(engine, CALLERS), "{extent}, {scenario}, {engine}");
+                }
+                if extent == Extent::Quick {
+                    continue;
+                }
+                assert!(ships(Engine::Sections, 3), "{extent}, {scenario}");
+                assert!(asks(Protocol::AsBuilt, Engine::Sections, 2), "{extent}, {scenario}");
+                assert_eq!(ships(Engine::Loom, 2), scenario.on_loom(), "{extent}, {scenario}");
+            }
+            for protocol in Protocol::PHASES {
+                let of =
+                    |engine, callers| keys.contains(&(Scenario::Field, protocol, engine, callers));
+                assert!(of(Engine::Loom, 2) && of(Engine::Random, CALLERS), "{extent}, {protocol}");
+            }
+        }
+    }
+
+    fn found(protocol: Protocol, coverage: Coverage, violated: Option<Invariant>) -> Findings {
+        let of = cell(Scenario::Field, protocol, Engine::Sections, 2);
+        let mut findings = Findings::new(of, &Budget::default());
+        let verdict = Verdict { violated: violated.into_iter().collect(), ..Verdict::default() };
+        findings.outcomes.insert(verdict, 1);
+        findings.reached.extend(Scenario::Field.witnesses());
+        findings.coverage = coverage;
+        findings
+    }
+
+    fn said(findings: Findings) -> Vec<String> {
+        surprises(&[findings]).into_iter().map(|(what, _)| what).collect()
+    }
+
+    #[test]
+    fn what_is_not_as_the_catalogue_says_is_said() {
+        let (ships, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
+        let (complete, wasted) = (Coverage::Complete, Some(Invariant::NoWastedCompute));
+        assert_eq!(said(found(ships, complete, None)), [""; 0]);
+        assert_eq!(said(found(ships, complete, wasted)), ["field is violated"]);
+        assert_eq!(said(found(twin, complete, wasted)), [""; 0]);
+        let other = Some(Invariant::OneInFlight);
+        let kept = "lock-only does not violate no-wasted-compute in field";
+        assert_eq!(said(found(twin, complete, other)), [kept]);
+        assert_eq!(said(found(twin, complete, None)), [kept]);
+        let mut vacuous = found(ships, complete, None);
+        vacuous.reached.remove(&Witness::FoundBusy);
+        assert_eq!(said(vacuous), ["vacuous, found-busy not reached"]);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_said() {
+        let (ships, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
+        let wasted = Some(Invariant::NoWastedCompute);
+        let of = |findings: Findings| cut_off(&[findings]).count();
+        assert_eq!(of(found(ships, Coverage::Incomplete, None)), 1);
+        assert_eq!(of(found(ships, Coverage::Complete, None)), 0);
+        assert_eq!(of(found(twin, Coverage::Incomplete, wasted)), 0, "it was found");
     }
 
     #[test]

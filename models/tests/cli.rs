@@ -18,6 +18,12 @@ fn xfetch(arguments: &str) -> Output {
 fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
     let lines: Vec<_> = [
         "frobnicate",
+        "--budget lots",
+        "--shard 0/4",
+        "--shard 5/4",
+        "--shard 1/1001",
+        "--shard half",
+        "--budget quick --shard 1000/1000",
         "explore --scenario nowhere",
         "explore --protocol nothing",
         "explore --engine steam",

@@ -1,6 +1,6 @@
 //! The certificate: which engine sees which broken twin, and how sure that is.
 
-use super::{Certificate, cores, keep, progress, refuse};
+use super::{Certificate, MEASURED_ONCE, cores, keep, progress, refuse};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -65,7 +65,7 @@ fn of_threads(subjects: &[Subject]) -> Result<String, Refused> {
     }
     let table = markdown(&["variant", "violates", "in", "threads"], rows);
     Ok(format!(
-        "\n## Real threads\n\n\
+        "{MEASURED_ONCE}\n\
          {ROUNDS} rounds of {CALLERS} threads on the locks that ship, on one machine, once. What they meet differs from \
          machine to\nmachine and from run to run, so that nothing is compared with this table. That nothing is seen \
          says nothing.\n\n{table}\n"
@@ -120,14 +120,15 @@ fn page(subjects: &[Subject], sights: &[Vec<Sight>], seeds: u64) -> String {
     let rows = subjects.iter().zip(sights).map(row).collect();
     format!(
         "# The certificate\n\n\
-         Would this suite notice? Each variant of the protocol differs from what ships in one step. A cell says\n\
+         Would this suite notice? Each variant of the protocol makes one mistake. A cell says\n\
          what an engine sees of it. `cargo run --release -- certificate` writes this page; CI measures it again\n\
          and compares (`--check`), but for the last table.\n\n\
-         - **broken**: the invariant that the variant was written to violate is violated. `sections` and loom go\n  \
-         through every interleaving of two callers (of three, where two cannot violate it), loom up to the bounds of\n  \
-         docs/MODELS.md: at which execution `sections` sees it, and how many loom has in all. The others sample, from\n  \
+         - **broken**: the invariant that the variant was written to violate is violated. `sections` looks for that at\n  \
+         two callers (at three, where two cannot violate it): at which execution it is seen. loom goes on to the end, at\n  \
+         two callers, up to the bounds of docs/MODELS.md: how many executions it has in all. The others sample, from\n  \
          {seeds} seeds, {CALLERS} callers, at most {EXECUTIONS} executions each: the median of the executions until it is seen, and the\n  \
-         {:.0} % upper bound (Clopper and Pearson 1934) on the chance that such a sample misses it.\n\
+         {:.0} % upper bound (Clopper and Pearson 1934) on the chance that such a sample misses it. It is\n  \
+         said of these samples, which CI takes all; the main job samples twins in `field` alone, with 100 callers.\n\
          - **holds**: every interleaving keeps everything. **bounded**: what was looked at does.\n\
          - **blind**: the engine cannot see it, and why.\n\n\
          `as-built` and `double-recheck` violate nothing, and have to survive everywhere; `always-skip` violates its\n\

@@ -37,7 +37,8 @@ Redundant executions only repeat others, and do not count.";
 
 /// Explores xfetch-core and its broken twins. Without a command: everything, at the default budget.
 #[derive(Parser)]
-#[command(name = "xfetch", version, arg_required_else_help = false, after_help = MAIN_HELP)]
+#[command(name = "xfetch", version, arg_required_else_help = false, args_conflicts_with_subcommands = true,
+    after_help = MAIN_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -203,6 +204,9 @@ fn refuse(line: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// What stands from this heading on was measured once.
+const MEASURED_ONCE: &str = "\n## Real threads\n";
+
 /// Writes the page of a command, or compares it: 0 if it is written, or is as it was; 1 if it has changed.
 /// What was measured `once` is written at the page's end, and not compared.
 fn keep(options: &Page, command: &str, page: &str, once: Option<&str>) -> ExitCode {
@@ -218,8 +222,12 @@ fn keep(options: &Page, command: &str, page: &str, once: Option<&str>) -> ExitCo
             Err(error) => refuse(format!("{name}: {error}")),
         };
     }
+    let compared = |old: &str| match once {
+        Some(_) => old.split(MEASURED_ONCE).next().unwrap_or_default().to_owned(),
+        None => old.to_owned(),
+    };
     match std::fs::read_to_string(&path) {
-        Ok(old) if old == page || (once.is_some() && old.starts_with(page)) => {
+        Ok(old) if compared(&old) == page => {
             print(&format!("{name} is what was measured"));
             ExitCode::SUCCESS
         }

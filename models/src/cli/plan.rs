@@ -12,7 +12,12 @@ use xfetch_models::plan::{Plan, Shard, cut_off, surprises};
 
 pub(super) fn run(options: &Main) -> ExitCode {
     let Main { output, budget, shard } = options;
-    let plan = Plan::of(*budget).shard(*shard);
+    let whole = Plan::of(*budget);
+    let plan = whole.shard(*shard);
+    if plan.0.is_empty() {
+        let cells = whole.0.len();
+        return refuse(format!("part {shard} is empty: the {budget} budget has {cells} cells"));
+    }
     let findings = match all(&plan) {
         Ok(findings) => findings,
         Err(refused) => return refuse(refused),

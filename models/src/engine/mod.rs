@@ -7,6 +7,7 @@ mod threads;
 mod urw;
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
+use crate::history::History;
 use crate::verdict::Verdict;
 use ::sections::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +141,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    fn new(cell: Cell, budget: &Budget) -> Self {
+    pub(crate) fn new(cell: Cell, budget: &Budget) -> Self {
         Self {
             cell,
             budget: *budget,
@@ -222,6 +223,11 @@ impl Findings {
     }
 }
 
+/// What is said of an execution of `sections`, however it ended; on the OS thread on which it ran.
+pub fn verdict_of(outcome: &::sections::Outcome<History>) -> Verdict {
+    sections::judge(outcome)
+}
+
 /// Why an exploration means nothing.
 type Fault = ::sections::Error;
 
@@ -259,6 +265,13 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findin
     }
     if matches!(cell.engine, Engine::Random | Engine::Pct | Engine::Urw) {
         refuse_another_seed(budget.seed)?;
+    }
+    let bounds = matches!(cell.engine, Engine::Sections | Engine::Loom);
+    if let Some(bound) = budget.preemptions.filter(|_| !bounds) {
+        return Err(Refused(format!(
+            "at most {bound} preemptions: {} counts none, sections and loom do",
+            cell.engine
+        )));
     }
     let fault = |fault: Fault| Refused(format!("{} on {}: {fault}", cell.scenario, cell.protocol));
     match cell.engine {

@@ -42,11 +42,11 @@ pub(super) fn bytes_of_a_lock() -> (String, bool) {
         (usage.slots, usage.lease_bytes)
     };
     let ((failed, of_failed), (healthy, of_healthy)) = (bytes(true), bytes(false));
+    let each = (of_failed + failed / 2) / failed;
     let result = format!(
-        "{of_failed} bytes for {failed} keys that have failed, {of_healthy} bytes for {healthy} of 1000 that \
-         have not"
+        "about {each} bytes for each of {failed} keys that have failed; of 1000 that have not, {healthy} locks are left"
     );
-    (result, of_failed > 60_000 && healthy == 0)
+    (result, each > 60 && healthy == 0 && of_healthy < each * 10)
 }
 
 /// The states of an entry whose lifetimes are equal, in steps of a tenth of them.

@@ -11,14 +11,25 @@ use std::collections::BTreeSet;
 ///
 /// The sections of the map say so, not those of the lease table: a twin that has a table for each
 /// request leaves no order between one's acquisition and another's release.
+///
+/// Where the clock moves, a compute may be told of after another one's publication although it had read the map before
+/// it; then the version that it saw is not the one that is there.
 pub(super) fn one_lease_per_key(story: &Story) -> Vec<Violation> {
-    let mut held = BTreeSet::new();
+    let clock_moves = story.clock_moves();
+    let (mut held, mut published) = (BTreeSet::new(), None);
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
-            Event::ComputeStarted(lease, _) => {
+            Event::Published(_, version) => published = Some(version),
+            Event::Inserted(_) => published = None,
+            _ => {}
+        }
+        match record.event {
+            Event::ComputeStarted(lease, saw) => {
                 held.insert((lease, record.task));
-                if held.len() > 1 {
+                let saw_older =
+                    clock_moves && saw.is_some() && published.is_some() && saw != published;
+                if held.len() > 1 || saw_older {
                     at.push(index);
                 }
             }
@@ -85,8 +96,7 @@ pub(super) fn refreshed_in_time_takes_no_lease(
     story: &Story,
     requests: &Requests,
 ) -> Vec<Violation> {
-    let moves = |event| matches!(event, Event::Tick | Event::Nominated(_));
-    let clock_moves = story.events().any(|(_, event)| moves(event));
+    let clock_moves = story.clock_moves();
     let of = |request: &Request| {
         let look = request.first(|event| matches!(event, Event::StaleHit(_)))?;
         let rechecked = request.first(|event| event == Event::StillNeeded);

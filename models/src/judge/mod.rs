@@ -32,6 +32,13 @@ impl Story<'_> {
         at.into_iter().map(|index| (invariant, index)).collect()
     }
 
+    /// Whether somebody moves the clock while others run. Then a re-check is two sections, and the start of a compute is
+    /// told of in that of the clock, which has no order with what others do to the map: what it says of the
+    /// map is the version that it saw.
+    fn clock_moves(&self) -> bool {
+        self.events().any(|(_, event)| matches!(event, Event::Tick | Event::Nominated(_)))
+    }
+
     fn events(&self) -> impl DoubleEndedIterator<Item = (usize, Event)> + '_ {
         self.records.iter().map(|(index, record)| (*index, record.event))
     }

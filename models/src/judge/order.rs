@@ -3,7 +3,7 @@
 use super::requests::{Request, Requests};
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
-use crate::history::{Content, Event};
+use crate::history::{Content, Event, Record};
 use std::collections::BTreeSet;
 
 /// Where the beginnings and ends of computes are sections, two of them overlap if one begins while
@@ -28,15 +28,26 @@ pub(super) fn one_in_flight(story: &Story) -> Vec<Violation> {
 
 /// Versions grow, and a publication's compute began after the value that it replaces was begun.
 pub(super) fn versions_never_regress(story: &Story) -> Vec<Violation> {
-    let began = |lease| {
-        let starts = |event: Event| matches!(event, Event::ComputeStarted(own, _) if own == lease);
-        story.events().rfind(|(_, event)| starts(*event)).map(|(index, _)| index)
+    let clock_moves = story.clock_moves();
+    // Leases of different tables may have the same number: a publication is that of its task's last compute. Where
+    // the clock moves, the order of two starts is that in which they make their contents.
+    let began = |published: usize, task: usize| {
+        let mut before = story.records.iter().rev().filter(|(index, _)| *index < published);
+        let starts = |record: &Record| {
+            record.task == task
+                && match record.event {
+                    Event::ComputeStarted(..) => !clock_moves,
+                    Event::Makes(_) => clock_moves,
+                    _ => false,
+                }
+        };
+        before.find(|(_, record)| starts(record)).map(|(index, _)| *index)
     };
     let (mut newest, mut latest_begin) = (0, 0);
     let mut at = Vec::new();
-    for (index, event) in story.events() {
-        let (version, begin) = match event {
-            Event::Published(lease, version) => (version, began(lease).unwrap_or(index)),
+    for (index, record) in story.records.iter().copied() {
+        let (version, begin) = match record.event {
+            Event::Published(_, version) => (version, began(index, record.task).unwrap_or(index)),
             Event::Inserted(version) => (version, index),
             _ => continue,
         };

@@ -19,17 +19,36 @@ pub(super) fn ends_window(event: Event) -> bool {
 }
 
 /// Counts the computes of each window that `counts`, against one and its failures.
+///
+/// A compute belongs to the window in which it starts; where the clock moves, to that of the version that it saw.
 fn too_many(story: &Story, counts: impl Fn(usize) -> bool) -> Vec<usize> {
-    let (mut started, mut allowed) = (0, 1);
+    let clock_moves = story.clock_moves();
+    let (mut window, mut of_version) = (0_usize, BTreeMap::new());
+    let (mut started, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    let mut computing = BTreeMap::new();
     let mut violations = Vec::new();
-    for (index, event) in story.events() {
-        match event {
-            event if ends_window(event) => (started, allowed) = (0, 1),
-            Event::ComputeFinished(_, false) => allowed += 1,
-            Event::ComputeStarted(..) if counts(index) => {
-                started += 1;
-                if started > allowed {
-                    violations.push(index);
+    for (index, record) in story.records.iter().copied() {
+        match record.event {
+            event if ends_window(event) => {
+                window += 1;
+                if let Event::Published(_, version) | Event::Inserted(version) = event {
+                    of_version.insert(version, window);
+                }
+            }
+            Event::ComputeFinished(_, false) => {
+                let of = computing.get(&record.task).copied().unwrap_or(window);
+                *failed.entry(of).or_insert(0) += 1;
+            }
+            Event::ComputeStarted(_, saw) => {
+                let seen = saw.filter(|_| clock_moves).and_then(|saw| of_version.get(&saw));
+                let of = seen.copied().unwrap_or(window);
+                computing.insert(record.task, of);
+                if counts(index) {
+                    let started = started.entry(of).or_insert(0);
+                    *started += 1;
+                    if *started > 1 + failed.get(&of).copied().unwrap_or(0) {
+                        violations.push(index);
+                    }
                 }
             }
             _ => {}
@@ -64,18 +83,24 @@ pub(super) fn miss_single_flight(story: &Story) -> Vec<Violation> {
 /// nominated that very version. A nomination goes with the lease to the thread that computes.
 ///
 /// An entry is fresh for at least a payload TTL after its compute had finished.
+///
+/// Where the clock moves, a compute is told of in the section in which its re-check looked at the clock, which comes
+/// after that in which it read the map: then it is judged by the version that it saw, not by the one that is there.
 pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
-    let (mut fresh_until, mut finished) = (0, BTreeMap::new());
+    let clock_moves = story.clock_moves();
+    let (mut newest, mut fresh_until, mut finished) = (None, 0, BTreeMap::new());
     let (mut nominated, mut carried) = (BTreeMap::new(), BTreeMap::new());
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
-            Event::ComputeFinished(lease, true) => drop(finished.insert(lease, record.now)),
-            Event::Published(lease, _) => {
-                let from = finished.get(&lease).copied().unwrap_or(record.now);
-                fresh_until = from + story.history.payload;
+            Event::ComputeFinished(_, true) => drop(finished.insert(record.task, record.now)),
+            Event::Published(_, version) => {
+                let from = finished.get(&record.task).copied().unwrap_or(record.now);
+                (newest, fresh_until) = (Some(version), from + story.history.payload);
             }
-            Event::Inserted(_) => fresh_until = record.now + story.history.payload,
+            Event::Inserted(version) => {
+                (newest, fresh_until) = (Some(version), record.now + story.history.payload);
+            }
             Event::Invalidated | Event::Cleared | Event::Evicted(_) => fresh_until = 0,
             Event::Nominated(version) => drop(nominated.insert(record.task, version)),
             Event::Leased(lease) => {
@@ -85,7 +110,8 @@ pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
                 let named =
                     [carried.get(&lease).copied().flatten(), nominated.get(&record.task).copied()];
                 let is_named = saw.is_some() && named.contains(&saw);
-                if record.now < fresh_until && !is_named {
+                let is_current = !clock_moves || saw == newest;
+                if record.now < fresh_until && is_current && !is_named {
                     at.push(index);
                 }
             }

@@ -33,7 +33,7 @@ impl Time {
     }
 
     /// For the ledger, which is no part of the program.
-    pub(super) fn unseen(&self) -> Duration {
+    fn unseen(&self) -> Duration {
         Duration::from_nanos(self.still.load(Ordering::Relaxed))
     }
 }

@@ -6,6 +6,8 @@
 use super::core::steps::{
     Condvar, Lease, LeaseTable, Mutex, Refusal, Request, World, thread_local,
 };
+use super::core::{Clock, Moment};
+use super::current_task;
 use super::ledger::Time;
 use std::any::Any;
 use std::cell::RefCell;
@@ -27,9 +29,9 @@ struct Place {
     /// The key's lock, if there is one.
     lock: Option<Arc<dyn Any + Send + Sync>>,
     /// When it was looked up last.
-    used: Duration,
-    /// It was taken, and whoever took it has not said that he is done.
-    held: bool,
+    used: Moment,
+    /// The task that took it last and has not said that it is done.
+    held: Option<usize>,
 }
 
 thread_local! {
@@ -57,7 +59,7 @@ impl Locks {
 pub(super) fn look_up<W: World>() -> Lock<W> {
     let locks = Locks::here();
     let mut place = locks.place.lock();
-    place.used = locks.time.unseen();
+    place.used = locks.time.now();
     let found = place.lock.as_ref().and_then(|lock| Arc::clone(lock).downcast().ok());
     found.unwrap_or_else(|| {
         let lock: Lock<W> = Arc::new(LeaseTable::new(1));
@@ -71,14 +73,18 @@ pub(super) fn take<W: World>(request: &Request<W>, lock: &Lock<W>) -> Result<Lea
     let locks = Locks::here();
     let mut place = locks.place.lock();
     let lease = request.try_lease_of(lock)?;
-    place.held = true;
+    place.held = Some(current_task());
     drop(place);
     Ok(lease)
 }
 
-/// Whoever took the lock has released it.
+/// Whoever took the lock has released it. Another one may have taken it since.
 pub(super) fn done() {
-    Locks::here().place.lock().held = false;
+    let locks = Locks::here();
+    let mut place = locks.place.lock();
+    if place.held == Some(current_task()) {
+        place.held = None;
+    }
 }
 
 /// Takes the key's lock out of the table, whichever it is.
@@ -92,8 +98,9 @@ pub(super) fn remove() {
 pub(super) fn remove_idle(idle: Duration) {
     let locks = Locks::here();
     let mut place = locks.place.lock();
-    let age = locks.time.unseen().saturating_sub(place.used);
-    let removed = if place.held || age < idle { None } else { place.lock.take() };
+    let age = locks.time.now().since(place.used);
+    let is_idle = place.held.is_none() && age >= idle;
+    let removed = if is_idle { place.lock.take() } else { None };
     drop(place);
     drop(removed);
 }
@@ -102,8 +109,8 @@ pub(super) fn remove_idle(idle: Duration) {
 pub(super) fn wait() {
     let locks = Locks::here();
     let mut place = locks.place.lock();
-    while place.held {
+    while place.held.is_some() {
         place = locks.freed.wait_for(place, Duration::MAX).0;
     }
-    place.held = true;
+    place.held = Some(current_task());
 }

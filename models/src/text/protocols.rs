@@ -434,12 +434,16 @@ impl<P: Protocol> Protocol for Removed<P> {
     }
 }
 
-/// Slots are kept until the sweeper comes, with the re-checks of `P`.
+/// The same without the removal: the lock is kept.
 pub(super) struct Kept<P>(PhantomData<P>);
 
 impl<P: Protocol> Protocol for Kept<P> {
     fn recheck_before<W: World>(request: &Request<W>, stale: &Stale<W>) -> Judgement<W> {
         P::recheck_before(request, stale)
+    }
+
+    fn lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
+        request.try_lease_of(&locks::look_up::<W>())
     }
 
     fn recheck_inside<W: World>(
@@ -448,10 +452,6 @@ impl<P: Protocol> Protocol for Kept<P> {
         captured: Sight<W::Value>,
     ) -> Judgement<W> {
         P::recheck_inside(request, lease, captured)
-    }
-
-    fn retires(_: SlotState) -> bool {
-        false
     }
 }
 
