@@ -7,7 +7,8 @@ mod scenes;
 mod stage;
 
 use super::backend::{
-    Start, TickingClock, begin, core, current_step, current_task, overlap, thread, work, workers,
+    Start, TickingClock, begin, core, current_step, current_task, overlap, patience, thread, work,
+    workers,
 };
 use crate::catalogue::{Protocol, Scenario};
 use crate::history::{History, Record};

@@ -8,7 +8,7 @@ use super::core::{
 use super::ledger::{Ledger, Time};
 use super::locks::Locks;
 use super::scenes::{Act, Before, On, Origin, PAYLOAD, STORAGE, Scene};
-use super::{Start, begin, overlap, thread, work, workers};
+use super::{Start, begin, overlap, patience, thread, work, workers};
 use crate::catalogue::Scenario;
 use crate::history::{Answer, Event, History, Usage};
 use std::hash::{BuildHasher, Hasher};
@@ -208,7 +208,7 @@ impl<P: Protocol> Stage<P> {
         let time = Time::new(scene.ticks(callers));
         let ledger = Ledger::new(time.clone());
         let nominates = scene.before == Before::Fresh;
-        let patience = if scene.impatient { Duration::from_secs(1) } else { Duration::MAX };
+        let patient = if scene.impatient { Duration::from_secs(1) } else { Duration::MAX };
         let runs = Runs::on(scene);
         let metrics = scene.counted.then(|| Arc::new(Metrics::new()));
         let cache = Cache::builder(PAYLOAD, STORAGE)
@@ -223,7 +223,7 @@ impl<P: Protocol> Stage<P> {
             .beta(if nominates { 1.0 } else { 0.0 })
             .randomness(|| f64::EPSILON)
             .back_off(BACK_OFF, BACK_OFF)
-            .wait_timeout(patience)
+            .wait_timeout(patience(patient))
             .protocol::<P>()
             .build()
             .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
