@@ -11,7 +11,7 @@
 //!
 //! And beside all requests, at any moment: **sweep**, what nobody needs any more.
 //!
-//! What ships overrides none of it. The suite's broken twins override one step each.
+//! What ships overrides none of it. The suite's broken twins override what one mistake takes.
 
 use crate::Found;
 use crate::error::Error;
