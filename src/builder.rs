@@ -18,7 +18,6 @@ use crate::waits::Waits;
 use crate::world::{Key, Parts, With};
 use std::fmt;
 use std::hash::BuildHasher;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 /// The most parts that a store can be split into.
@@ -113,7 +112,7 @@ pub struct Builder<
     hasher: S,
     draw: Draw,
     refresh: Option<Refresh<K, V>>,
-    of: PhantomData<fn() -> P>,
+    protocol: P,
 }
 
 /// Makes the executor when the cache is built: nothing is started for a configuration that is refused.
@@ -139,7 +138,7 @@ impl<K, V> Builder<K, V> {
             hasher: foldhash::fast::RandomState::default(),
             draw: Arc::new(early::draw),
             refresh: None,
-            of: PhantomData,
+            protocol: DoubleRecheck,
         }
     }
 }
@@ -234,36 +233,36 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
 
     /// Where the time comes from; [`SystemClock`] unless told.
     pub fn clock<D: Clock>(self, clock: D) -> Builder<K, V, D, O, X, S, P> {
-        let Self { settings, observer, executor, hasher, draw, refresh, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
+        let Self { settings, observer, executor, hasher, draw, refresh, protocol, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
     /// Who reads the events; nobody unless told.
     pub fn observer<D: Observer>(self, observer: D) -> Builder<K, V, C, D, X, S, P> {
-        let Self { settings, clock, executor, hasher, draw, refresh, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
+        let Self { settings, clock, executor, hasher, draw, refresh, protocol, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
     /// Where refreshes run; unless told on a [`WorkerPool`] of the cache's own, with 4 threads and 1,024
     /// places, which ends when the cache is dropped and its queue is empty: nobody waits for that. For a graceful
     /// end give it a pool, which caches can share, and call [`WorkerPool::shut_down`].
     pub fn executor<D: Executor>(self, executor: D) -> Builder<K, V, C, O, D, S, P> {
-        let Self { settings, clock, observer, hasher, draw, refresh, .. } = self;
+        let Self { settings, clock, observer, hasher, draw, refresh, protocol, .. } = self;
         let executor: Start<D> = Box::new(|| Ok(executor));
-        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
     /// How keys are hashed; foldhash with a random seed unless told.
     pub fn hasher<D: BuildHasher>(self, hasher: D) -> Builder<K, V, C, O, X, D, P> {
-        let Self { settings, clock, observer, executor, draw, refresh, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
+        let Self { settings, clock, observer, executor, draw, refresh, protocol, .. } = self;
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
     /// Another protocol, for the suite.
     #[doc(hidden)]
-    pub fn protocol<D: Protocol>(self) -> Builder<K, V, C, O, X, S, D> {
+    pub fn protocol<D: Protocol>(self, protocol: D) -> Builder<K, V, C, O, X, S, D> {
         let Self { settings, clock, observer, executor, hasher, draw, refresh, .. } = self;
-        Builder { settings, clock, observer, executor, hasher, draw, refresh, of: PhantomData }
+        Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 }
 
@@ -271,7 +270,7 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P>
 where
     K: Key,
     V: Send + Sync + 'static,
-    With<C, O, X, S, P>: Parts<Clock = C, Observer = O, Executor = X, Hasher = S>,
+    With<C, O, X, S, P>: Parts<Clock = C, Observer = O, Executor = X, Hasher = S, Protocol = P>,
 {
     /// The cache, and the threads of its own that it was not told to do without.
     ///
@@ -284,6 +283,7 @@ where
         let (shards, capacity) = self.settings.split()?;
         let period = self.settings.period()?;
         let shared = Shared {
+            protocol: self.protocol,
             store: Store::new(shards, capacity),
             leases: Arc::new(LeaseTable::new(shards)),
             clock: self.clock,

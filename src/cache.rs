@@ -6,7 +6,7 @@ use crate::entry::{Found, Version};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::key_lock::LeaseUsage;
-use crate::protocol::Protocol;
+use crate::protocol;
 use crate::request::Request;
 use crate::shared::Shared;
 use crate::store::Wrote;
@@ -149,7 +149,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     where
         F: FnOnce(&K) -> Result<V, Error> + Send + 'static,
     {
-        <E::Protocol as Protocol>::answer(&self.request(key), compute)
+        protocol::answer(self.shared.protocol, &self.request(key), compute)
     }
 
     /// The key's value if there is one, fresh or stale. Nothing is computed.
@@ -203,7 +203,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// [`Error::NoRefresh`] if there is none.
     pub fn get_and_refresh(&self, key: &K) -> Result<Option<Found<V>>, Error> {
         let refresh = self.shared.refresh.clone().ok_or(Error::NoRefresh)?;
-        Ok(<E::Protocol as Protocol>::serve(&self.request(key), move |key| refresh(key)))
+        Ok(protocol::serve(self.shared.protocol, &self.request(key), move |key| refresh(key)))
     }
 
     /// Puts a value into the cache, fresh from now on. A compute that began before is discarded when it

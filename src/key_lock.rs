@@ -94,8 +94,30 @@ pub(crate) struct LeaseUsage {
 pub(crate) enum Wants {
     /// To send it to a thread that has no time yet. Until that begins, a miss may take it over.
     Queue,
-    /// To compute at once; taking a lease over if this says so of one that waits in a queue, or does not.
-    Compute(fn(bool) -> bool),
+    /// To compute at once.
+    Compute(Takeover),
+}
+
+/// Which leases of others are taken over by a request that can compute at once.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takeover {
+    /// None.
+    Never,
+    /// Those whose refresh waits for a thread.
+    Queued,
+    /// All.
+    Always,
+}
+
+impl Takeover {
+    fn takes(self, queued: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Queued => queued,
+            Self::Always => true,
+        }
+    }
 }
 
 struct Slot<K> {
@@ -200,7 +222,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
             // threads may be waiting for this very miss.
             let takes_over = match wants {
                 Wants::Queue => false,
-                Wants::Compute(takes_over) => takes_over(slot.queued),
+                Wants::Compute(takeover) => takeover.takes(slot.queued),
             };
             if let Some(other) = slot.holder.filter(|_| !takes_over) {
                 return Err(Refusal::Busy(other));
@@ -228,11 +250,11 @@ impl<K: Eq, V> LeaseTable<K, V> {
         &self,
         hash: u64,
         key: &mut Option<K>,
-        (now, takes_over): (Reading, fn(bool) -> bool),
+        (now, takeover): (Reading, Takeover),
         timeout: Duration,
     ) -> Waited<V> {
         let mut shard = self.shards[self.index(hash)].lock();
-        match self.acquire(&mut shard, hash, key, (now, Wants::Compute(takes_over))) {
+        match self.acquire(&mut shard, hash, key, (now, Wants::Compute(takeover))) {
             Ok(lease) => Waited::Ours(lease),
             Err(Refusal::BackingOff(backing_off)) => Waited::BackingOff(backing_off),
             Err(Refusal::Busy(holder)) => self.wait_in(shard, hash, holder, timeout),
@@ -528,7 +550,7 @@ mod tests {
         let table = Table::new(1);
         let miss = || {
             let now = Reading::first(Moment::ORIGIN);
-            table.try_acquire(HASH, &mut Some("k"), now, Wants::Compute(|queued| queued))
+            table.try_acquire(HASH, &mut Some("k"), now, Wants::Compute(Takeover::Queued))
         };
         let queued = acquire(&table, Moment::ORIGIN).expect("free");
         let other = acquire(&table, Moment::ORIGIN);

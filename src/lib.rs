@@ -48,8 +48,8 @@ pub use world::{Key, Parts, With};
 /// What the suite's broken twins are made of. Hidden and unstable.
 #[doc(hidden)]
 pub mod steps {
-    pub use crate::key_lock::{Ended, LeaseTable, Refusal, SlotState};
-    pub use crate::protocol::{Answer, DoubleRecheck, Protocol};
+    pub use crate::key_lock::{Ended, LeaseTable, Refusal, SlotState, Takeover};
+    pub use crate::protocol::{Answer, DoubleRecheck, Protocol, finish, sweep};
     pub use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
     pub use crate::store::{Sight, Stamp};
     pub use crate::sweep::Sweep;

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::store::{Sight, Wrote};
 use crate::sync::Arc;
 use crate::waits::Computing;
-use crate::world::{Parts, World};
+use crate::world::World;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -112,7 +112,7 @@ impl<W: World> Drop for Lease<W> {
         // Nothing of the user's runs before the release: it could panic.
         let Shared { back_off, observer, .. } = &*self.shared;
         let ended = std::mem::replace(&mut self.ended, Ended::Unused);
-        let retires = <W::Parts as Parts>::Protocol::retires;
+        let retires = |slot| self.shared.protocol.retires(slot);
         let remains = self.table.release(self.hash, self.id, ended, back_off, retires);
         tell(observer, self.hash, Event::Released(self.id));
         drop(remains);
@@ -293,11 +293,11 @@ impl<'a, W: World> Request<'a, W> {
         table: &Arc<LeaseTable<W::Key, W::Value>>,
     ) -> Result<Lease<W>, Refusal> {
         let at_once = self.shared.executor.runs_at_once();
-        self.try_lease_to(table, if at_once { Self::to_compute() } else { Wants::Queue })
+        self.try_lease_to(table, if at_once { self.to_compute() } else { Wants::Queue })
     }
 
-    fn to_compute() -> Wants {
-        Wants::Compute(<W::Parts as Parts>::Protocol::takes_over)
+    fn to_compute(&self) -> Wants {
+        Wants::Compute(self.shared.protocol.takeover())
     }
 
     fn try_lease_to(
@@ -359,9 +359,8 @@ impl<'a, W: World> Request<'a, W> {
         let (patience, mut key) = (self.patience(), Some(self.key.clone()));
         let waited = self.reading_again(
             |now| {
-                let takes_over = <W::Parts as Parts>::Protocol::takes_over;
-                let leases = &self.shared.leases;
-                leases.acquire_or_wait(self.hash, &mut key, (now, takes_over), patience)
+                let Shared { leases, protocol, .. } = &**self.shared;
+                leases.acquire_or_wait(self.hash, &mut key, (now, protocol.takeover()), patience)
             },
             |waited| match waited {
                 Waited::BackingOff(backing_off) => backing_off.from_the_future,
@@ -376,7 +375,7 @@ impl<'a, W: World> Request<'a, W> {
     /// The same inside a compute, whose leases wait with this request.
     fn wait_inside(&self, own: &[Computing]) -> Result<Turn<W>, Error> {
         let patience = self.patience();
-        let holder = match self.try_lease_to(&self.shared.leases, Self::to_compute()) {
+        let holder = match self.try_lease_to(&self.shared.leases, self.to_compute()) {
             Ok(lease) => return Ok(Turn::Ours(lease)),
             Err(Refusal::BackingOff(backing_off)) => return Err(backing_off.error),
             Err(Refusal::Busy(holder)) => holder,
@@ -444,7 +443,7 @@ impl<'a, W: World> Request<'a, W> {
     pub fn dispatch(
         &self,
         lease: Lease<W>,
-        refresh: impl FnOnce(&Request<W>, Lease<W>) + Send + 'static,
+        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Answer<W> + Send + 'static,
     ) -> Result<(), Job> {
         let (id, shared, key) = (lease.id, Arc::clone(self.shared), self.key.clone());
         let (hash, nominated) = (self.hash, self.nominated.get());
@@ -453,9 +452,8 @@ impl<'a, W: World> Request<'a, W> {
             let request = Request::new(&shared, &key, hash);
             request.nominated.set(nominated);
             let lease = carried.0.take();
-            let begins = |lease: &Lease<W>| <W::Parts as Parts>::Protocol::begins(&request, lease);
-            if let Some(lease) = lease.filter(begins) {
-                refresh(&request, lease);
+            if let Some(lease) = lease.filter(|lease| shared.protocol.begins(&request, lease)) {
+                drop(refresh(&request, lease));
             }
         });
         let sent = self.shared.executor.execute(job);

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// The insides of a cache.
 #[doc(hidden)]
 pub struct Shared<W: World> {
+    /// Zero-sized in the shipped crate.
+    pub(crate) protocol: <W::Parts as Parts>::Protocol,
     pub(crate) store: Store<W::Key, W::Value>,
     pub(crate) leases: Arc<LeaseTable<W::Key, W::Value>>,
     pub(crate) waits: Waits,
@@ -36,7 +38,7 @@ pub struct Shared<W: World> {
 impl<W: World> Shared<W> {
     /// How many keys a part of the store may have.
     pub(crate) fn room(&self) -> usize {
-        <W::Parts as Parts>::Protocol::room(self.store.capacity)
+        self.protocol.room(self.store.capacity)
     }
 
     /// Tells of who had to make room.

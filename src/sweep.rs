@@ -12,7 +12,7 @@ use crate::protocol::Protocol;
 use crate::request::discard;
 use crate::shared::Shared;
 use crate::sync::{Arc, Condvar, Mutex, Thread};
-use crate::world::{Parts, World};
+use crate::world::World;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -137,6 +137,6 @@ impl Drop for Sweeper {
 
 impl<W: World> Shared<W> {
     pub(crate) fn sweep(&self) -> Swept {
-        <W::Parts as Parts>::Protocol::sweep(&Sweep::begin(self))
+        self.protocol.sweep(&Sweep::begin(self))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - docs/INVARIANTS.md has a section for each invariant, with its sentence and its twins;
 //! - every `INVARIANT(slug)` in the core names one of them, and each of them has its marker;
-//! - every scenario and every protocol is in the scenario text, and nothing else is;
+//! - every twin differs in the steps that its entry in the catalogue names, and in no other;
 //! - only `src/sync.rs` names a synchronisation crate;
 //! - docs/CERTIFICATE.md has a row for each promise of the catalogue and no other; what `sections` sees in it is
 //!   measured again, and a snapshot has it too;
@@ -14,11 +14,11 @@
 mod abstract_protocol;
 
 use abstract_protocol::Abstract;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario, Step};
 use xfetch_models::certificate::{Subject, ask};
 use xfetch_models::engine::{Budget, Cell, Coverage, Findings, explore};
 use xfetch_models::findings::CLAIMS;
@@ -91,25 +91,41 @@ fn every_marker_names_an_invariant_and_every_invariant_has_its_marker() {
     }
 }
 
-/// The type of each protocol is in the scenario text, and each scenario has its scene; a match without a
-/// wildcard says so of the scenes, and a macro of the protocols. What is left is what nobody names.
+/// A twin is hidden from the steps that its entry does not name (`Twin::in_step`). So this is what is left to
+/// ask: that each step asks by its own name, and has an arm for each twin whose entry names it, and for no other.
 #[test]
-fn every_type_of_the_scenario_text_is_a_protocol_of_the_catalogue() {
-    let text = read("models/src/text/protocols.rs");
-    let implemented: BTreeSet<String> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("impl Protocol for ")?.split([' ', '<']).next())
-        .chain(
-            text.lines()
-                .filter_map(|line| line.strip_prefix("pub(super) type ")?.split(' ').next()),
-        )
-        .map(str::to_owned)
+fn every_twin_differs_in_the_steps_that_its_entry_names_and_in_no_other() {
+    let text = read("models/src/text/twins.rs");
+    let (_, implemented) = text.split_once("impl Protocol for Twin {").expect("the twin's steps");
+    let mut differs: BTreeMap<String, BTreeSet<Step>> = BTreeMap::new();
+    let mut steps = BTreeSet::new();
+    for body in implemented.split("\n    fn ").skip(1) {
+        let name = body.split(['<', '(']).next().unwrap_or_default();
+        let step: Step = name.parse().expect("a step of the catalogue");
+        let asked: Vec<_> = body.split("in_step(Step::").skip(1).collect();
+        assert_eq!(asked.len(), 1, "{name} asks once");
+        assert!(asked[0].starts_with(&format!("{step:?})")), "{name} asks as another step");
+        steps.insert(step);
+        let code: Vec<_> =
+            asked[0].lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+        for word in code.join(" ").split(|c: char| !c.is_alphanumeric()) {
+            if Protocol::ALL
+                .iter()
+                .any(|protocol| format!("{protocol:?}") == word && word != "DoubleRecheck")
+            {
+                differs.entry(word.to_owned()).or_default().insert(step);
+            }
+        }
+    }
+    assert_eq!(steps, Step::ALL.iter().copied().collect());
+    let named = Protocol::ALL.iter().filter(|protocol| !protocol.steps().is_empty());
+    let named: BTreeMap<String, BTreeSet<Step>> = named
+        .map(|protocol| (format!("{protocol:?}"), protocol.steps().iter().copied().collect()))
         .collect();
-    // What ships is the core's.
-    let named = |protocol: &&Protocol| **protocol != Protocol::DoubleRecheck;
-    let catalogued =
-        Protocol::ALL.iter().filter(named).map(|protocol| format!("{protocol:?}")).collect();
-    assert_eq!(implemented, catalogued);
+    assert_eq!(differs, named);
+    for protocol in Protocol::ALL.iter().filter(|protocol| !protocol.keeps_all()) {
+        assert!(!protocol.steps().is_empty(), "{protocol} differs nowhere");
+    }
     let scenes = read("models/src/text/scenes.rs");
     assert!(!scenes.contains("_ => Self {"), "a scenario without a scene of its own");
 }

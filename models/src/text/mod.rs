@@ -2,9 +2,9 @@
 
 mod ledger;
 mod locks;
-mod protocols;
 mod scenes;
 mod stage;
+mod twins;
 
 use super::backend::{
     Start, TickingClock, begin, core, current_step, current_task, overlap, patience, thread, work,
@@ -12,6 +12,8 @@ use super::backend::{
 };
 use crate::catalogue::{Protocol, Scenario};
 use crate::history::{History, Record};
+use core::steps::DoubleRecheck;
+use twins::Twin;
 
 /// What the core's primitives are made of in this build.
 pub fn backend_name() -> &'static str {
@@ -20,15 +22,12 @@ pub fn backend_name() -> &'static str {
 
 /// Runs a scenario once, under whatever scheduler is in charge.
 pub fn run(scenario: Scenario, protocol: Protocol, callers: usize) -> History {
-    macro_rules! dispatch {
-        ($($Type:ident, $slug:literal, $phase:literal, $reported:literal,
-           [$($where:ident: $breaks:ident),*], $what:literal;)*) => {
-            match protocol {
-                $(Protocol::$Type => stage::perform::<protocols::$Type>(scenario, protocol, callers)),*
-            }
-        };
+    match protocol {
+        Protocol::DoubleRecheck | Protocol::AsBuilt => {
+            stage::perform(DoubleRecheck, scenario, protocol, callers)
+        }
+        twin => stage::perform(Twin(twin), scenario, protocol, callers),
     }
-    for_each_protocol!(dispatch)
 }
 
 /// What was written down of the last execution on this OS thread, if it did not come to its end.

@@ -116,12 +116,13 @@ impl Hasher for Plain {
 /// Every participant is spawned and this thread only joins (loom issue 392); when all are home it
 /// looks at what they have left behind.
 pub(super) fn perform<P: Protocol>(
+    with: P,
     scenario: Scenario,
     protocol: super::Protocol,
     callers: usize,
 ) -> History {
     let scene = Scene::played(scenario, protocol);
-    let stage = Stage::<P>::new(&scene, callers);
+    let stage = Stage::new(with, &scene, callers);
     let locks = Locks::new(stage.time.clone());
     locks.enter();
     let start = Start::new(callers);
@@ -204,7 +205,7 @@ impl<P: Protocol> Clone for Stage<P> {
 }
 
 impl<P: Protocol> Stage<P> {
-    fn new(scene: &Scene, callers: usize) -> Self {
+    fn new(with: P, scene: &Scene, callers: usize) -> Self {
         let time = Time::new(scene.ticks(callers));
         let ledger = Ledger::new(time.clone());
         let nominates = scene.before == Before::Fresh;
@@ -224,7 +225,7 @@ impl<P: Protocol> Stage<P> {
             .randomness(|| f64::EPSILON)
             .back_off(BACK_OFF, BACK_OFF)
             .wait_timeout(patience(patient))
-            .protocol::<P>()
+            .protocol(with)
             .build()
             .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
         let takes = if nominates { PAYLOAD / 10 } else { Duration::ZERO };
