@@ -1,8 +1,8 @@
 //! Would this suite notice? For each broken twin and each engine: how soon it is seen, and how sure that is.
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
-use crate::engine::{Budget, Cell, Coverage, Findings, Judgement, Refused, explore};
-use crate::judge::is_judged_on_threads;
+use crate::checkers::is_checked_on_threads;
+use crate::engine::{Budget, Cell, Conclusion, Coverage, Exploration, Refused, explore};
 use statrs::distribution::{Beta, ContinuousCDF};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,7 +27,7 @@ pub const ENGINES: [Engine; 5] =
 
 /// What is to be noticed: a protocol, where, and what it violates there; nothing for what keeps everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub struct Question {
     /// A twin, or what ships.
     pub protocol: Protocol,
     /// Where it is looked at.
@@ -36,7 +36,7 @@ pub struct Subject {
     pub invariant: Option<Invariant>,
 }
 
-impl Subject {
+impl Question {
     /// Every twin in each scenario that it is written for, and what keeps everything in the field report's.
     pub fn all() -> Vec<Self> {
         let of = |protocol: Protocol| -> Vec<Self> {
@@ -68,9 +68,9 @@ impl Subject {
     }
 }
 
-/// What an engine sees of a subject.
+/// What an engine sees of a question.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Sight {
+pub enum Detection {
     /// It is violated. The median of the executions that it takes to see that, where those who do not see it
     /// count as more than any other.
     Broken {
@@ -100,7 +100,7 @@ pub enum Sight {
     Blind(&'static str),
 }
 
-impl Sight {
+impl Detection {
     /// Whether the engine sees it violated.
     pub fn is_broken(&self) -> bool {
         match self {
@@ -120,7 +120,7 @@ impl Sight {
     }
 }
 
-impl fmt::Display for Sight {
+impl fmt::Display for Detection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Within(all) => write!(f, "broken: within {all}"),
@@ -143,43 +143,45 @@ impl fmt::Display for Sight {
     }
 }
 
-/// Asks an engine about a subject; those that sample from `seeds` many seeds.
+/// Asks an engine about a question; those that sample from `seeds` many seeds.
 ///
 /// # Errors
 ///
 /// As [`explore`]; and where a budget runs out, since a certificate has no incomplete cell.
-pub fn ask(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refused> {
+pub fn ask(question: Question, engine: Engine, seeds: u64) -> Result<Detection, Refused> {
     match engine {
         // What keeps everything is asked at more callers elsewhere.
-        Engine::Sections if subject.invariant.is_some() => exhaustive(subject, engine, &FEW),
-        Engine::Sections => exhaustive(subject, engine, &FEW[..1]),
-        Engine::Loom if !subject.scenario.on_loom() => Ok(Sight::Blind("its waits never end")),
-        Engine::Loom if subject.deadlocks() => Ok(Sight::Blind("a deadlock may abort the process")),
-        Engine::Loom if subject.takes_two_workers() => Ok(Sight::Blind("it has one worker")),
-        Engine::Loom => exhaustive(subject, engine, &FEW[..1]),
-        Engine::Threads => real_threads(subject),
-        _ => sampled(subject, engine, seeds),
+        Engine::Sections if question.invariant.is_some() => exhaustive(question, engine, &FEW),
+        Engine::Sections => exhaustive(question, engine, &FEW[..1]),
+        Engine::Loom if !question.scenario.on_loom() => Ok(Detection::Blind("its waits never end")),
+        Engine::Loom if question.deadlocks() => {
+            Ok(Detection::Blind("a deadlock may abort the process"))
+        }
+        Engine::Loom if question.takes_two_workers() => Ok(Detection::Blind("it has one worker")),
+        Engine::Loom => exhaustive(question, engine, &FEW[..1]),
+        Engine::Threads => real_threads(question),
+        _ => sampled(question, engine, seeds),
     }
 }
 
-fn exhaustive(subject: Subject, engine: Engine, callers: &[usize]) -> Result<Sight, Refused> {
-    let mut last = Sight::Blind("nobody asked");
+fn exhaustive(question: Question, engine: Engine, callers: &[usize]) -> Result<Detection, Refused> {
+    let mut last = Detection::Blind("nobody asked");
     for callers in callers.iter().copied() {
-        let of_loom = match subject.protocol {
+        let of_loom = match question.protocol {
             // On a pool, as the scenarios that have one.
-            Protocol::AsBuilt => Some(2),
-            _ => subject.scenario.loom_preemptions(),
+            Protocol::DefaultConfig => Some(2),
+            _ => question.scenario.loom_preemptions(),
         };
         let preemptions = of_loom.filter(|_| engine == Engine::Loom);
         let budget = Budget {
             executions: 10_000_000,
             time: Duration::from_secs(600),
             preemptions,
-            until: subject.invariant,
+            until: question.invariant,
             ..Budget::default()
         };
-        let findings = explore(subject.cell(engine, callers), &budget, None)?;
-        last = complete(subject, &findings)?;
+        let exploration = explore(question.cell(engine, callers), &budget, None)?;
+        last = complete(question, &exploration)?;
         if last.is_broken() {
             return Ok(last);
         }
@@ -188,62 +190,66 @@ fn exhaustive(subject: Subject, engine: Engine, callers: &[usize]) -> Result<Sig
 }
 
 /// What a search says that is over.
-fn complete(subject: Subject, findings: &Findings) -> Result<Sight, Refused> {
-    if subject.invariant.is_some_and(|invariant| findings.violates(invariant)) {
-        if findings.cell.engine == Engine::Loom {
-            return Ok(Sight::Within(findings.executions));
+fn complete(question: Question, exploration: &Exploration) -> Result<Detection, Refused> {
+    if question.invariant.is_some_and(|invariant| exploration.violates(invariant)) {
+        if exploration.cell.engine == Engine::Loom {
+            return Ok(Detection::Within(exploration.executions));
         }
-        let median = Some(findings.executions);
-        return Ok(Sight::Broken { median, missed: 0, of: 1 });
+        let median = Some(exploration.executions);
+        return Ok(Detection::Broken { median, missed: 0, of: 1 });
     }
-    match (findings.judgement(), findings.coverage) {
-        (Judgement::Broken, _) if subject.invariant.is_some() => {
-            let all = findings.violated().flat_map(|(verdict, _)| &verdict.violated);
+    match (exploration.conclusion(), exploration.coverage) {
+        (Conclusion::Broken, _) if question.invariant.is_some() => {
+            let all = exploration.violated().flat_map(|(verdict, _)| &verdict.violated);
             let others: BTreeSet<Invariant> = all.copied().collect();
-            Ok(Sight::Instead(others.into_iter().collect()))
+            Ok(Detection::Instead(others.into_iter().collect()))
         }
-        (Judgement::Holds, _) => Ok(Sight::Holds),
-        (Judgement::Bounded, Coverage::Preemptions(bound)) => {
-            Ok(Sight::Bounded(format!("preemptions <= {bound}")))
+        (Conclusion::Holds, _) => Ok(Detection::Holds),
+        (Conclusion::Bounded, Coverage::Preemptions(bound)) => {
+            Ok(Detection::Bounded(format!("preemptions <= {bound}")))
         }
-        (judgement, _) => {
-            let Cell { scenario, protocol, callers, engine } = findings.cell;
+        (conclusion, _) => {
+            let Cell { scenario, protocol, callers, engine } = exploration.cell;
             Err(Refused(format!(
-                "{scenario} on {protocol}, {callers} callers, {engine}: {judgement}"
+                "{scenario} on {protocol}, {callers} callers, {engine}: {conclusion}"
             )))
         }
     }
 }
 
 /// How many rounds of real threads violate it.
-fn real_threads(subject: Subject) -> Result<Sight, Refused> {
-    if subject.deadlocks() {
-        return Ok(Sight::Blind("it would wait for ever"));
+fn real_threads(question: Question) -> Result<Detection, Refused> {
+    if question.deadlocks() {
+        return Ok(Detection::Blind("it would wait for ever"));
     }
-    if subject.invariant.is_some_and(|invariant| !is_judged_on_threads(invariant, subject.scenario))
+    if question
+        .invariant
+        .is_some_and(|invariant| !is_checked_on_threads(invariant, question.scenario))
     {
-        return Ok(Sight::Blind("it depends on the order of two threads' events"));
+        return Ok(Detection::Blind("it depends on the order of two threads' events"));
     }
     let budget = Budget { executions: ROUNDS, ..Budget::default() };
-    let findings = explore(subject.cell(Engine::Threads, CALLERS), &budget, None)?;
-    let violates = |violated: &BTreeSet<Invariant>| match subject.invariant {
+    let exploration = explore(question.cell(Engine::Threads, CALLERS), &budget, None)?;
+    let violates = |violated: &BTreeSet<Invariant>| match question.invariant {
         Some(invariant) => violated.contains(&invariant),
         None => !violated.is_empty(),
     };
-    let seen = findings.outcomes.iter().filter(|(verdict, _)| violates(&verdict.violated));
-    Ok(Sight::Seen { rounds: seen.map(|(_, count)| count).sum(), of: findings.executions })
+    let seen = exploration.outcomes.iter().filter(|(verdict, _)| violates(&verdict.violated));
+    Ok(Detection::Seen { rounds: seen.map(|(_, count)| count).sum(), of: exploration.executions })
 }
 
-fn sampled(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refused> {
+fn sampled(question: Question, engine: Engine, seeds: u64) -> Result<Detection, Refused> {
     let mut found = Vec::new();
     for seed in 1..=seeds {
-        let until = subject.invariant;
+        let until = question.invariant;
         let budget = Budget { executions: EXECUTIONS, seed, until, ..Budget::default() };
-        let findings = explore(subject.cell(engine, CALLERS), &budget, None)?;
-        match subject.invariant {
-            Some(invariant) if findings.violates(invariant) => found.push(findings.executions),
-            None if findings.violated().next().is_some() => {
-                return Err(Refused(format!("{} violates something", subject.protocol)));
+        let exploration = explore(question.cell(engine, CALLERS), &budget, None)?;
+        match question.invariant {
+            Some(invariant) if exploration.violates(invariant) => {
+                found.push(exploration.executions)
+            }
+            None if exploration.violated().next().is_some() => {
+                return Err(Refused(format!("{} violates something", question.protocol)));
             }
             _ => {}
         }
@@ -251,8 +257,10 @@ fn sampled(subject: Subject, engine: Engine, seeds: u64) -> Result<Sight, Refuse
     found.sort_unstable();
     let missed = seeds - found.len() as u64;
     Ok(match found.get(seeds as usize / 2) {
-        None if found.is_empty() => Sight::Bounded(format!("{} executions", seeds * EXECUTIONS)),
-        median => Sight::Broken { median: median.copied(), missed, of: seeds },
+        None if found.is_empty() => {
+            Detection::Bounded(format!("{} executions", seeds * EXECUTIONS))
+        }
+        median => Detection::Broken { median: median.copied(), missed, of: seeds },
     })
 }
 
@@ -265,8 +273,8 @@ mod tests {
     #[test]
     fn the_bound_is_that_of_clopper_and_pearson() {
         let near = |bound: f64, expected: f64| assert!((bound - expected).abs() < 1e-6, "{bound}");
-        near(Sight::most_likely_missed(0, 100), 1.0 - 0.05_f64.powf(0.01));
-        near(Sight::most_likely_missed(1, 2), 0.95_f64.sqrt());
-        near(Sight::most_likely_missed(7, 7), 1.0);
+        near(Detection::most_likely_missed(0, 100), 1.0 - 0.05_f64.powf(0.01));
+        near(Detection::most_likely_missed(1, 2), 0.95_f64.sqrt());
+        near(Detection::most_likely_missed(7, 7), 1.0);
     }
 }

@@ -1,33 +1,24 @@
-//! The suite that proves `xfetch-core`: scenarios, broken twins, judges, engines.
+//! The engines that explore `xfetch-core`, and what they report. The command `xfetch` prints it.
 //!
-//! One scenario text (`text/`) is compiled three times, on three builds of the core's sources:
-//! [`on_threads`] (what ships), [`on_sections`] (announced operations on Shuttle) and [`on_loom`]; behind the
-//! feature `plain` once more, on Shuttle's own primitives, for the comparison in docs/PERFORMANCE.md.
-//! A run gives a [`history::History`]; [`judge`] says what it violates; an [`engine`] runs many.
+//! What is explored has its names in `xfetch-vocabulary`. One scenario text (`models/text/`) is compiled
+//! once per backend: `xfetch-on-threads` (the shipped build of the core), `xfetch-on-sections` (announced
+//! operations on Shuttle) and `xfetch-on-loom`; behind the feature `plain` once more, on Shuttle's own
+//! primitives, for the comparison in docs/PERFORMANCE.md. A run gives a [`history::History`]; the
+//! [`checkers`] say what it violates; an [`engine`] runs many, and reports an [`engine::Exploration`].
 //!
-//! [`certify`] and [`soak`] are runs of what ships alone, on real threads and the real clock.
+//! [`field_test`] and [`soak`] run the shipped code alone, on real threads and the real clock.
 
-#[macro_use]
-pub mod catalogue;
 pub mod certificate;
-pub mod certify;
-#[cfg(feature = "plain")]
-pub mod dfs;
+pub mod claims;
 pub mod engine;
-pub mod findings;
-pub mod history;
-pub mod judge;
-pub mod lanes;
-pub mod on_loom;
-#[cfg(feature = "plain")]
-pub mod on_plain;
-pub mod on_sections;
-pub mod on_threads;
+pub mod field_test;
 pub mod page;
 #[cfg(feature = "plain")]
 pub mod performance;
 pub mod plan;
 pub mod replay;
 pub mod soak;
+pub mod timeline;
 pub mod token;
-pub mod verdict;
+
+pub use xfetch_vocabulary::{catalogue, checkers, history, verdict};

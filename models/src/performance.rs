@@ -1,8 +1,7 @@
 //! How fast: every engine on the field report's scenario, as it ships, on one OS thread each.
 
 use crate::catalogue::{Engine, Protocol, Scenario};
-use crate::dfs;
-use crate::engine::{Budget, Cell, Coverage, Findings, Refused, explore};
+use crate::engine::{Budget, Cell, Coverage, Exploration, Refused, explore};
 use crate::verdict::Verdict;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -87,7 +86,7 @@ impl Way {
                 let engine = Engine::Sections;
                 Run::of(&explore(Cell { scenario, protocol, callers, engine }, &budget, None)?)
             }
-            Self::Dfs => Run::of_dfs(dfs::search(scenario, protocol, callers, time)),
+            Self::Dfs => Run::of_dfs(xfetch_on_plain::search(scenario, protocol, callers, time)),
         };
         run.time = began.elapsed();
         Ok(run)
@@ -145,17 +144,17 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(findings: &Findings) -> Self {
+    fn of(exploration: &Exploration) -> Self {
         Self {
-            executions: findings.executions,
-            redundant: findings.redundant,
-            complete: matches!(findings.coverage, Coverage::Complete | Coverage::Preemptions(_)),
-            outcomes: findings.outcomes.keys().cloned().collect(),
+            executions: exploration.executions,
+            redundant: exploration.redundant,
+            complete: matches!(exploration.coverage, Coverage::Complete | Coverage::Preemptions(_)),
+            outcomes: exploration.outcomes.keys().cloned().collect(),
             time: Duration::ZERO,
         }
     }
 
-    fn of_dfs(searched: dfs::Searched) -> Self {
+    fn of_dfs(searched: xfetch_on_plain::Searched) -> Self {
         Self {
             executions: searched.outcomes.values().sum(),
             complete: searched.exhausted,

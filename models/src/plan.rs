@@ -1,7 +1,8 @@
 //! What is explored, and how far: the cells of the main job, of its tests and of a night.
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
-use crate::engine::{Budget, Cell, Findings, Judgement, Progress, Refused, explore};
+use crate::engine::{Budget, Cell, Conclusion, Exploration, Progress, Refused, explore};
+use crate::replay::{Shrunk, tokens};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +17,7 @@ const LOOM_CALLERS: usize = 2;
 /// More executions than a complete search of any cell has.
 const EVERYTHING: u64 = 1_000_000_000;
 
-slugs! {
+xfetch_vocabulary::slugs! {
     /// How far everything is explored.
     Extent, "budget",
     /// Seconds: a first look, and what `cargo test` runs. Two callers, and short samples.
@@ -29,12 +30,12 @@ slugs! {
 
 /// A part of a plan, for one machine of several: the `number`-th of `of`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
+pub struct PlanShard {
     number: usize,
     of: usize,
 }
 
-impl Shard {
+impl PlanShard {
     /// The whole.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
     /// More parts than any plan has cells.
@@ -46,13 +47,13 @@ impl Shard {
     }
 }
 
-impl fmt::Display for Shard {
+impl fmt::Display for PlanShard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.of)
     }
 }
 
-impl FromStr for Shard {
+impl FromStr for PlanShard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -83,7 +84,7 @@ impl Plan {
 
     /// A part of it. What is judged together stays together: all cells of a twin in a scenario, of which one
     /// has to violate what it was written for. The others are dealt out one by one.
-    pub fn shard(&self, shard: Shard) -> Self {
+    pub fn shard(&self, shard: PlanShard) -> Self {
         let mut hands: BTreeMap<(Scenario, Protocol), usize> = BTreeMap::new();
         let mut dealt = 0;
         let mut deal = || {
@@ -100,7 +101,7 @@ impl Plan {
         Self(self.0.iter().filter(|(cell, _)| is_ours(cell)).copied().collect())
     }
 
-    /// Explores it on so many OS threads. The findings come in a fixed order, whichever cell was done first;
+    /// Explores it on so many OS threads. The explorations come in a fixed order, whichever cell was done first;
     /// `done` is told how many are.
     ///
     /// # Errors
@@ -111,11 +112,35 @@ impl Plan {
         threads: usize,
         executions: Progress,
         done: impl Fn(usize) + Sync,
-    ) -> Result<Vec<Findings>, Refused> {
+    ) -> Result<Vec<Exploration>, Refused> {
+        self.explore_and(|exploration| exploration, threads, executions, done)
+    }
+
+    /// The same, with the smallest token of each violation.
+    ///
+    /// # Errors
+    ///
+    /// As [`explore`](Self::explore).
+    pub fn explore_with_tokens(
+        &self,
+        threads: usize,
+        executions: Progress,
+        done: impl Fn(usize) + Sync,
+    ) -> Result<Vec<Explored>, Refused> {
+        self.explore_and(Explored::from, threads, executions, done)
+    }
+
+    fn explore_and<T: AsRef<Exploration> + Send>(
+        &self,
+        then: impl Fn(Exploration) -> T + Sync,
+        threads: usize,
+        executions: Progress,
+        done: impl Fn(usize) + Sync,
+    ) -> Result<Vec<T>, Refused> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
             while let Some((cell, budget)) = self.0.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let explored = explore(*cell, budget, executions);
+                let explored = explore(*cell, budget, executions).map(&then);
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.push(explored);
                 done(found.len());
@@ -127,11 +152,39 @@ impl Plan {
             }
         });
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut findings = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        findings.sort_by_key(|Findings { cell, .. }| {
+        let mut explored = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        explored.sort_by_key(|explored| {
+            let cell = explored.as_ref().cell;
             (cell.scenario, cell.protocol, cell.engine, cell.callers)
         });
-        Ok(findings)
+        Ok(explored)
+    }
+}
+
+/// What was explored, and how each violation comes back: all that a report prints.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    /// What the engine found.
+    pub exploration: Exploration,
+    /// The smallest token of each violation whose schedule is data.
+    pub tokens: BTreeMap<Invariant, Shrunk>,
+}
+
+impl From<Exploration> for Explored {
+    fn from(exploration: Exploration) -> Self {
+        Self { tokens: tokens(&exploration), exploration }
+    }
+}
+
+impl AsRef<Exploration> for Explored {
+    fn as_ref(&self) -> &Exploration {
+        &self.exploration
+    }
+}
+
+impl AsRef<Exploration> for Exploration {
+    fn as_ref(&self) -> &Exploration {
+        self
     }
 }
 
@@ -211,7 +264,7 @@ fn register(extent: Extent) -> Vec<(Cell, Budget)> {
         };
         cells.extend((2..=most).map(|callers| (of(Engine::Sections, callers), all(extent))));
         if extent != Extent::Quick || scenario == Scenario::Field {
-            let as_built = cell(scenario, Protocol::AsBuilt, Engine::Sections, 2);
+            let as_built = cell(scenario, Protocol::DefaultConfig, Engine::Sections, 2);
             cells.push((as_built, all(extent)));
         }
         let is_short = scenario.loom_preemptions().is_none() && scenario != Scenario::Cycle;
@@ -243,10 +296,11 @@ fn twins(extent: Extent) -> Vec<(Cell, Budget)> {
     cells
 }
 
-/// What is not as the catalogue says: a line each, with the cell's findings where there is one.
-pub fn surprises(findings: &[Findings]) -> Vec<(String, Option<&Findings>)> {
+/// What is not as the catalogue says: a line each, with the cell's explorations where there is one.
+pub fn surprises<T: AsRef<Exploration>>(explored: &[T]) -> Vec<(String, Option<&Exploration>)> {
+    let explorations: Vec<&Exploration> = explored.iter().map(AsRef::as_ref).collect();
     let mut surprises = Vec::new();
-    for found in findings.iter().filter(|found| found.cell.protocol.keeps_all()) {
+    for found in explorations.iter().copied().filter(|found| found.cell.protocol.keeps_all()) {
         if found.violated().next().is_some() {
             surprises.push((format!("{} is violated", found.cell.scenario), Some(found)));
         }
@@ -256,9 +310,10 @@ pub fn surprises(findings: &[Findings]) -> Vec<(String, Option<&Findings>)> {
         }
     }
     for (protocol, scenario, invariant) in promises() {
-        let home =
-            |found: &&Findings| found.cell.protocol == protocol && found.cell.scenario == scenario;
-        let mut asked = findings.iter().filter(home).peekable();
+        let home = |found: &&Exploration| {
+            found.cell.protocol == protocol && found.cell.scenario == scenario
+        };
+        let mut asked = explorations.iter().copied().filter(home).peekable();
         // The cells of a promise are all in one shard, or none of them is.
         if asked.peek().is_some() && !asked.any(|found| found.violates(invariant)) {
             surprises
@@ -269,8 +324,8 @@ pub fn surprises(findings: &[Findings]) -> Vec<(String, Option<&Findings>)> {
 }
 
 /// What was cut off. A search that stops where it has found what it looked for was not.
-pub fn cut_off(findings: &[Findings]) -> impl Iterator<Item = &Findings> {
-    findings.iter().filter(|found| found.judgement() == Judgement::Incomplete)
+pub fn cut_off<T: AsRef<Exploration>>(explored: &[T]) -> impl Iterator<Item = &Exploration> {
+    explored.iter().map(AsRef::as_ref).filter(|found| found.conclusion() == Conclusion::Incomplete)
 }
 
 /// What each twin was written to violate, and where.
@@ -303,7 +358,8 @@ mod tests {
             let whole: BTreeSet<Key> = keys(&plan).into_iter().collect();
             assert_eq!(whole.len(), plan.0.len(), "no cell is there twice");
             for of in [1, 2, 3, 7, 1_000] {
-                let shard = |number| plan.shard(Shard::new(number, of).expect("it is one of them"));
+                let shard =
+                    |number| plan.shard(PlanShard::new(number, of).expect("it is one of them"));
                 let parts: Vec<Key> = (1..=of).flat_map(|number| keys(&shard(number))).collect();
                 assert_eq!(parts.len(), whole.len(), "{extent}, {of} shards");
                 assert_eq!(parts.into_iter().collect::<BTreeSet<_>>(), whole);
@@ -317,7 +373,7 @@ mod tests {
         for extent in Extent::ALL.iter().copied() {
             let plan = Plan::of(extent);
             let shards: Vec<_> =
-                (1..=5).filter_map(|number| Some(plan.shard(Shard::new(number, 5)?))).collect();
+                (1..=5).filter_map(|number| Some(plan.shard(PlanShard::new(number, 5)?))).collect();
             for (protocol, scenario, _) in promises() {
                 let has = |plan: &&Plan| {
                     let home = |cell: &Cell| cell.protocol == protocol && cell.scenario == scenario;
@@ -346,7 +402,7 @@ mod tests {
                     continue;
                 }
                 assert!(ships(Engine::Sections, 3), "{extent}, {scenario}");
-                assert!(asks(Protocol::AsBuilt, Engine::Sections, 2), "{extent}, {scenario}");
+                assert!(asks(Protocol::DefaultConfig, Engine::Sections, 2), "{extent}, {scenario}");
                 assert_eq!(ships(Engine::Loom, 2), scenario.on_loom(), "{extent}, {scenario}");
             }
             for protocol in Protocol::PHASES {
@@ -357,18 +413,18 @@ mod tests {
         }
     }
 
-    fn found(protocol: Protocol, coverage: Coverage, violated: Option<Invariant>) -> Findings {
+    fn found(protocol: Protocol, coverage: Coverage, violated: Option<Invariant>) -> Exploration {
         let of = cell(Scenario::Field, protocol, Engine::Sections, 2);
-        let mut findings = Findings::new(of, &Budget::default());
+        let mut explorations = Exploration::new(of, &Budget::default());
         let verdict = Verdict { violated: violated.into_iter().collect(), ..Verdict::default() };
-        findings.outcomes.insert(verdict, 1);
-        findings.reached.extend(Scenario::Field.witnesses());
-        findings.coverage = coverage;
-        findings
+        explorations.outcomes.insert(verdict, 1);
+        explorations.reached.extend(Scenario::Field.witnesses());
+        explorations.coverage = coverage;
+        explorations
     }
 
-    fn said(findings: Findings) -> Vec<String> {
-        surprises(&[findings]).into_iter().map(|(what, _)| what).collect()
+    fn said(explorations: Exploration) -> Vec<String> {
+        surprises(&[explorations]).into_iter().map(|(what, _)| what).collect()
     }
 
     #[test]
@@ -391,7 +447,7 @@ mod tests {
     fn what_was_cut_off_is_said() {
         let (ships, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
         let wasted = Some(Invariant::NoWastedCompute);
-        let of = |findings: Findings| cut_off(&[findings]).count();
+        let of = |explorations: Exploration| cut_off(&[explorations]).count();
         assert_eq!(of(found(ships, Coverage::Incomplete, None)), 1);
         assert_eq!(of(found(ships, Coverage::Complete, None)), 0);
         assert_eq!(of(found(twin, Coverage::Incomplete, wasted)), 0, "it was found");
@@ -400,8 +456,8 @@ mod tests {
     #[test]
     fn a_part_that_there_is_not_is_refused() {
         for text in ["", "1", "0/3", "4/3", "1/0", "1/1001", "-1/3", "1/3/5", "a/b"] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
+            assert!(text.parse::<PlanShard>().is_err(), "{text}");
         }
-        assert_eq!("2/3".parse(), Ok(Shard { number: 2, of: 3 }));
+        assert_eq!("2/3".parse(), Ok(PlanShard { number: 2, of: 3 }));
     }
 }

@@ -1,13 +1,13 @@
 //! One execution again, by its token, and the smallest token of a violation.
 
 use crate::catalogue::{Invariant, Protocol, Scenario};
-use crate::engine::sections::{judge, judge_unfinished};
-use crate::engine::{Cell, Example, Findings};
-use crate::history::{History, Record};
-use crate::on_sections;
+use crate::checkers::{self, Violation};
+use crate::engine::sections::{check, check_unfinished};
+use crate::engine::{Cell, Example, Exploration};
+use crate::history::History;
 use crate::token::Token;
 use crate::verdict::Verdict;
-use sections::{Error, Execution, Failing, Schedule, Search, shrink};
+use sections::{Error, Execution, Failing, Outcome, Schedule, Search, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -19,46 +19,55 @@ pub struct Replayed {
     pub token: Token,
     /// What happened.
     pub execution: Execution<History>,
+    /// What was written down of it, whether or not it came to its end.
+    pub history: History,
     /// What is said of it.
     pub verdict: Verdict,
-    /// What was written down of it, if it did not come to its end.
-    pub unfinished: Vec<Record>,
+    /// Which records of the history violate what.
+    pub violations: Vec<Violation>,
 }
 
 /// The scenario, or the core under it, is not what it was when the token was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stale(String);
+pub struct Outdated(String);
 
-impl fmt::Display for Stale {
+impl fmt::Display for Outdated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "scenario changed since the token was made: {}", self.0)
     }
 }
 
-impl std::error::Error for Stale {}
+impl std::error::Error for Outdated {}
 
 /// Runs the token's execution again.
 ///
 /// # Errors
 ///
-/// [`Stale`] if what the callers are about to do at some decision is not what it was.
-pub fn replay(token: &Token) -> Result<Replayed, Stale> {
-    let subject = Subject::of(token);
-    let execution = subject.replay(&token.schedule).map_err(|error| Stale(error.to_string()))?;
-    let now = subject.token(&execution);
+/// [`Outdated`] if what the callers are about to do at some decision is not what it was.
+pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
+    let program = Program::of(token);
+    let execution = program.replay(&token.schedule).map_err(|error| Outdated(error.to_string()))?;
+    let now = program.token(&execution);
     if now.checksum != token.checksum {
         let Token { checksum, .. } = token;
         let message = format!("checksum {checksum:06x} then, {:06x} now", now.checksum);
-        return Err(Stale(message));
+        return Err(Outdated(message));
     }
-    let unfinished = on_sections::unfinished();
-    let verdict = judge_unfinished(&execution.outcome, &unfinished);
-    Ok(Replayed { token: now, execution, verdict, unfinished })
+    let history = match &execution.outcome {
+        Outcome::Returned(history) => history.clone(),
+        _ => History { records: xfetch_on_sections::unfinished(), ..History::default() },
+    };
+    let violations = checkers::violated(&history);
+    let verdict = match &execution.outcome {
+        Outcome::Returned(history) => Verdict::with(history, &violations),
+        unfinished => check_unfinished(unfinished, &history.records),
+    };
+    Ok(Replayed { token: now, execution, history, verdict, violations })
 }
 
 /// What is replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub struct Program {
     /// What happens.
     pub scenario: Scenario,
     /// To which protocol.
@@ -67,7 +76,7 @@ pub struct Subject {
     pub callers: usize,
 }
 
-impl Subject {
+impl Program {
     fn of(token: &Token) -> Self {
         let Token { scenario, protocol, callers, .. } = *token;
         Self { scenario, protocol, callers }
@@ -75,7 +84,7 @@ impl Subject {
 
     fn body(self) -> impl Fn() -> History + Clone + Send + Sync + 'static {
         let Self { scenario, protocol, callers } = self;
-        move || on_sections::run(scenario, protocol, callers)
+        move || xfetch_on_sections::run(scenario, protocol, callers)
     }
 
     fn replay(self, schedule: &Schedule) -> Result<Execution<History>, Error> {
@@ -91,7 +100,7 @@ impl Subject {
     /// The schedule, if it still violates the invariant.
     fn fails(self, schedule: &Schedule, invariant: Invariant) -> Option<Failing> {
         let execution = self.replay(schedule).ok()?;
-        let violates = judge(&execution.outcome).violated.contains(&invariant);
+        let violates = check(&execution.outcome).violated.contains(&invariant);
         let Execution { schedule, preemptions, .. } = execution;
         violates.then_some(Failing { schedule, preemptions })
     }
@@ -120,7 +129,7 @@ impl Subject {
         };
         type Found = Option<Example>;
         let found = search.run(self.body(), move |found: &mut Found, execution| {
-            if !judge(&execution.outcome).violated.contains(&invariant) {
+            if !check(&execution.outcome).violated.contains(&invariant) {
                 return ControlFlow::Continue(());
             }
             let Execution { schedule, preemptions, .. } = execution;
@@ -135,17 +144,17 @@ impl Subject {
 }
 
 /// The smallest token of each violation whose schedule is data.
-pub fn tokens(findings: &Findings) -> BTreeMap<Invariant, Shrunk> {
-    let Cell { scenario, protocol, callers, .. } = findings.cell;
-    let subject = Subject { scenario, protocol, callers };
+pub fn tokens(exploration: &Exploration) -> BTreeMap<Invariant, Shrunk> {
+    let Cell { scenario, protocol, callers, .. } = exploration.cell;
+    let program = Program { scenario, protocol, callers };
     let mut smallest_examples: BTreeMap<Invariant, &Example> = BTreeMap::new();
-    for (verdict, example) in &findings.examples {
+    for (verdict, example) in &exploration.examples {
         for invariant in &verdict.violated {
             let smallest = smallest_examples.entry(*invariant).or_insert(example);
             *smallest = example.min(smallest);
         }
     }
-    let shrink = |(invariant, example)| (invariant, smallest(subject, example, invariant));
+    let shrink = |(invariant, example)| (invariant, smallest(program, example, invariant));
     smallest_examples.into_iter().map(shrink).collect()
 }
 
@@ -194,11 +203,11 @@ impl Shrunk {
 ///
 /// Schedules with few preemptions are searched through first, at increasing bounds, with few
 /// callers; only if that finds nothing is the example itself shrunk, by replays.
-pub fn smallest(subject: Subject, example: &Example, invariant: Invariant) -> Shrunk {
+pub fn smallest(program: Program, example: &Example, invariant: Invariant) -> Shrunk {
     let mut searched = Vec::new();
     for bound in 0..=example.preemptions.min(2) {
-        for callers in 1..=subject.callers.min(FEW_CALLERS) {
-            let fewer = Subject { callers, ..subject };
+        for callers in 1..=program.callers.min(FEW_CALLERS) {
+            let fewer = Program { callers, ..program };
             let (search, found) = fewer.search(bound, invariant);
             if let Some(found) = found {
                 return Shrunk { searched, ..fewer.shrink(&found, invariant) };
@@ -206,5 +215,5 @@ pub fn smallest(subject: Subject, example: &Example, invariant: Invariant) -> Sh
             searched.push(search);
         }
     }
-    Shrunk { searched, ..subject.shrink(example, invariant) }
+    Shrunk { searched, ..program.shrink(example, invariant) }
 }

@@ -4,7 +4,6 @@
 use sections::Schedule;
 use std::process::{Command, Output};
 use xfetch_models::catalogue::{Protocol, Scenario};
-use xfetch_models::on_sections;
 use xfetch_models::token::Token;
 
 fn xfetch(arguments: &str) -> Output {
@@ -53,12 +52,12 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "replay x9:field:lock-only:2:1.1:8f75ad1203",
         "replay 91029ac9a0d5e9f3f9bd01",
         "replay {\"scenario\":\"field\"}",
-        "certify --threads 0",
-        "certify --threads 1001",
-        "certify --threads -1",
-        "certify --threads many",
-        "certify --threads 99999",
-        "certify --format yaml",
+        "field-test --threads 0",
+        "field-test --threads 1001",
+        "field-test --threads -1",
+        "field-test --threads many",
+        "field-test --threads 99999",
+        "field-test --format yaml",
         "soak --seconds 0",
         "soak --seconds 86401",
         "soak --seconds 1.5",
@@ -113,7 +112,7 @@ fn token(protocol: &str) -> String {
 }
 
 #[test]
-fn a_token_is_replayed_as_lanes() {
+fn a_token_is_replayed_as_a_timeline() {
     let output = xfetch(&format!("replay {}", token("release-before-publish")));
     assert_eq!(output.status.code(), Some(0), "reproduced");
     insta::assert_snapshot!(String::from_utf8(output.stdout).expect("text"));
@@ -124,7 +123,7 @@ fn a_token_is_replayed_as_lanes() {
 #[test]
 fn a_token_that_violates_nothing_any_more_exits_with_1() {
     let (scenario, callers) = (Scenario::Field, 2);
-    let body = move || on_sections::run(scenario, Protocol::DoubleRecheck, callers);
+    let body = move || xfetch_on_sections::run(scenario, Protocol::DoubleRecheck, callers);
     let execution = sections::replay(&Schedule::new(vec![0, 1]), body).expect("two can run");
     let checksum = execution.checksum & 0xff_ffff;
     let schedule = execution.schedule;

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
-use xfetch_models::engine::{Budget, Cell, Findings, Judgement, explore};
+use xfetch_models::engine::{Budget, Cell, Conclusion, Exploration, explore};
 
-fn explored(scenario: Scenario, protocol: Protocol, callers: usize) -> Findings {
+fn explored(scenario: Scenario, protocol: Protocol, callers: usize) -> Exploration {
     let time = Duration::from_secs(if callers == 2 { 5 } else { 1 });
     let budget = Budget { executions: 10_000_000, time, ..Budget::default() };
     let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
@@ -18,14 +18,20 @@ fn explored(scenario: Scenario, protocol: Protocol, callers: usize) -> Findings 
 #[ignore = "the register says more, and takes longer"]
 fn a_few_callers_notice_nothing() {
     for scenario in Scenario::ALL.iter().copied() {
-        for (protocol, callers) in
-            [(Protocol::DoubleRecheck, 2), (Protocol::AsBuilt, 2), (Protocol::DoubleRecheck, 3)]
-        {
-            let findings = explored(scenario, protocol, callers);
-            let violated: Vec<_> = findings.violated().collect();
+        for (protocol, callers) in [
+            (Protocol::DoubleRecheck, 2),
+            (Protocol::DefaultConfig, 2),
+            (Protocol::DoubleRecheck, 3),
+        ] {
+            let exploration = explored(scenario, protocol, callers);
+            let violated: Vec<_> = exploration.violated().collect();
             assert!(violated.is_empty(), "{scenario}, {protocol}, {callers}: {violated:?}");
-            if findings.judgement() != Judgement::Incomplete {
-                assert_eq!(findings.not_reached(), [], "{scenario}, {protocol}, {callers} callers");
+            if exploration.conclusion() != Conclusion::Incomplete {
+                assert_eq!(
+                    exploration.not_reached(),
+                    [],
+                    "{scenario}, {protocol}, {callers} callers"
+                );
             }
         }
     }

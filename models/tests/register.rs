@@ -10,24 +10,24 @@
 
 use xfetch_models::catalogue::{Engine, Invariant};
 use xfetch_models::engine::{Budget, Cell};
-use xfetch_models::plan::{Extent, Plan, Shard, cut_off, promises, surprises};
+use xfetch_models::plan::{Extent, Plan, PlanShard, cut_off, promises, surprises};
 
 #[test]
 fn the_quick_budget_in_three_shards_is_as_the_catalogue_says() {
     let plan = Plan::of(Extent::Quick);
     let mut explored: Vec<(Cell, Budget)> = Vec::new();
-    for shard in (1..=3).filter_map(|number| Shard::new(number, 3)) {
-        let findings =
+    for shard in (1..=3).filter_map(|number| PlanShard::new(number, 3)) {
+        let exploration =
             plan.shard(shard).explore(2, None, |_| ()).expect("every cell can be explored");
-        let surprises: Vec<_> = surprises(&findings).into_iter().map(|(what, _)| what).collect();
+        let surprises: Vec<_> = surprises(&exploration).into_iter().map(|(what, _)| what).collect();
         assert_eq!(surprises, [""; 0], "shard {shard}");
-        let cut_off: Vec<_> = cut_off(&findings).map(|found| found.cell).collect();
+        let cut_off: Vec<_> = cut_off(&exploration).map(|found| found.cell).collect();
         assert_eq!(cut_off, [], "shard {shard}");
-        for found in &findings {
+        for found in &exploration {
             let is_sample = !matches!(found.cell.engine, Engine::Sections | Engine::Loom);
             assert!(!is_sample || found.executions >= found.budget.executions, "{:?}", found.cell);
         }
-        explored.extend(findings.iter().map(|found| (found.cell, found.budget)));
+        explored.extend(exploration.iter().map(|found| (found.cell, found.budget)));
     }
     assert_eq!(explored.len(), plan.0.len());
 }

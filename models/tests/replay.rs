@@ -9,8 +9,8 @@ use sections::Schedule;
 use std::time::Instant;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::engine::{Budget, Cell, Example, explore};
-use xfetch_models::lanes::lanes;
-use xfetch_models::replay::{Shrunk, Subject, replay, smallest};
+use xfetch_models::replay::{Program, Shrunk, replay, smallest};
+use xfetch_models::timeline::timeline;
 use xfetch_models::token::{Malformed, Token};
 
 #[test]
@@ -24,8 +24,11 @@ fn the_token_of_the_environment_violates_nothing() {
         Err(malformed) => panic!("XFETCH_REPLAY={text:?}: {malformed}"),
     };
     let replayed = replay(&token).unwrap_or_else(|stale| panic!("XFETCH_REPLAY={text}: {stale}"));
-    let lanes = lanes(&replayed);
-    assert!(replayed.verdict.violated.is_empty(), "XFETCH_REPLAY={text} is reproduced:\n{lanes}");
+    let timeline = timeline(&replayed);
+    assert!(
+        replayed.verdict.violated.is_empty(),
+        "XFETCH_REPLAY={text} is reproduced:\n{timeline}"
+    );
 }
 
 /// Every violation that a twin is written for.
@@ -40,16 +43,16 @@ fn broken() -> impl Iterator<Item = (Protocol, Scenario, Invariant)> {
 /// The smallest schedule that a cell has met for a violation.
 fn example(cell: Cell, executions: u64, invariant: Invariant) -> Option<Example> {
     let budget = Budget { executions, ..Budget::default() };
-    let findings = explore(cell, &budget, None).expect("the cell can be explored");
-    let violates = findings.examples.iter().filter(|(v, _)| v.violated.contains(&invariant));
+    let exploration = explore(cell, &budget, None).expect("the cell can be explored");
+    let violates = exploration.examples.iter().filter(|(v, _)| v.violated.contains(&invariant));
     violates.map(|(_, example)| example.clone()).min()
 }
 
 fn token_of(protocol: Protocol, scenario: Scenario, invariant: Invariant) -> Shrunk {
     let find = |callers| {
         let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
-        let subject = Subject { scenario, protocol, callers };
-        Some(smallest(subject, &example(cell, 1_000_000, invariant)?, invariant))
+        let program = Program { scenario, protocol, callers };
+        Some(smallest(program, &example(cell, 1_000_000, invariant)?, invariant))
     };
     [2, 3].into_iter().find_map(find).unwrap_or_else(|| panic!("{protocol} keeps {invariant}"))
 }
@@ -87,8 +90,8 @@ fn what_chance_finds_has_the_same_token() {
         for (engine, executions) in [(Engine::Random, 50), (Engine::Pct, 100), (Engine::Urw, 50)] {
             let cell = Cell { scenario, protocol, callers: 100, engine };
             let Some(example) = example(cell, executions, invariant) else { continue };
-            let subject = Subject { scenario, protocol, callers: 100 };
-            let shrunk = smallest(subject, &example, invariant);
+            let program = Program { scenario, protocol, callers: 100 };
+            let shrunk = smallest(program, &example, invariant);
             assert_eq!(shrunk.token, expected, "found by {engine}");
             found += 1;
         }
@@ -120,14 +123,14 @@ fn the_fewest_preemptions_of_the_phases() {
 fn a_long_schedule_shrinks_by_replays() {
     for protocol in [Protocol::NoLock, Protocol::LockOnly, Protocol::ReleaseBeforePublish] {
         let invariant = protocol.breaks_in(Scenario::Field).expect("a broken twin");
-        let subject = Subject { scenario: Scenario::Field, protocol, callers: 20 };
+        let program = Program { scenario: Scenario::Field, protocol, callers: 20 };
         let cell =
             Cell { engine: Engine::Random, callers: 20, scenario: Scenario::Field, protocol };
         let budget = Budget { executions: 50, ..Budget::default() };
-        let findings = explore(cell, &budget, None).expect("the cell can be explored");
-        let violates = findings.examples.iter().filter(|(v, _)| v.violated.contains(&invariant));
+        let exploration = explore(cell, &budget, None).expect("the cell can be explored");
+        let violates = exploration.examples.iter().filter(|(v, _)| v.violated.contains(&invariant));
         let start = violates.map(|(_, example)| example).max().expect("chance finds it");
-        let least = subject.shrink(start, invariant);
+        let least = program.shrink(start, invariant);
         let deviations =
             |schedule: &Schedule| schedule.choices().iter().filter(|c| **c > 0).count();
         println!("{protocol}: from {} preemptions to {}", start.preemptions, least.token);
@@ -235,14 +238,14 @@ proptest! {
         let (scenario, schedule) = (Scenario::Field, Schedule::new(choices));
         let mut token = Token { scenario, protocol, callers, schedule, checksum };
         if fresh {
-            let body = move || xfetch_models::on_sections::run(scenario, protocol, callers);
+            let body = move || xfetch_on_sections::run(scenario, protocol, callers);
             let Ok(execution) = sections::replay(&token.schedule, body) else { return Ok(()) };
             token.checksum = execution.checksum & 0xff_ffff;
         }
         let replayed = replay(&token);
         prop_assert!(!fresh || replayed.is_ok());
         if let Ok(replayed) = replayed {
-            prop_assert!(lanes(&replayed).lines().count() > 5);
+            prop_assert!(timeline(&replayed).lines().count() > 5);
         }
     }
 }

@@ -12,29 +12,28 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
-use xfetch_models::engine::{Budget, Cell, Coverage, Findings, explore, verdict_of};
+use xfetch_models::engine::{Budget, Cell, Coverage, Exploration, explore, verdict_of};
 use xfetch_models::history::History;
-use xfetch_models::on_sections;
 use xfetch_models::verdict::Verdict;
 
-fn complete(protocol: Protocol, callers: usize) -> Findings {
+fn complete(protocol: Protocol, callers: usize) -> Exploration {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
     let time = Duration::from_secs(600);
     let budget = Budget { executions: 10_000_000, time, workers: 2, ..Budget::default() };
-    let findings = explore(cell, &budget, None).expect("sections takes so many callers");
-    assert_eq!(findings.coverage, Coverage::Complete, "{protocol}, {callers} callers");
-    findings
+    let exploration = explore(cell, &budget, None).expect("sections takes so many callers");
+    assert_eq!(exploration.coverage, Coverage::Complete, "{protocol}, {callers} callers");
+    exploration
 }
 
 /// The computes that are the most that so many callers can make, and the fewest.
 fn extremes(protocol: Protocol, callers: usize) -> (u32, u32) {
-    let findings = complete(protocol, callers);
-    let fewest = findings.outcomes.keys().map(|verdict| verdict.computes).min();
+    let exploration = complete(protocol, callers);
+    let fewest = exploration.outcomes.keys().map(|verdict| verdict.computes).min();
     println!(
         "{protocol}, {callers} callers: {} complete, {} redundant",
-        findings.executions, findings.redundant
+        exploration.executions, exploration.redundant
     );
-    (fewest.expect("there are outcomes"), findings.worst())
+    (fewest.expect("there are outcomes"), exploration.worst())
 }
 
 /// A caller computes at most once a request, so that as many computes as callers are the worst that
@@ -80,7 +79,7 @@ fn verdicts(
     callers: usize,
     search: sections::Search,
 ) -> (BTreeSet<Verdict>, sections::Coverage) {
-    let body = move || on_sections::run(scenario, protocol, callers);
+    let body = move || xfetch_on_sections::run(scenario, protocol, callers);
     let visit = |seen: &mut BTreeSet<Verdict>, execution: sections::Execution<History>| {
         seen.insert(verdict_of(&execution.outcome));
         ControlFlow::Continue(())
@@ -144,7 +143,7 @@ fn the_reduction_loses_no_verdict() {
 fn a_caller_takes_at_most_six_sections() {
     let most = |protocol| {
         let search = sections::Search { record: true, ..sections::Search::default() };
-        let body = move || on_sections::run(Scenario::Field, protocol, 3);
+        let body = move || xfetch_on_sections::run(Scenario::Field, protocol, 3);
         let visit = |most: &mut usize, execution: sections::Execution<History>| {
             let of = |caller| execution.steps.iter().filter(|step| step.task == caller).count();
             *most = (1..=3).map(of).fold(*most, usize::max);

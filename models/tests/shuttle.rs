@@ -5,21 +5,21 @@
 //! - executions are counted when they have ended, so that a search of nothing passes nothing.
 
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
-use xfetch_models::engine::{Budget, Cell, Findings, Judgement, explore};
+use xfetch_models::engine::{Budget, Cell, Conclusion, Exploration, explore};
 
-fn search(protocol: Protocol, engine: Engine, executions: u64) -> Findings {
+fn search(protocol: Protocol, engine: Engine, executions: u64) -> Exploration {
     let cell = Cell { scenario: Scenario::Field, protocol, callers: 100, engine };
     let budget = Budget { executions, ..Budget::default() };
-    let findings = explore(cell, &budget, None).expect("a hundred callers are few");
-    assert_eq!(findings.executions, executions);
-    findings
+    let exploration = explore(cell, &budget, None).expect("a hundred callers are few");
+    assert_eq!(exploration.executions, executions);
+    exploration
 }
 
 #[test]
 fn a_hundred_callers_compute_once() {
     for engine in [Engine::Random, Engine::Pct, Engine::Urw] {
-        let findings = search(Protocol::DoubleRecheck, engine, 400);
-        assert_eq!((findings.judgement(), findings.worst()), (Judgement::Bounded, 1));
+        let exploration = search(Protocol::DoubleRecheck, engine, 400);
+        assert_eq!((exploration.conclusion(), exploration.worst()), (Conclusion::Bounded, 1));
     }
 }
 

@@ -6,7 +6,7 @@
 //! - only `src/sync.rs` names a synchronisation crate;
 //! - docs/CERTIFICATE.md has a row for each promise of the catalogue and no other; what `sections` sees in it is
 //!   measured again, and a snapshot has it too;
-//! - docs/FINDINGS.md has a heading for each claim (`findings.rs` compares the rest);
+//! - docs/FINDINGS.md has a heading for each claim (`exploration.rs` compares the rest);
 //! - README's commands are CI's;
 //! - docs/PERFORMANCE.md counts the executions that an abstract program counts;
 //! - README's table is what `sections` counts, and the numbers in its prose are those of the catalogue.
@@ -19,9 +19,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario, Step};
-use xfetch_models::certificate::{Subject, ask};
-use xfetch_models::engine::{Budget, Cell, Coverage, Findings, explore};
-use xfetch_models::findings::CLAIMS;
+use xfetch_models::certificate::{Question, ask};
+use xfetch_models::claims::CLAIMS;
+use xfetch_models::engine::{Budget, Cell, Coverage, Exploration, explore};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -141,15 +141,19 @@ fn rows(page: &str) -> Vec<Vec<String>> {
 #[test]
 fn the_certificate_has_a_row_for_each_promise_and_says_what_sections_sees() {
     let page = read("docs/CERTIFICATE.md");
-    let subjects = Subject::all();
-    let measured: Vec<Vec<String>> = subjects
+    let questions = Question::all();
+    let measured: Vec<Vec<String>> = questions
         .iter()
-        .map(|subject| {
-            let sight = ask(*subject, Engine::Sections, 0).expect("the search comes to its end");
-            let Subject { protocol, scenario, invariant } = subject;
-            assert!(invariant.is_none() || sight.is_broken(), "{protocol} in {scenario}: {sight}");
+        .map(|question| {
+            let detection =
+                ask(*question, Engine::Sections, 0).expect("the search comes to its end");
+            let Question { protocol, scenario, invariant } = question;
+            assert!(
+                invariant.is_none() || detection.is_broken(),
+                "{protocol} in {scenario}: {detection}"
+            );
             let violates = invariant.map_or("nothing", |invariant| invariant.slug());
-            vec![protocol.to_string(), violates.into(), scenario.to_string(), sight.to_string()]
+            vec![protocol.to_string(), violates.into(), scenario.to_string(), detection.to_string()]
         })
         .collect();
     let written: Vec<_> = rows(&page).into_iter().map(|row| row[..4].to_vec()).collect();
@@ -266,9 +270,10 @@ fn the_page_on_performance_counts_what_the_abstract_protocol_counts() {
     for (row, callers) in rows[1..].iter().zip(2..) {
         let protocol = Abstract::of(Protocol::DoubleRecheck, callers);
         assert_eq!(row[0], callers.to_string());
-        let findings = complete(Protocol::DoubleRecheck, callers);
-        assert_eq!(findings.executions, protocol.traces());
-        let counted = format!("{} (and {} redundant) in ", findings.executions, findings.redundant);
+        let exploration = complete(Protocol::DoubleRecheck, callers);
+        assert_eq!(exploration.executions, protocol.traces());
+        let counted =
+            format!("{} (and {} redundant) in ", exploration.executions, exploration.redundant);
         assert!(row[1].starts_with(&counted), "{callers} callers: {} is not {counted}", row[1]);
         // More have too many paths to be counted by running them.
         if callers <= 3 {
@@ -283,13 +288,13 @@ fn worst(protocol: Protocol, callers: usize) -> u32 {
     complete(protocol, callers).worst()
 }
 
-fn complete(protocol: Protocol, callers: usize) -> Findings {
+fn complete(protocol: Protocol, callers: usize) -> Exploration {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
     let time = Duration::from_secs(600);
     let budget = Budget { executions: 10_000_000, time, workers: 2, ..Budget::default() };
-    let findings = explore(cell, &budget, None).expect("sections takes so many callers");
-    assert_eq!(findings.coverage, Coverage::Complete);
-    findings
+    let exploration = explore(cell, &budget, None).expect("sections takes so many callers");
+    assert_eq!(exploration.coverage, Coverage::Complete);
+    exploration
 }
 
 #[test]

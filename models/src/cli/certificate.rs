@@ -6,50 +6,55 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use xfetch_models::catalogue::{Engine, Protocol};
 use xfetch_models::certificate::{
-    CALLERS, CONFIDENCE, ENGINES, EXECUTIONS, ROUNDS, Sight, Subject, ask,
+    CALLERS, CONFIDENCE, Detection, ENGINES, EXECUTIONS, Question, ROUNDS, ask,
 };
 use xfetch_models::engine::Refused;
 use xfetch_models::page::markdown;
 
+/// The command, and its page.
+const PAGE: (&str, &str) = ("certificate", "docs/CERTIFICATE.md");
+
 /// 0 if it is written, or is as it was; 1 if it has changed.
 pub(super) fn run(options: &Certificate) -> ExitCode {
-    let subjects = Subject::all();
-    let sights = match all(&subjects, options.seeds.into()) {
-        Ok(sights) => sights,
+    let questions = Question::all();
+    let detections = match all(&questions, options.seeds.into()) {
+        Ok(detections) => detections,
         Err(refused) => return refuse(refused),
     };
-    let missed: Vec<_> = subjects
+    let missed: Vec<_> = questions
         .iter()
-        .zip(&sights)
-        .filter_map(|(subject, sights)| missed(subject, sights))
+        .zip(&detections)
+        .filter_map(|(question, detections)| missed(question, detections))
         .collect();
     if !missed.is_empty() {
         missed.iter().for_each(|line| eprintln!("{line}"));
         return ExitCode::FAILURE;
     }
-    let page = page(&subjects, &sights, options.seeds.into());
+    let page = page(&questions, &detections, options.seeds.into());
     // What real threads meet is not compared: nobody has to measure it for that.
     if options.page.check {
-        return keep(&options.page, "certificate", &page, Some(""));
+        return keep(&options.page, PAGE, &page, Some(""));
     }
-    match of_threads(&subjects) {
-        Ok(table) => keep(&options.page, "certificate", &page, Some(&table)),
+    match of_threads(&questions) {
+        Ok(table) => keep(&options.page, PAGE, &page, Some(&table)),
         Err(refused) => refuse(refused),
     }
 }
 
 /// What has gone wrong with a row, if anything has.
-fn missed(subject: &Subject, sights: &[Sight]) -> Option<String> {
-    let Subject { protocol, scenario, invariant } = subject;
-    let at_once = |sight: &Sight| matches!(sight, Sight::Broken { median: Some(1), .. });
-    if invariant.is_some() && !sights.iter().any(Sight::is_broken) {
+fn missed(question: &Question, detections: &[Detection]) -> Option<String> {
+    let Question { protocol, scenario, invariant } = question;
+    let at_once =
+        |detection: &Detection| matches!(detection, Detection::Broken { median: Some(1), .. });
+    if invariant.is_some() && !detections.iter().any(Detection::is_broken) {
         return Some(format!("no engine sees that {protocol} is broken in {scenario}"));
     }
-    if sights.iter().any(|sight| matches!(sight, Sight::Instead(_))) {
+    if detections.iter().any(|detection| matches!(detection, Detection::Instead(_))) {
         return Some(format!("an engine sees something else of {protocol} in {scenario}"));
     }
-    let sees_at_once =
-        sights.iter().all(|sight| at_once(sight) || matches!(sight, Sight::Within(_)));
+    let sees_at_once = detections
+        .iter()
+        .all(|detection| at_once(detection) || matches!(detection, Detection::Within(_)));
     if *protocol == Protocol::AlwaysSkip && !sees_at_once {
         return Some(format!("{protocol} is not seen at once"));
     }
@@ -57,11 +62,11 @@ fn missed(subject: &Subject, sights: &[Sight]) -> Option<String> {
 }
 
 /// Real threads, one after the other: each has the whole machine.
-fn of_threads(subjects: &[Subject]) -> Result<String, Refused> {
+fn of_threads(questions: &[Question]) -> Result<String, Refused> {
     let mut rows = Vec::new();
-    for subject in subjects {
-        let sight = ask(*subject, Engine::Threads, 1)?;
-        rows.push(about(subject).into_iter().chain([sight.to_string()]).collect());
+    for question in questions {
+        let detection = ask(*question, Engine::Threads, 1)?;
+        rows.push(about(question).into_iter().chain([detection.to_string()]).collect());
     }
     let table = markdown(&["variant", "violates", "in", "threads"], rows);
     Ok(format!(
@@ -73,24 +78,24 @@ fn of_threads(subjects: &[Subject]) -> Result<String, Refused> {
 }
 
 /// What a row is about.
-fn about(subject: &Subject) -> Vec<String> {
-    let violates = subject.invariant.map_or("nothing", |invariant| invariant.slug());
-    [subject.protocol.slug(), violates, subject.scenario.slug()].map(str::to_owned).to_vec()
+fn about(question: &Question) -> Vec<String> {
+    let violates = question.invariant.map_or("nothing", |invariant| invariant.slug());
+    [question.protocol.slug(), violates, question.scenario.slug()].map(str::to_owned).to_vec()
 }
 
-/// A row for each subject, a sight for each engine; on all cores.
-fn all(subjects: &[Subject], seeds: u64) -> Result<Vec<Vec<Sight>>, Refused> {
-    let cells: Vec<(Subject, Engine)> =
-        subjects.iter().flat_map(|subject| ENGINES.map(|engine| (*subject, engine))).collect();
+/// A row for each question, a detection for each engine; on all cores.
+fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refused> {
+    let cells: Vec<(Question, Engine)> =
+        questions.iter().flat_map(|question| ENGINES.map(|engine| (*question, engine))).collect();
     let bar = progress::of_cells(cells.len(), &Default::default());
     let done = Mutex::new(Vec::new());
     let work = |next: &AtomicUsize, of_loom: bool| {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((subject, engine)) = cells.get(place) else { return };
+            let Some((question, engine)) = cells.get(place) else { return };
             if (*engine == Engine::Loom) == of_loom {
-                let sight = ask(*subject, *engine, seeds);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, sight));
+                let detection = ask(*question, *engine, seeds);
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, detection));
                 bar.inc(1);
             }
         }
@@ -107,17 +112,17 @@ fn all(subjects: &[Subject], seeds: u64) -> Result<Vec<Vec<Sight>>, Refused> {
     bar.finish_and_clear();
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(place, _)| *place);
-    let sights: Result<Vec<_>, _> = done.into_iter().map(|(_, sight)| sight).collect();
-    Ok(sights?.chunks(ENGINES.len()).map(<[Sight]>::to_vec).collect())
+    let detections: Result<Vec<_>, _> = done.into_iter().map(|(_, detection)| detection).collect();
+    Ok(detections?.chunks(ENGINES.len()).map(<[Detection]>::to_vec).collect())
 }
 
-fn page(subjects: &[Subject], sights: &[Vec<Sight>], seeds: u64) -> String {
+fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> String {
     let mut header = vec!["variant", "violates", "in"];
     header.extend(ENGINES.map(Engine::slug));
-    let row = |(subject, sights): (&Subject, &Vec<Sight>)| -> Vec<String> {
-        about(subject).into_iter().chain(sights.iter().map(Sight::to_string)).collect()
+    let row = |(question, detections): (&Question, &Vec<Detection>)| -> Vec<String> {
+        about(question).into_iter().chain(detections.iter().map(Detection::to_string)).collect()
     };
-    let rows = subjects.iter().zip(sights).map(row).collect();
+    let rows = questions.iter().zip(detections).map(row).collect();
     format!(
         "# The certificate\n\n\
          Would this suite notice? Each variant of the protocol makes one mistake. A cell says\n\

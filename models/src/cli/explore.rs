@@ -7,9 +7,10 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use xfetch_models::catalogue::{Engine, Invariant};
-use xfetch_models::engine::{Findings, Judgement, explore};
-use xfetch_models::lanes::counted;
-use xfetch_models::replay::{Shrunk, tokens};
+use xfetch_models::engine::{Conclusion, Exploration, explore};
+use xfetch_models::plan::Explored;
+use xfetch_models::replay::Shrunk;
+use xfetch_models::timeline::counted;
 use xfetch_models::verdict::Verdict;
 
 /// More outcomes than these are not listed one by one.
@@ -25,26 +26,29 @@ pub(super) fn run(options: &Explore) -> ExitCode {
     bar.finish_and_clear();
     match explored {
         Err(refused) => refuse(refused),
-        Ok(findings) => {
+        Ok(exploration) => {
+            let explored = Explored::from(exploration);
             match options.format {
-                Format::Json => print(&format!("{:#}", json(&findings))),
-                Format::Text => print(&text(&findings)),
+                Format::Json => print(&format!("{:#}", json(&explored))),
+                Format::Text => print(&text(&explored)),
             }
+            let exploration = &explored.exploration;
             let missed: Vec<_> =
-                findings.vacuous_for().iter().map(|witness| witness.slug()).collect();
-            if !missed.is_empty() && findings.judgement() != Judgement::Broken {
+                exploration.vacuous_for().iter().map(|witness| witness.slug()).collect();
+            if !missed.is_empty() && exploration.conclusion() != Conclusion::Broken {
                 eprintln!("vacuous: {} not reached", missed.join(", "));
                 return ExitCode::FAILURE;
             }
-            exit(findings.judgement())
+            exit(exploration.conclusion())
         }
     }
 }
 
-fn text(findings: &Findings) -> String {
-    let cell = findings.cell;
+fn text(explored: &Explored) -> String {
+    let Explored { exploration, tokens } = explored;
+    let cell = exploration.cell;
     let redundant = match cell.engine {
-        Engine::Sections => format!(" ({} redundant)", findings.redundant),
+        Engine::Sections => format!(" ({} redundant)", exploration.redundant),
         _ => String::new(),
     };
     let mut out = format!(
@@ -53,30 +57,30 @@ fn text(findings: &Findings) -> String {
         cell.protocol,
         cell.callers,
         cell.engine,
-        findings.executions,
+        exploration.executions,
         redundant,
-        findings.coverage,
+        exploration.coverage,
     );
-    if findings.outcomes.len() <= MANY {
-        for (verdict, count) in &findings.outcomes {
+    if exploration.outcomes.len() <= MANY {
+        for (verdict, count) in &exploration.outcomes {
             let _ = writeln!(out, "{count:>10} x {}", outcome(verdict));
         }
     } else {
-        for ((computes, violated), count) in without_answers(findings) {
+        for ((computes, violated), count) in without_answers(exploration) {
             let _ = writeln!(out, "{count:>10} x {computes} computes{}", violates(violated));
         }
     }
     let _ = writeln!(
         out,
         "\n{}; {:.2} computes in the mean, {} at most",
-        findings.judgement(),
-        findings.mean(),
-        findings.worst(),
+        exploration.conclusion(),
+        exploration.mean(),
+        exploration.worst(),
     );
-    if findings.judgement() == Judgement::Broken {
-        let _ = writeln!(out, "again: {}", command(findings));
-        for (invariant, shrunk) in tokens(findings) {
-            let _ = writeln!(out, "\n{invariant}: {REPLAY} {}\n{}", shrunk.token, why(&shrunk));
+    if exploration.conclusion() == Conclusion::Broken {
+        let _ = writeln!(out, "again: {}", command(exploration));
+        for (invariant, shrunk) in tokens {
+            let _ = writeln!(out, "\n{invariant}: {REPLAY} {}\n{}", shrunk.token, why(shrunk));
         }
     }
     out
@@ -110,17 +114,17 @@ fn violates(violated: &BTreeSet<Invariant>) -> String {
 }
 
 /// The outcomes by what matters most. A hundred callers go home in too many ways to list.
-fn without_answers(findings: &Findings) -> BTreeMap<(u32, &BTreeSet<Invariant>), u64> {
+fn without_answers(exploration: &Exploration) -> BTreeMap<(u32, &BTreeSet<Invariant>), u64> {
     let mut grouped = BTreeMap::new();
-    for (verdict, count) in &findings.outcomes {
+    for (verdict, count) in &exploration.outcomes {
         *grouped.entry((verdict.computes, &verdict.violated)).or_default() += count;
     }
     grouped
 }
 
 /// What repeats a cell.
-pub(super) fn command(findings: &Findings) -> String {
-    let (cell, budget) = (findings.cell, findings.budget);
+pub(super) fn command(exploration: &Exploration) -> String {
+    let (cell, budget) = (exploration.cell, exploration.budget);
     let mut line = format!(
         "cargo run --release -- explore --engine {} --scenario {} --protocol {} --callers {} \
          --budget {} --seed {}",
@@ -133,9 +137,10 @@ pub(super) fn command(findings: &Findings) -> String {
 }
 
 /// A cell of the report; `docs/REPORT.md` is its schema.
-pub(super) fn json(findings: &Findings) -> Value {
-    let cell = findings.cell;
-    let outcomes: Vec<_> = findings
+pub(super) fn json(explored: &Explored) -> Value {
+    let Explored { exploration, tokens } = explored;
+    let cell = exploration.cell;
+    let outcomes: Vec<_> = exploration
         .outcomes
         .iter()
         .map(|(verdict, count)| {
@@ -144,8 +149,8 @@ pub(super) fn json(findings: &Findings) -> Value {
             json!({ "computes": verdict.computes, "violated": violated, "count": count })
         })
         .collect();
-    let tokens: BTreeMap<_, _> = tokens(findings)
-        .into_iter()
+    let tokens: BTreeMap<_, _> = tokens
+        .iter()
         .map(|(invariant, shrunk)| (invariant.slug(), shrunk.token.to_string()))
         .collect();
     json!({
@@ -153,13 +158,13 @@ pub(super) fn json(findings: &Findings) -> Value {
         "protocol": cell.protocol.slug(),
         "callers": cell.callers,
         "engine": cell.engine.slug(),
-        "executions": findings.executions,
-        "redundant": findings.redundant,
-        "fingerprint": format!("{:016x}", findings.fingerprint),
-        "coverage": findings.coverage.to_string(),
-        "judgement": findings.judgement().to_string(),
-        "worst": findings.worst(),
-        "reproduce": command(findings),
+        "executions": exploration.executions,
+        "redundant": exploration.redundant,
+        "fingerprint": format!("{:016x}", exploration.fingerprint),
+        "coverage": exploration.coverage.to_string(),
+        "conclusion": exploration.conclusion().to_string(),
+        "worst": exploration.worst(),
+        "reproduce": command(exploration),
         "tokens": tokens,
         "outcomes": outcomes,
     })

@@ -1,9 +1,9 @@
 //! What a user types, and what he sees.
 
 mod certificate;
-mod certify;
+mod claims;
 mod explore;
-mod findings;
+mod field_test;
 mod list;
 mod performance;
 mod plan;
@@ -17,9 +17,9 @@ use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use std::process::ExitCode;
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
-use xfetch_models::certify::MAX_THREADS;
-use xfetch_models::engine::{Budget, Cell, Judgement};
-use xfetch_models::plan::{Extent, Shard};
+use xfetch_models::engine::{Budget, Cell, Conclusion};
+use xfetch_models::field_test::MAX_THREADS;
+use xfetch_models::plan::{Extent, PlanShard};
 
 const MAIN_HELP: &str = "\
 Exit codes: 0 everything is as the catalogue says, 1 something is not, 2 bad input, 3 a budget ran out.
@@ -56,7 +56,7 @@ struct Main {
     budget: Extent,
     /// A part of it, for one machine of several: 1/4 to 4/4 are together the whole.
     #[arg(long, default_value = "1/1")]
-    shard: Shard,
+    shard: PlanShard,
 }
 
 #[derive(Subcommand)]
@@ -73,11 +73,13 @@ enum Command {
     },
     /// Repeats the field report's certification on what ships, on real threads and the real clock: 0 if
     /// its criteria are met but the one that is not by design, 1 if not.
-    Certify(Certify),
+    #[command(alias = "certify")]
+    FieldTest(FieldTest),
     /// Measures which engine sees which broken twin, and how sure that is: docs/CERTIFICATE.md.
     Certificate(Certificate),
     /// Judges the claims of the field report, each by its evidence: docs/FINDINGS.md.
-    Findings(Page),
+    #[command(alias = "findings")]
+    Claims(Page),
     /// Measures how fast each engine is, on one OS thread: docs/PERFORMANCE.md. Needs the feature `plain`. 1 if
     /// two of them do not have the same outcomes.
     Performance(Performance),
@@ -124,7 +126,7 @@ struct Soak {
 }
 
 #[derive(clap::Args)]
-struct Certify {
+struct FieldTest {
     /// Requests at once.
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
     threads: u16,
@@ -209,9 +211,13 @@ const MEASURED_ONCE: &str = "\n## Real threads\n";
 
 /// Writes the page of a command, or compares it: 0 if it is written, or is as it was; 1 if it has changed.
 /// What was measured `once` is written at the page's end, and not compared.
-fn keep(options: &Page, command: &str, page: &str, once: Option<&str>) -> ExitCode {
-    let unless_told = || format!("docs/{}.md", command.to_uppercase()).into();
-    let path = options.output.clone().unwrap_or_else(unless_told);
+fn keep(
+    options: &Page,
+    (command, unless_told): (&str, &str),
+    page: &str,
+    once: Option<&str>,
+) -> ExitCode {
+    let path = options.output.clone().unwrap_or_else(|| unless_told.into());
     let name = path.display();
     if !options.check {
         return match std::fs::write(&path, page.to_owned() + once.unwrap_or_default()) {
@@ -243,11 +249,11 @@ fn keep(options: &Page, command: &str, page: &str, once: Option<&str>) -> ExitCo
 }
 
 /// 0 as it should be, 1 broken, 3 the budget ran out.
-fn exit(judgement: Judgement) -> ExitCode {
-    ExitCode::from(match judgement {
-        Judgement::Holds | Judgement::Bounded => 0,
-        Judgement::Broken => 1,
-        Judgement::Incomplete => 3,
+fn exit(conclusion: Conclusion) -> ExitCode {
+    ExitCode::from(match conclusion {
+        Conclusion::Holds | Conclusion::Bounded => 0,
+        Conclusion::Broken => 1,
+        Conclusion::Incomplete => 3,
     })
 }
 
@@ -266,9 +272,9 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Explore(options)) => explore::run(&options),
         Some(Command::List) => list::run(),
         Some(Command::Replay { token }) => replay::run(&token),
-        Some(Command::Certify(options)) => certify::run(&options),
+        Some(Command::FieldTest(options)) => field_test::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
-        Some(Command::Findings(options)) => findings::run(&options),
+        Some(Command::Claims(options)) => claims::run(&options),
         Some(Command::Performance(options)) => performance::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
         None => plan::run(&arguments.main),

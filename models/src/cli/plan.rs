@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use xfetch_models::engine::{Findings, Refused};
-use xfetch_models::plan::{Plan, Shard, cut_off, surprises};
+use xfetch_models::engine::Refused;
+use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, surprises};
 
 pub(super) fn run(options: &Main) -> ExitCode {
     let Main { output, budget, shard } = options;
@@ -18,26 +18,30 @@ pub(super) fn run(options: &Main) -> ExitCode {
         let cells = whole.0.len();
         return refuse(format!("part {shard} is empty: the {budget} budget has {cells} cells"));
     }
-    let findings = match all(&plan) {
-        Ok(findings) => findings,
+    let explorations = match all(&plan) {
+        Ok(explorations) => explorations,
         Err(refused) => return refuse(refused),
     };
     let report = json!({
-        "schema": 3,
+        "schema": 4,
         "budget": budget.slug(),
         "shard": shard.to_string(),
-        "rows": table::rows(&findings),
-        "cells": findings.iter().map(explore::json).collect::<Vec<_>>(),
+        "rows": table::rows(&explorations),
+        "cells": explorations.iter().map(explore::json).collect::<Vec<_>>(),
     });
-    print(&if *shard == Shard::WHOLE { table::table(&findings) } else { table::list(&findings) });
+    print(&if *shard == PlanShard::WHOLE {
+        table::table(&explorations)
+    } else {
+        table::list(&explorations)
+    });
     if let Err(error) = write(output, &format!("{report:#}\n")) {
         return refuse(format!("{}: {error}", output.display()));
     }
     print(&format!("\nreport: {}", output.display()));
-    exit(&findings)
+    exit(&explorations)
 }
 
-fn all(plan: &Plan) -> Result<Vec<Findings>, Refused> {
+fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
     let (cells, executions) = (plan.0.len(), Arc::default());
     let bar = progress::of_cells(cells, &executions);
     let tell = |done: usize| {
@@ -46,9 +50,9 @@ fn all(plan: &Plan) -> Result<Vec<Findings>, Refused> {
             eprintln!("{done}/{cells} cells, {} executions", executions.load(Ordering::Relaxed));
         }
     };
-    let findings = plan.explore(cores(), Some(&executions), tell);
+    let explorations = plan.explore_with_tokens(cores(), Some(&executions), tell);
     bar.finish_and_clear();
-    findings
+    explorations
 }
 
 fn write(output: &Path, text: &str) -> std::io::Result<()> {
@@ -59,8 +63,8 @@ fn write(output: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// 0 if every protocol is as the catalogue says, 1 if one is not, 3 if a budget ran out.
-fn exit(findings: &[Findings]) -> ExitCode {
-    let surprises = surprises(findings);
+fn exit(explorations: &[Explored]) -> ExitCode {
+    let surprises = surprises(explorations);
     for (what, found) in &surprises {
         match found {
             Some(found) => eprintln!("{what}: {}", explore::command(found)),
@@ -70,7 +74,7 @@ fn exit(findings: &[Findings]) -> ExitCode {
     if !surprises.is_empty() {
         return ExitCode::FAILURE;
     }
-    let cut_off: Vec<_> = cut_off(findings).collect();
+    let cut_off: Vec<_> = cut_off(explorations).collect();
     for found in &cut_off {
         eprintln!("incomplete: {}", explore::command(found));
     }

@@ -2,8 +2,8 @@
 
 use super::{print, refuse};
 use std::process::ExitCode;
-use xfetch_models::lanes::lanes;
 use xfetch_models::replay::replay;
+use xfetch_models::timeline::timeline;
 use xfetch_models::token::Token;
 
 /// 0 reproduced, 1 not, 2 not a token of this build.
@@ -15,7 +15,7 @@ pub(super) fn run(text: &str) -> ExitCode {
     match replay(&token) {
         Err(stale) => refuse(format!("token {token}: {stale}")),
         Ok(replayed) => {
-            print(&lanes(&replayed));
+            print(&timeline(&replayed));
             ExitCode::from(u8::from(replayed.verdict.violated.is_empty()))
         }
     }

@@ -1,11 +1,11 @@
-//! The findings as tables: a row per protocol.
+//! The explorations as tables: a row per protocol.
 
 use super::explore::REPLAY;
 use serde_json::Value;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
-use xfetch_models::engine::{Cell, Coverage, Findings, Judgement};
+use xfetch_models::engine::{Cell, Conclusion, Coverage, Exploration};
 use xfetch_models::page::markdown;
-use xfetch_models::replay::tokens;
+use xfetch_models::plan::Explored;
 
 /// The callers with which `sections` is asked.
 const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
@@ -41,7 +41,8 @@ const SCENARIO_HEADER: [&str; 10] = [
 
 const TWIN_HEADER: [&str; 4] = ["violated", "scenario", "by", "how it comes back"];
 
-pub(super) fn table(findings: &[Findings]) -> String {
+pub(super) fn table(explored: &[Explored]) -> String {
+    let explorations = &all(explored);
     let of_phases = |row: &dyn Fn(Protocol) -> Vec<String>| -> Vec<Vec<String>> {
         Protocol::PHASES.iter().map(|protocol| row(*protocol)).collect()
     };
@@ -50,16 +51,20 @@ pub(super) fn table(findings: &[Findings]) -> String {
          {}\n\nExecutions of sections, of every interleaving one per equivalence class, and those \
          that only repeated others:\n{}\n\nEvery scenario on what ships: executions, and how far \
          they go:\n{}\n\nEvery invariant, and who breaks it ({REPLAY} TOKEN):\n{}",
-        markdown(&HEADER, of_phases(&|protocol| row(protocol, findings).to_vec())),
-        markdown(&EXECUTIONS_HEADER, of_phases(&|protocol| executions(protocol, findings))),
-        markdown(&SCENARIO_HEADER, scenarios(findings)),
-        markdown(&TWIN_HEADER, twins(findings)),
+        markdown(&HEADER, of_phases(&|protocol| row(protocol, explorations).to_vec())),
+        markdown(&EXECUTIONS_HEADER, of_phases(&|protocol| executions(protocol, explorations))),
+        markdown(&SCENARIO_HEADER, scenarios(explorations)),
+        markdown(&TWIN_HEADER, twins(explored)),
     )
 }
 
+fn all(explored: &[Explored]) -> Vec<&Exploration> {
+    explored.iter().map(|explored| &explored.exploration).collect()
+}
+
 /// A row per cell: what a part of a plan has to tell.
-pub(super) fn list(findings: &[Findings]) -> String {
-    let row = |found: &Findings| {
+pub(super) fn list(explored: &[Explored]) -> String {
+    let row = |found: &Exploration| {
         let Cell { scenario, protocol, callers, engine } = found.cell;
         let callers = callers.to_string();
         vec![
@@ -71,19 +76,19 @@ pub(super) fn list(findings: &[Findings]) -> String {
         ]
     };
     let header = ["scenario", "protocol", "engine", "callers", "executions"];
-    markdown(&header, findings.iter().map(row).collect())
+    markdown(&header, all(explored).into_iter().map(row).collect())
 }
 
-fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
+fn scenarios(explorations: &[&Exploration]) -> Vec<Vec<String>> {
     let row = |scenario: &Scenario| {
         let on = |ships, engine, callers| {
-            let is = |found: &&Findings| {
+            let is = |found: &&Exploration| {
                 let Cell { scenario: of, protocol, .. } = found.cell;
                 of == *scenario && protocol == ships && is(found, engine, callers)
             };
             let is_blind = engine == Engine::Loom && !scenario.on_loom();
             let nothing = if is_blind { "blind" } else { "not run" };
-            findings.iter().find(is).map_or_else(|| nothing.into(), said)
+            explorations.iter().copied().find(is).map_or_else(|| nothing.into(), said)
         };
         let of = |engine, callers| on(Protocol::DoubleRecheck, engine, callers);
         vec![
@@ -91,7 +96,7 @@ fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
             of(Engine::Sections, 2),
             of(Engine::Sections, 3),
             of(Engine::Sections, 4),
-            on(Protocol::AsBuilt, Engine::Sections, 2),
+            on(Protocol::DefaultConfig, Engine::Sections, 2),
             of(Engine::Loom, 2),
             of(Engine::Random, 100),
             of(Engine::Pct, 100),
@@ -103,33 +108,32 @@ fn scenarios(findings: &[Findings]) -> Vec<Vec<String>> {
 }
 
 /// A cell in a few words.
-fn said(found: &Findings) -> String {
+fn said(found: &Exploration) -> String {
     let bound = match found.coverage {
         Coverage::Preemptions(bound) => format!(", preemptions <= {bound}"),
         _ => String::new(),
     };
-    let judgement = match found.judgement() {
-        Judgement::Holds | Judgement::Bounded if !found.vacuous_for().is_empty() => {
+    let conclusion = match found.conclusion() {
+        Conclusion::Holds | Conclusion::Bounded if !found.vacuous_for().is_empty() => {
             "vacuous".into()
         }
-        judgement => judgement.to_string(),
+        conclusion => conclusion.to_string(),
     };
-    format!("{judgement}: {}{bound}", found.executions)
+    format!("{conclusion}: {}{bound}", found.executions)
 }
 
 /// Who breaks what: for each invariant that a twin was written to violate the smallest token.
-fn twins(findings: &[Findings]) -> Vec<Vec<String>> {
+fn twins(explored: &[Explored]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for invariant in Invariant::ALL.iter().copied() {
         for protocol in Protocol::ALL.iter().copied() {
             for (scenario, _) in protocol.breaks().iter().filter(|(_, own)| *own == invariant) {
-                let home = |found: &&Findings| {
-                    found.cell.protocol == protocol
-                        && found.cell.scenario == *scenario
-                        && found.cell.engine == Engine::Sections
+                let home = |explored: &&Explored| {
+                    let Cell { scenario: of, protocol: on, engine, .. } = explored.exploration.cell;
+                    (of, on, engine) == (*scenario, protocol, Engine::Sections)
                 };
                 let shrunk =
-                    findings.iter().filter(home).find_map(|f| tokens(f).remove(&invariant));
+                    explored.iter().filter(home).find_map(|found| found.tokens.get(&invariant));
                 let token = shrunk.map_or_else(|| "not broken".into(), |it| it.token.to_string());
                 let (scenario, protocol) = (scenario.slug().into(), protocol.slug().into());
                 rows.push(vec![invariant.slug().into(), scenario, protocol, token]);
@@ -140,16 +144,18 @@ fn twins(findings: &[Findings]) -> Vec<Vec<String>> {
 }
 
 /// The rows of the table, for the report.
-pub(super) fn rows(findings: &[Findings]) -> Vec<Value> {
+pub(super) fn rows(explored: &[Explored]) -> Vec<Value> {
+    let explorations = &all(explored);
     let object = |protocol: &Protocol| -> Value {
         let names = HEADER.iter().map(|name| (*name).to_owned());
-        names.zip(row(*protocol, findings).map(Value::from)).collect()
+        names.zip(row(*protocol, explorations).map(Value::from)).collect()
     };
     Protocol::PHASES.iter().map(object).collect()
 }
 
-fn row(protocol: Protocol, findings: &[Findings]) -> [String; HEADER.len()] {
-    let of: Vec<_> = findings.iter().filter(|found| of_field(found, protocol)).collect();
+fn row(protocol: Protocol, explorations: &[&Exploration]) -> [String; HEADER.len()] {
+    let of: Vec<_> =
+        explorations.iter().copied().filter(|found| of_field(found, protocol)).collect();
     let sections = |callers| worst(&of, |found| is(found, Engine::Sections, callers));
     let [two, three, four, five] = SECTIONS_CALLERS.map(sections);
     [
@@ -166,20 +172,20 @@ fn row(protocol: Protocol, findings: &[Findings]) -> [String; HEADER.len()] {
     ]
 }
 
-fn of_field(found: &Findings, protocol: Protocol) -> bool {
+fn of_field(found: &Exploration, protocol: Protocol) -> bool {
     found.cell.scenario == Scenario::Field && found.cell.protocol == protocol
 }
 
-fn is(found: &Findings, engine: Engine, callers: usize) -> bool {
+fn is(found: &Exploration, engine: Engine, callers: usize) -> bool {
     found.cell.engine == engine && found.cell.callers == callers
 }
 
-fn exhaustive(found: &Findings) -> bool {
+fn exhaustive(found: &Exploration) -> bool {
     matches!(found.cell.engine, Engine::Sections | Engine::Loom)
 }
 
 /// The worst of some cells; a question mark behind it if one of them was cut off.
-fn worst(of: &[&Findings], which: impl Fn(&Findings) -> bool) -> String {
+fn worst(of: &[&Exploration], which: impl Fn(&Exploration) -> bool) -> String {
     let cells = || of.iter().filter(|found| which(found));
     let cut_off = cells().any(|found| found.coverage == Coverage::Incomplete);
     match cells().map(|found| found.worst()).max() {
@@ -188,11 +194,12 @@ fn worst(of: &[&Findings], which: impl Fn(&Findings) -> bool) -> String {
     }
 }
 
-fn executions(protocol: Protocol, findings: &[Findings]) -> Vec<String> {
+fn executions(protocol: Protocol, explorations: &[&Exploration]) -> Vec<String> {
     let of = |callers| {
-        let is =
-            |found: &&Findings| of_field(found, protocol) && is(found, Engine::Sections, callers);
-        findings.iter().find(is).map_or_else(
+        let is = |found: &&Exploration| {
+            of_field(found, protocol) && is(found, Engine::Sections, callers)
+        };
+        explorations.iter().copied().find(is).map_or_else(
             || "not run".into(),
             |found| {
                 let cut_off = found.coverage == Coverage::Incomplete;
@@ -206,7 +213,7 @@ fn executions(protocol: Protocol, findings: &[Findings]) -> Vec<String> {
 }
 
 /// `holds` is said of complete searches alone.
-fn verdict(of: &[&Findings]) -> String {
+fn verdict(of: &[&Exploration]) -> String {
     let mut violated: Vec<_> =
         of.iter().flat_map(|found| found.violated()).flat_map(|(v, _)| &v.violated).collect();
     violated.sort();

@@ -85,7 +85,7 @@ impl fmt::Display for Coverage {
 
 /// What is said of a cell. `Holds` is said of complete searches only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Judgement {
+pub enum Conclusion {
     /// No execution violates anything, and all were seen.
     Holds,
     /// None of those that were seen violates anything.
@@ -96,7 +96,7 @@ pub enum Judgement {
     Incomplete,
 }
 
-impl fmt::Display for Judgement {
+impl fmt::Display for Conclusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Holds => "holds",
@@ -118,7 +118,7 @@ pub struct Example {
 
 /// What an engine found out about a cell.
 #[derive(Clone, Debug)]
-pub struct Findings {
+pub struct Exploration {
     /// What was explored.
     pub cell: Cell,
     /// How far.
@@ -140,7 +140,7 @@ pub struct Findings {
     pub coverage: Coverage,
 }
 
-impl Findings {
+impl Exploration {
     pub(crate) fn new(cell: Cell, budget: &Budget) -> Self {
         Self {
             cell,
@@ -201,14 +201,14 @@ impl Findings {
     }
 
     /// What is said of the cell.
-    pub fn judgement(&self) -> Judgement {
+    pub fn conclusion(&self) -> Conclusion {
         if self.violated().next().is_some() {
-            return Judgement::Broken;
+            return Conclusion::Broken;
         }
         match self.coverage {
-            Coverage::Complete => Judgement::Holds,
-            Coverage::Preemptions(_) | Coverage::Sampled => Judgement::Bounded,
-            Coverage::Incomplete => Judgement::Incomplete,
+            Coverage::Complete => Conclusion::Holds,
+            Coverage::Preemptions(_) | Coverage::Sampled => Conclusion::Bounded,
+            Coverage::Incomplete => Conclusion::Incomplete,
         }
     }
 
@@ -225,7 +225,7 @@ impl Findings {
 
 /// What is said of an execution of `sections`, however it ended; on the OS thread on which it ran.
 pub fn verdict_of(outcome: &::sections::Outcome<History>) -> Verdict {
-    sections::judge(outcome)
+    sections::check(outcome)
 }
 
 /// Why an exploration means nothing.
@@ -252,7 +252,7 @@ pub type Progress<'a> = Option<&'a Arc<AtomicU64>>;
 ///
 /// [`Refused`] if the engine cannot take that many callers, the budget allows nothing, the
 /// environment would replace the seed, or the exploration turned out to mean nothing.
-pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Refused> {
+pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Exploration, Refused> {
     let (fewest, most, why) = cell.engine.callers();
     if cell.callers < fewest || cell.callers > most {
         let Cell { callers, engine, .. } = cell;

@@ -3,9 +3,8 @@
 
 use super::sections::{Seen, note};
 use super::urw::Urw;
-use super::{Budget, Cell, Coverage, Fault, Findings, Progress};
+use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
 use crate::catalogue::Engine;
-use crate::on_sections;
 use sections::{Outcome, Sample};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,11 +20,15 @@ struct Sampled {
     events: DefaultHasher,
 }
 
-pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Fault> {
-    assert_eq!(on_sections::backend_name(), "sections on shuttle");
+pub(super) fn explore(
+    cell: Cell,
+    budget: &Budget,
+    progress: Progress,
+) -> Result<Exploration, Fault> {
+    assert_eq!(xfetch_on_sections::backend_name(), "sections on shuttle");
     let executions = usize::try_from(budget.executions).unwrap_or(usize::MAX);
-    let (findings, began) = (Findings::new(cell, budget), Instant::now());
-    let mut search = Search { cell, budget, progress, began, findings, parts: 0 };
+    let (exploration, began) = (Exploration::new(cell, budget), Instant::now());
+    let mut search = Search { cell, budget, progress, began, exploration, parts: 0 };
     match cell.engine {
         Engine::Pct => {
             for (part, depth) in DEPTHS.into_iter().enumerate() {
@@ -68,19 +71,19 @@ struct Search<'a> {
     budget: &'a Budget,
     progress: Progress<'a>,
     began: Instant,
-    findings: Findings,
+    exploration: Exploration,
     parts: u32,
 }
 
 impl Search<'_> {
     fn run<S: Scheduler + 'static>(&mut self, scheduler: impl Fn() -> S) -> Result<(), Fault> {
         let (Cell { scenario, protocol, callers, .. }, until) = (self.cell, self.budget.until);
-        if until.is_some_and(|until| self.findings.violates(until)) {
+        if until.is_some_and(|until| self.exploration.violates(until)) {
             return Ok(());
         }
         let time = self.budget.time.saturating_sub(self.began.elapsed());
         let sample = Sample { time, progress: self.progress.cloned(), ..Sample::default() };
-        let body = move || on_sections::run(scenario, protocol, callers);
+        let body = move || xfetch_on_sections::run(scenario, protocol, callers);
         let (_, Sampled { seen, events }) =
             sample.run(scheduler, body, move |sampled: &mut Sampled, execution| {
                 if let Outcome::Returned(history) = &execution.outcome {
@@ -88,16 +91,16 @@ impl Search<'_> {
                 }
                 note(&mut sampled.seen, &execution, until)
             })?;
-        self.findings.fingerprint ^= events.finish().rotate_left(self.parts);
+        self.exploration.fingerprint ^= events.finish().rotate_left(self.parts);
         self.parts += 1;
-        self.findings.merge(seen);
+        self.exploration.merge(seen);
         Ok(())
     }
 
-    fn finish(mut self) -> Findings {
-        if self.findings.executions >= self.budget.executions {
-            self.findings.coverage = Coverage::Sampled;
+    fn finish(mut self) -> Exploration {
+        if self.exploration.executions >= self.budget.executions {
+            self.exploration.coverage = Coverage::Sampled;
         }
-        self.findings
+        self.exploration
     }
 }

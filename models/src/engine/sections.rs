@@ -1,10 +1,9 @@
 //! `sections`: every interleaving of synchronising operations, one of each equivalence class.
 
-use super::{Budget, Cell, Coverage, Example, Fault, Findings, Progress};
+use super::{Budget, Cell, Coverage, Example, Exploration, Fault, Progress};
 use crate::catalogue::{Invariant, Witness};
+use crate::checkers;
 use crate::history::{History, Record};
-use crate::judge;
-use crate::on_sections;
 use crate::verdict::Verdict;
 use sections::{Execution, Outcome, Search};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +18,12 @@ pub(super) struct Seen {
     pub(super) reached: BTreeSet<Witness>,
 }
 
-pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Findings, Fault> {
-    assert_eq!(on_sections::backend_name(), "sections on shuttle");
+pub(super) fn explore(
+    cell: Cell,
+    budget: &Budget,
+    progress: Progress,
+) -> Result<Exploration, Fault> {
+    assert_eq!(xfetch_on_sections::backend_name(), "sections on shuttle");
     let search = Search {
         reduce: budget.preemptions.is_none(),
         preemptions: budget.preemptions.map(|bound| u32::try_from(bound).unwrap_or(u32::MAX)),
@@ -31,16 +34,16 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result
         ..Search::default()
     };
     let (Cell { scenario, protocol, callers, .. }, until) = (cell, budget.until);
-    let body = move || on_sections::run(scenario, protocol, callers);
+    let body = move || xfetch_on_sections::run(scenario, protocol, callers);
     let (covered, seen) =
         search.run(body, move |seen: &mut Seen, execution| note(seen, &execution, until))?;
-    let mut findings = Findings::new(cell, budget);
-    seen.into_iter().for_each(|seen| findings.merge(seen));
-    findings.redundant = covered.redundant;
+    let mut exploration = Exploration::new(cell, budget);
+    seen.into_iter().for_each(|seen| exploration.merge(seen));
+    exploration.redundant = covered.redundant;
     if covered.exhausted {
-        findings.coverage = budget.preemptions.map_or(Coverage::Complete, Coverage::Preemptions);
+        exploration.coverage = budget.preemptions.map_or(Coverage::Complete, Coverage::Preemptions);
     }
-    Ok(findings)
+    Ok(exploration)
 }
 
 /// Adds an execution to what was seen; the smallest schedule of each outcome is kept. Says whether that was
@@ -53,9 +56,9 @@ pub(super) fn note(
     let example =
         Example { preemptions: execution.preemptions, schedule: execution.schedule.clone() };
     if let Outcome::Returned(history) = &execution.outcome {
-        seen.reached.extend(judge::reached(history));
+        seen.reached.extend(checkers::reached(history));
     }
-    let verdict = judge(&execution.outcome);
+    let verdict = check(&execution.outcome);
     let found = until.is_some_and(|until| verdict.violated.contains(&until));
     match seen.outcomes.get_mut(&verdict) {
         Some((count, smallest)) => {
@@ -70,18 +73,20 @@ pub(super) fn note(
 }
 
 /// What is said of an execution, however it ended.
-pub(crate) fn judge(outcome: &Outcome<History>) -> Verdict {
-    judge_unfinished(outcome, &on_sections::unfinished())
-}
-
-/// The same; `records` are those of an execution that did not come to its end.
-pub(crate) fn judge_unfinished(outcome: &Outcome<History>, records: &[Record]) -> Verdict {
+pub(crate) fn check(outcome: &Outcome<History>) -> Verdict {
     match outcome {
         Outcome::Returned(history) => Verdict::of(history),
+        unfinished => check_unfinished(unfinished, &xfetch_on_sections::unfinished()),
+    }
+}
+
+/// What is said of an execution that did not come to its end; `records` are what was written down of it.
+pub(crate) fn check_unfinished(outcome: &Outcome<History>, records: &[Record]) -> Verdict {
+    Verdict::unfinished(match outcome {
         Outcome::Deadlock(waiting) => {
             let waiting: Vec<_> = waiting.iter().map(|(task, _)| *task).collect();
-            Verdict::unfinished(judge::of_a_deadlock(records, &waiting))
+            checkers::of_a_deadlock(records, &waiting)
         }
-        Outcome::Panicked(_) => Verdict::unfinished(Invariant::NoPanic),
-    }
+        Outcome::Returned(_) | Outcome::Panicked(_) => Invariant::NoPanic,
+    })
 }

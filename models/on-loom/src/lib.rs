@@ -1,0 +1,105 @@
+//! The scenario text on loom, and the search of loom.
+
+mod search;
+
+pub use search::{Limits, Searched, search};
+
+mod ledger {
+    use loom::sync::atomic::AtomicU64;
+
+    loom::lazy_static! {
+        /// The one ledger of all computes: each execution has its own.
+        pub(super) static ref LEDGER: AtomicU64 = AtomicU64::new(0);
+    }
+}
+
+mod backend {
+    use std::cell::Cell;
+
+    pub(super) use xfetch_core_loom as core;
+
+    use core::{Clock, Moment};
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    /// A clock that threads move while others look at it. Each look is an update, which reads the last
+    /// time there is: a load, as in `ManualClock`, would let loom's threads read times that are long
+    /// gone, which no machine's clock does.
+    #[derive(Clone)]
+    pub(super) struct TickingClock(Arc<AtomicU64>);
+
+    impl TickingClock {
+        pub(super) fn new() -> Self {
+            Self(Arc::new(AtomicU64::new(0)))
+        }
+
+        pub(super) fn advance(&self, span: Duration) {
+            self.0.fetch_add(span.as_nanos() as u64, Ordering::SeqCst);
+        }
+    }
+
+    impl Clock for TickingClock {
+        fn now(&self) -> Moment {
+            Moment::from_nanos(self.0.fetch_add(0, Ordering::SeqCst))
+        }
+    }
+
+    pub(super) mod thread {
+        pub(crate) use loom::thread::{JoinHandle, spawn};
+    }
+
+    loom::thread_local! {
+        static CALLER: Cell<usize> = Cell::new(0);
+    }
+
+    /// loom has five threads: main, two callers, who ends the pool, and this.
+    pub(super) fn workers(_: usize) -> usize {
+        1
+    }
+
+    /// 0 is main, callers count from 1.
+    pub(super) fn current_task() -> usize {
+        CALLER.with(Cell::get)
+    }
+
+    /// This thread is the caller with this number.
+    pub(super) fn begin(caller: usize) {
+        CALLER.with(|number| number.set(caller));
+    }
+
+    /// A place at which loom may switch, and which no other such place commutes with: without it a compute
+    /// that does nothing has no middle.
+    pub(super) fn overlap() {
+        super::ledger::LEDGER.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// As the scenario says: whoever is left waiting is a deadlock.
+    pub(super) fn patience(of_scenario: std::time::Duration) -> std::time::Duration {
+        of_scenario
+    }
+
+    pub(super) fn current_step() -> usize {
+        0
+    }
+
+    /// All callers are spawned before loom switches between them.
+    #[derive(Clone)]
+    pub(super) struct Start;
+
+    impl Start {
+        pub(super) fn new(_callers: usize) -> Self {
+            Self
+        }
+
+        pub(super) fn wait(&self) {}
+    }
+
+    /// Others can run between the sections of a compute without its help.
+    pub(super) fn work() {}
+}
+
+#[path = "../../text/mod.rs"]
+mod text;
+
+pub use text::{backend_name, run, unfinished};

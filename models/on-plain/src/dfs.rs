@@ -1,0 +1,71 @@
+//! Shuttle's own depth-first search, on Shuttle's own primitives: what `sections` is compared with.
+
+use shuttle::scheduler::DfsScheduler;
+use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use xfetch_vocabulary::catalogue::{Protocol, Scenario};
+use xfetch_vocabulary::verdict::Verdict;
+
+/// What Shuttle's search has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Searched {
+    /// Outcomes, each with the executions that came to their end with it.
+    pub outcomes: BTreeMap<Verdict, u64>,
+    /// Whether there are no other executions.
+    pub exhausted: bool,
+}
+
+/// Searches for so long; it looks at the clock between two executions.
+///
+/// # Panics
+///
+/// Where an execution deadlocks or panics: Shuttle ends the search there. None of what ships does.
+pub fn search(scenario: Scenario, protocol: Protocol, callers: usize, time: Duration) -> Searched {
+    assert_eq!(crate::backend_name(), "plain shuttle");
+    let mut config = Config::new();
+    config.failure_persistence = FailurePersistence::None;
+    config.max_steps = MaxSteps::None;
+    config.max_time = Some(time);
+    let seen: Arc<Mutex<BTreeMap<Verdict, u64>>> = Arc::default();
+    let (collect, began) = (Arc::clone(&seen), Instant::now());
+    // Shuttle also counts executions that it gives up. These are counted at their end.
+    Runner::new(DfsScheduler::new(None, false), config).run(move || {
+        let verdict = Verdict::of(&crate::run(scenario, protocol, callers));
+        *collect.lock().unwrap_or_else(PoisonError::into_inner).entry(verdict).or_default() += 1;
+    });
+    let exhausted = began.elapsed() <= time;
+    let outcomes = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    Searched { outcomes, exhausted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sections::{Outcome, Schedule};
+    use xfetch_vocabulary::catalogue::Invariant;
+
+    /// One caller leaves no choice. Two take a while: 371,496 executions for two outcomes, those of
+    /// `sections`; the command `performance` compares them.
+    #[test]
+    fn one_caller_has_one_execution_and_the_outcome_that_sections_has() {
+        for protocol in [Protocol::DoubleRecheck, Protocol::AlwaysSkip] {
+            let (scenario, callers) = (Scenario::Field, 1);
+            let searched = search(scenario, protocol, callers, Duration::MAX);
+            let body = move || xfetch_on_sections::run(scenario, protocol, callers);
+            let execution = sections::replay(&Schedule::default(), body).expect("one can run");
+            let Outcome::Returned(history) = execution.outcome else { panic!("it returns") };
+            assert!(searched.exhausted);
+            assert_eq!(searched.outcomes.values().sum::<u64>(), 1);
+            assert!(searched.outcomes.keys().eq([&Verdict::of(&history)]));
+        }
+    }
+
+    #[test]
+    fn a_broken_protocol_is_judged_so_here_too() {
+        let searched = search(Scenario::Field, Protocol::AlwaysSkip, 1, Duration::MAX);
+        let progress = Invariant::RefreshMakesProgress;
+        assert!(searched.outcomes.keys().all(|verdict| verdict.violated.contains(&progress)));
+    }
+}

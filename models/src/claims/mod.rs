@@ -1,0 +1,247 @@
+//! The claims of the field report, judged. Each claim has evidence, each piece of evidence is run, and the
+//! page says what came out. The report itself is no part of this repository; what it claims is quoted.
+
+mod facts;
+mod register;
+
+use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
+use crate::engine::{Budget, Cell, Coverage, Exploration, Refused, explore};
+use crate::page::markdown;
+use crate::replay::tokens;
+pub use register::CLAIMS;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The callers of the field report.
+const CALLERS: usize = 100;
+/// Executions of a sample.
+const EXECUTIONS: u64 = 200;
+/// Seeds of a mean, a sample each.
+const SEEDS: u64 = 3;
+
+/// What the report claims, and what is said of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Its number.
+    pub id: &'static str,
+    /// The claim.
+    pub says: &'static str,
+    /// The verdict, which the evidence has to bear out.
+    pub verdict: &'static str,
+    /// What is to be learnt from it.
+    pub because: &'static str,
+    /// What shows it.
+    pub evidence: &'static [Evidence],
+}
+
+/// Something that can be run, and has to come out in one way.
+#[derive(Clone, Copy, Debug)]
+pub enum Evidence {
+    /// Every interleaving of so many callers keeps every invariant.
+    Holds(Scenario, Protocol, usize),
+    /// Some interleaving of so many callers violates this.
+    Breaks(Scenario, Protocol, usize, Invariant),
+    /// The fewest and the most computes, over every interleaving of so many callers.
+    Computes(Scenario, Protocol, usize, [u32; 2]),
+    /// Some interleaving of so many callers reaches this, or none does.
+    Reaches(Scenario, Protocol, usize, Witness, bool),
+    /// The mean of the computes of a hundred callers, by chance: the first protocol has as many times those
+    /// of the second, between two bounds.
+    Times(Protocol, Protocol, [f64; 2]),
+    /// Something that is counted without a scheduler: what, and whether that is as the verdict says.
+    Fact(&'static str, fn() -> (String, bool)),
+}
+
+/// A piece of evidence that was run.
+#[derive(Clone, Debug)]
+struct Shown {
+    /// What was asked.
+    what: String,
+    /// What came out.
+    result: String,
+    /// How to see it again.
+    command: String,
+    /// Whether the verdict may rest on it.
+    is_borne_out: bool,
+}
+
+/// Means that were sampled already.
+type Means = BTreeMap<Protocol, f64>;
+
+fn command(cell: Cell, more: &str) -> String {
+    let Cell { scenario, protocol, callers, engine } = cell;
+    format!(
+        "explore --engine {engine} --scenario {scenario} --protocol {protocol} --callers {callers}{more}"
+    )
+}
+
+fn every_interleaving(
+    scenario: Scenario,
+    protocol: Protocol,
+    callers: usize,
+) -> Result<Exploration, Refused> {
+    let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
+    let time = Duration::from_secs(600);
+    let budget = Budget { executions: u64::MAX, time, workers: 2, ..Budget::default() };
+    let findings = explore(cell, &budget, None)?;
+    match findings.coverage {
+        Coverage::Complete => Ok(findings),
+        coverage => Err(Refused(format!("{}: {coverage}", command(cell, "")))),
+    }
+}
+
+/// The mean of the computes of a hundred callers on one stale key, chosen by chance.
+fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
+    if let Some(mean) = means.get(&protocol) {
+        return Ok(*mean);
+    }
+    let cell =
+        Cell { scenario: Scenario::Field, protocol, callers: CALLERS, engine: Engine::Random };
+    let mut sum = 0.0;
+    for seed in 1..=SEEDS {
+        let time = Duration::from_secs(600);
+        let budget = Budget { executions: EXECUTIONS, seed, time, ..Budget::default() };
+        let findings = explore(cell, &budget, None)?;
+        if findings.coverage != Coverage::Sampled {
+            return Err(Refused(format!("{}: {}", command(cell, ""), findings.coverage)));
+        }
+        sum += findings.mean();
+    }
+    let mean = sum / SEEDS as f64;
+    means.insert(protocol, mean);
+    Ok(mean)
+}
+
+impl Evidence {
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// As [`explore`]; and if a search does not come to its end.
+    fn show(self, means: &mut Means) -> Result<Shown, Refused> {
+        let (scenario, protocol, callers) = match self {
+            Self::Holds(scenario, protocol, callers)
+            | Self::Breaks(scenario, protocol, callers, _)
+            | Self::Computes(scenario, protocol, callers, _)
+            | Self::Reaches(scenario, protocol, callers, ..) => (scenario, protocol, callers),
+            Self::Times(first, second, bounds) => return times(first, second, bounds, means),
+            Self::Fact(what, count) => {
+                let (result, is_borne_out) = count();
+                let command = "findings".into();
+                return Ok(Shown { what: what.into(), result, command, is_borne_out });
+            }
+        };
+        let found = every_interleaving(scenario, protocol, callers)?;
+        let what = format!("{protocol} in {scenario}, {callers} callers");
+        let again = command(found.cell, "");
+        let (result, command, is_borne_out) = self.judge(&found, again);
+        Ok(Shown { what, result, command, is_borne_out })
+    }
+
+    fn judge(self, found: &Exploration, again: String) -> (String, String, bool) {
+        let executions = found.executions;
+        match self {
+            Self::Holds(..) => {
+                let holds = found.violated().next().is_none() && found.not_reached().is_empty();
+                (format!("keeps everything in all {executions} executions"), again, holds)
+            }
+            Self::Breaks(.., invariant) => match tokens(found).remove(&invariant) {
+                Some(shrunk) => {
+                    (format!("violates {invariant}"), format!("replay {}", shrunk.token), true)
+                }
+                None => (format!("keeps {invariant}"), again, false),
+            },
+            Self::Computes(.., expected) => {
+                let computes = || found.outcomes.keys().map(|verdict| verdict.computes);
+                let range = [computes().min().unwrap_or(0), computes().max().unwrap_or(0)];
+                let [fewest, most] = range;
+                let result = if fewest == most {
+                    format!("always {most} computes, in {executions} executions")
+                } else {
+                    format!("{fewest} to {most} computes, in {executions} executions")
+                };
+                (result, again, range == expected)
+            }
+            Self::Reaches(.., witness, expected) => {
+                let reached = found.reached.contains(&witness);
+                let result = if reached { "reaches" } else { "never reaches" };
+                (
+                    format!("{result} {witness}, in {executions} executions"),
+                    again,
+                    reached == expected,
+                )
+            }
+            Self::Times(..) | Self::Fact(..) => unreachable!("these are no searches"),
+        }
+    }
+}
+
+fn times(
+    first: Protocol,
+    second: Protocol,
+    [least, most]: [f64; 2],
+    means: &mut Means,
+) -> Result<Shown, Refused> {
+    let (of_first, of_second) = (mean(first, means)?, mean(second, means)?);
+    let times = of_first / of_second;
+    let cell = Cell {
+        scenario: Scenario::Field,
+        protocol: first,
+        callers: CALLERS,
+        engine: Engine::Random,
+    };
+    Ok(Shown {
+        what: format!("{first} beside {second}, {CALLERS} callers by chance"),
+        result: format!(
+            "{of_first:.2} computes beside {of_second:.2} in the mean: {times:.2} times"
+        ),
+        command: command(cell, &format!(" --budget {EXECUTIONS} --seed 1 (to {SEEDS})")),
+        is_borne_out: (least..=most).contains(&times),
+    })
+}
+
+/// The page, and what on it is not borne out.
+///
+/// # Errors
+///
+/// As [`explore`]; and if a search does not come to its end.
+pub fn page() -> Result<(String, Vec<String>), Refused> {
+    let mut page = String::from(INTRODUCTION);
+    let (mut not_borne_out, mut means) = (Vec::new(), Means::new());
+    for claim in CLAIMS {
+        let mut rows = Vec::new();
+        for evidence in claim.evidence {
+            let Shown { what, result, command, is_borne_out } = evidence.show(&mut means)?;
+            if !is_borne_out {
+                not_borne_out.push(format!("{}: {what}: {result}", claim.id));
+            }
+            rows.push(vec![what, result, format!("`{command}`")]);
+        }
+        let table = markdown(&["shown by", "result", "again"], rows);
+        let Claim { id, says, verdict, because, .. } = claim;
+        let _ = write!(page, "\n## {id}\n\n> {says}\n\n**{verdict}** {because}\n\n{table}\n");
+    }
+    page.push_str(NOT_JUDGED);
+    Ok((page, not_borne_out))
+}
+
+const INTRODUCTION: &str = "# Exploration
+
+A production team stopped a cache stampede with a freshness re-check before and inside a per-key lock, measured
+one compute instead of a hundred, once, and wrote down what it took from that. These are its claims, and what is
+true of them. `cargo run --release -- findings` runs all the evidence and writes this page;
+`models/tests/findings.rs` runs it again and compares. What stands under *again* goes behind
+`cargo run --release --`.
+
+*Proven* is said of complete searches, up to so many callers; *refuted* of an execution that anybody can replay, or
+of counting. A mean is one of samples, and says as much as a sample does.
+";
+
+const NOT_JUDGED: &str = "
+## Not judged here
+
+C12 (one green run of a hundred requests gives 99.9 % confidence) and C13 (99 % in production, with several
+processes) are no questions of interleavings of one process. How much a number of runs says is in
+docs/CERTIFICATE.md; a process knows nothing of another one's leases, so that each of them computes once.
+";

@@ -1,0 +1,131 @@
+//! Writes down every event of a cache, in the order of the sections.
+
+use super::TickingClock;
+use super::core::{self, Clock, Moment, Observer};
+use super::{current_step, current_task};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use xfetch_vocabulary::history::{Event, Record};
+
+/// The scenario's time. Where it moves only while no caller is running, nobody has to see it move;
+/// where a task moves it, each look at it is a section.
+#[derive(Clone, Default)]
+pub(super) struct Time {
+    still: Arc<AtomicU64>,
+    ticking: Option<TickingClock>,
+}
+
+impl Time {
+    pub(super) fn new(ticks: bool) -> Self {
+        Self { still: Arc::default(), ticking: ticks.then(TickingClock::new) }
+    }
+
+    pub(super) fn advance(&self, span: Duration) {
+        if span.is_zero() {
+            return;
+        }
+        if let Some(ticking) = &self.ticking {
+            ticking.advance(span);
+        }
+        self.still.fetch_add(span.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// For the recorder, which is no part of the program.
+    fn unseen(&self) -> Duration {
+        Duration::from_nanos(self.still.load(Ordering::Relaxed))
+    }
+}
+
+impl Clock for Time {
+    fn now(&self) -> Moment {
+        match &self.ticking {
+            Some(ticking) => ticking.now(),
+            None => Moment::from_nanos(self.unseen().as_nanos() as u64),
+        }
+    }
+}
+
+type Records = Arc<Mutex<Vec<Record>>>;
+
+thread_local! {
+    /// What is being written on this OS thread: an execution that cannot end is judged by it.
+    static UNDER_WAY: RefCell<Records> = RefCell::default();
+}
+
+/// What was written down of the last execution on this OS thread that did not come to its end.
+pub(super) fn unfinished() -> Vec<Record> {
+    UNDER_WAY.with_borrow(|records| {
+        std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner))
+    })
+}
+
+/// An observer that keeps everything.
+#[derive(Clone)]
+pub(super) struct Recorder {
+    time: Time,
+    records: Records,
+}
+
+impl Recorder {
+    pub(super) fn new(time: Time) -> Self {
+        let records = Records::default();
+        UNDER_WAY.set(Arc::clone(&records));
+        Self { time, records }
+    }
+
+    pub(super) fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut self.records.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the scenario says of itself.
+    pub(super) fn note(&self, key: u64, event: Event) {
+        let (task, step, now) =
+            (current_task(), current_step(), self.time.unseen().as_nanos() as u64);
+        let record = Record { task, step, now, key, event };
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    }
+}
+
+impl Observer for Recorder {
+    fn on(&self, key: u64, event: core::Event) {
+        self.note(key, plain(event));
+    }
+}
+
+/// The event in terms of no particular build of the core.
+fn plain(event: core::Event) -> Event {
+    use core::Event as E;
+    match event {
+        E::Looked(version) => Event::Looked(version.map(|version| version.get())),
+        E::FreshHit(version) => Event::FreshHit(version.get()),
+        E::StaleHit(version) => Event::StaleHit(version.get()),
+        E::Miss => Event::Miss,
+        E::Nominated(version) => Event::Nominated(version.get()),
+        E::StillNeeded => Event::StillNeeded,
+        E::SkippedBefore(version) => Event::SkippedBefore(version.get()),
+        E::Leased(lease) => Event::Leased(lease.get()),
+        E::Busy(lease) => Event::Busy(lease.get()),
+        E::Waited(lease) => Event::Waited(lease.get()),
+        E::TimedOut(lease) => Event::TimedOut(lease.get()),
+        E::BackingOff => Event::BackingOff,
+        E::Cycle(lease) => Event::Cycle(lease.get()),
+        E::SkippedInside(lease, version) => Event::SkippedInside(lease.get(), version.get()),
+        E::ComputeStarted(lease, saw) => Event::ComputeStarted(lease.get(), saw.map(|v| v.get())),
+        E::ComputeFinished(lease, done) => Event::ComputeFinished(lease.get(), done),
+        E::Published(lease, version) => Event::Published(lease.get(), version.get()),
+        E::Discarded(lease) => Event::Discarded(lease.get()),
+        E::Released(lease) => Event::Released(lease.get()),
+        E::Inserted(version) => Event::Inserted(version.get()),
+        E::Invalidated => Event::Invalidated,
+        E::Cleared => Event::Cleared,
+        E::Evicted(version) => Event::Evicted(version.get()),
+        E::Swept(version) => Event::Swept(version.get()),
+        E::Forgotten => Event::Forgotten,
+        E::Dropped(lease) => Event::Dropped(lease.get()),
+        E::TakenOver(lease) => Event::TakenOver(lease.get()),
+        E::Rejected(lease) => Event::Rejected(lease.get()),
+        other => unreachable!("the recorder does not know the event {other:?}"),
+    }
+}

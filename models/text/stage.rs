@@ -1,0 +1,366 @@
+//! Puts a scene on the stage: a cache, its callers, and a look when all are home.
+
+use super::core::steps::Protocol;
+use super::core::{
+    Cache, CallerRuns, Error, Event as CoreEvent, Executor, Found, Job, Metrics, Observer, Waiting,
+    With, WorkerPool,
+};
+use super::locks::Locks;
+use super::recorder::{Recorder, Time};
+use super::{Start, begin, overlap, patience, thread, work, workers};
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use xfetch_vocabulary::catalogue::{Act, Before, On, Origin, PAYLOAD, STORAGE, Scenario, Setup};
+use xfetch_vocabulary::history::{AnswerKind, Event, History, Usage};
+
+/// The key that everybody asks for.
+const KEY: u64 = 7;
+/// What the map has at the start. Every other content is made later.
+const OLD: u64 = 0;
+/// How long a failed key is left alone; no tick of a scene is as short.
+const BACK_OFF: Duration = Duration::from_secs(1);
+/// How long after that its failures are remembered.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The cache under test: one shard, so that every key meets every other, and no chance in hashing.
+type Tested<P> = Cache<u64, u64, With<Time, (Recorder, Counters), Runs, Plain, P>>;
+
+/// What every scenario computes with. One type for all: for another the compiler makes every protocol on every
+/// backend anew.
+type Compute = Box<dyn FnOnce(&u64) -> Result<u64, io::Error> + Send>;
+
+/// What counts, in the scenarios that have counters: elsewhere each count would be a section more.
+#[derive(Clone)]
+struct Counters(Option<Arc<Metrics>>);
+
+impl Observer for Counters {
+    fn on(&self, key: u64, event: CoreEvent) {
+        if let Some(metrics) = &self.0 {
+            metrics.on(key, event);
+        }
+    }
+}
+
+/// The executor of a setup. At rest it is the caller.
+#[derive(Clone)]
+struct Runs {
+    at_rest: Arc<AtomicBool>,
+    /// Started when the scene is set: its workers are tasks.
+    pool: Arc<OnceLock<WorkerPool>>,
+    refuses: bool,
+}
+
+impl Executor for Runs {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        match self.pool.get() {
+            _ if self.at_rest.load(Ordering::Relaxed) => CallerRuns.execute(job),
+            _ if self.refuses => Err(job),
+            Some(pool) => pool.execute(job),
+            None => CallerRuns.execute(job),
+        }
+    }
+
+    fn runs_at_once(&self) -> bool {
+        self.pool.get().is_none() && !self.refuses
+    }
+}
+
+impl Runs {
+    fn on(setup: &Setup) -> Self {
+        let refuses = setup.runs_on == On::Nothing;
+        Self { at_rest: Arc::default(), pool: Arc::default(), refuses }
+    }
+
+    fn start_pool(&self, workers: usize) {
+        let pool = WorkerPool::new(workers, 4);
+        let pool = pool.unwrap_or_else(|error| unreachable!("the pool is valid: {error}"));
+        drop(self.pool.set(pool));
+    }
+}
+
+/// A hasher without a seed: a key is its own hash.
+#[derive(Clone, Default)]
+struct Plain(u64);
+
+impl BuildHasher for Plain {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Hasher for Plain {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+/// Runs a scenario once.
+///
+/// Every participant is spawned and this thread only joins (loom issue 392); when all are home it
+/// looks at what they have left behind.
+pub(super) fn perform<P: Protocol>(
+    with: P,
+    scenario: Scenario,
+    protocol: super::Protocol,
+    callers: usize,
+) -> History {
+    let setup = Setup::played(scenario, protocol);
+    let stage = Stage::new(with, &setup);
+    let locks = Locks::new(stage.time.clone());
+    locks.enter();
+    let start = Start::new(callers);
+    let callers: Vec<_> = (0..callers)
+        .map(|caller| {
+            let (start, stage, acts) = (start.clone(), stage.clone(), setup.roles.of(caller));
+            let locks = Arc::clone(&locks);
+            thread::spawn(move || {
+                begin(caller + 1);
+                locks.enter();
+                start.wait();
+                acts.iter().fold(None, |answer, act| stage.act(*act).or(answer))
+            })
+        })
+        .collect();
+    let home = move || {
+        let join = |caller: thread::JoinHandle<_>| {
+            caller.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        callers.into_iter().filter_map(join).collect()
+    };
+    let answers = match stage.runs.pool.get().cloned() {
+        // A section of main's would be one too many while the workers live: a task ends them.
+        Some(pool) => {
+            let last = thread::spawn(move || {
+                let answers = home();
+                pool.shut_down(Waiting::Run);
+                answers
+            });
+            last.join().unwrap_or_else(|panic| resume_unwind(panic))
+        }
+        None => home(),
+    };
+    let counted = stage.metrics.as_ref().map(|metrics| metrics.snapshot());
+    let at_rest = stage.usage();
+    stage.rest();
+    let at_last = stage.clean_up();
+    let nanos = |span: Duration| span.as_nanos() as u64;
+    History {
+        records: stage.recorder.take(),
+        answers,
+        payload: nanos(PAYLOAD),
+        storage: nanos(STORAGE),
+        back_off: nanos(BACK_OFF) / 2,
+        capacity: setup.capacity,
+        at_rest,
+        at_last,
+        counted: counted.iter().flat_map(|snapshot| snapshot.counters()).collect(),
+    }
+}
+
+/// A cache, its clock and everything that is written down about it.
+struct Stage<P: Protocol> {
+    cache: Tested<P>,
+    time: Time,
+    recorder: Recorder,
+    metrics: Option<Arc<Metrics>>,
+    runs: Runs,
+    origin: Origin,
+    overlaps: bool,
+    /// How long a compute takes, by the clock.
+    takes: Duration,
+    /// How many contents there are.
+    contents: Arc<AtomicU64>,
+}
+
+impl<P: Protocol> Clone for Stage<P> {
+    fn clone(&self) -> Self {
+        let Self { cache, time, recorder, metrics, runs, contents, .. } = self;
+        Self {
+            cache: cache.clone(),
+            time: time.clone(),
+            recorder: recorder.clone(),
+            metrics: metrics.clone(),
+            runs: runs.clone(),
+            contents: Arc::clone(contents),
+            ..*self
+        }
+    }
+}
+
+impl<P: Protocol> Stage<P> {
+    fn new(with: P, setup: &Setup) -> Self {
+        let time = Time::new(setup.ticks());
+        let recorder = Recorder::new(time.clone());
+        let nominates = setup.before == Before::Fresh;
+        let patient = if setup.impatient { Duration::from_secs(1) } else { Duration::MAX };
+        let runs = Runs::on(setup);
+        let metrics = setup.counted.then(|| Arc::new(Metrics::new()));
+        let cache = Cache::builder(PAYLOAD, STORAGE)
+            .shards(setup.shards)
+            .capacity(setup.capacity)
+            .idle(IDLE)
+            .sweep_every(Duration::MAX)
+            .executor(runs.clone())
+            .clock(time.clone())
+            .observer((recorder.clone(), Counters(metrics.clone())))
+            .hasher(Plain::default())
+            .beta(if nominates { 1.0 } else { 0.0 })
+            .randomness(|| f64::EPSILON)
+            .back_off(BACK_OFF, BACK_OFF)
+            .wait_timeout(patience(patient))
+            .protocol(with)
+            .build()
+            .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
+        let takes = if nominates { PAYLOAD / 10 } else { Duration::ZERO };
+        let (origin, overlaps, contents) = (setup.origin, setup.overlaps, Arc::default());
+        let stage =
+            Self { cache, time, recorder, metrics, runs, origin, overlaps, takes, contents };
+        stage.prepare(setup.before);
+        if let On::Pool { workers: of_setup } = setup.runs_on {
+            stage.runs.start_pool(workers(of_setup));
+        }
+        stage
+    }
+
+    fn prepare(&self, before: Before) {
+        match before {
+            Before::Absent => {}
+            Before::Stale | Before::BothStale => {
+                let other = (before == Before::BothStale).then_some(KEY + 1);
+                for key in [Some(KEY), other].into_iter().flatten() {
+                    self.cache.insert(key, OLD);
+                    self.recorder.note(key, Event::Put(OLD));
+                }
+                self.time.advance(PAYLOAD);
+            }
+            Before::Fresh => {
+                let (time, takes) = (self.time.clone(), self.takes);
+                let compute: Compute = Box::new(move |_| {
+                    time.advance(takes);
+                    Ok(OLD)
+                });
+                drop(self.cache.try_get_or_compute(&KEY, compute));
+                self.recorder.note(KEY, Event::Put(OLD));
+            }
+        }
+    }
+
+    fn act(&self, act: Act) -> Option<AnswerKind> {
+        match act {
+            Act::Request => return Some(self.request(KEY, None, self.origin)),
+            Act::Nested(outer, inner) => {
+                return Some(self.request(outer, Some(inner), self.origin));
+            }
+            Act::Other => return Some(self.request(KEY + 1, None, self.origin)),
+            Act::Sweep => {
+                self.cache.sweep();
+            }
+            Act::ShutDown => {
+                let pool = self.runs.pool.get();
+                pool.iter().for_each(|pool| pool.shut_down(Waiting::Drop));
+                self.recorder.note(KEY, Event::ShutDown);
+            }
+            Act::Invalidate => self.cache.invalidate(&KEY),
+            Act::InvalidateAll => self.cache.invalidate_all(),
+            Act::Insert => {
+                let content = self.content();
+                self.cache.insert(KEY, content);
+                self.recorder.note(KEY, Event::Put(content));
+            }
+            Act::Tick(span) => {
+                self.time.advance(span);
+                self.recorder.note(KEY, Event::Tick);
+            }
+        }
+        None
+    }
+
+    fn content(&self) -> u64 {
+        self.contents.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Asks for a key; the compute asks for `inner` in its turn.
+    fn request(&self, key: u64, inner: Option<u64>, origin: Origin) -> AnswerKind {
+        let stage = self.clone();
+        self.recorder.note(key, Event::Asked);
+        let compute: Compute = Box::new(move |key| {
+            if stage.overlaps {
+                overlap();
+            }
+            let content = stage.content();
+            stage.recorder.note(*key, Event::Makes(content));
+            work();
+            stage.time.advance(stage.takes);
+            let made = stage.make(content, inner, origin);
+            if stage.overlaps {
+                overlap();
+            }
+            made
+        });
+        let found = self.cache.try_get_or_compute(&key, compute);
+        self.answer(key, found)
+    }
+
+    /// What the origin does for this content.
+    fn make(&self, content: u64, inner: Option<u64>, origin: Origin) -> Result<u64, io::Error> {
+        if let Some(inner) = inner
+            && self.request(inner, None, origin) == AnswerKind::Error
+        {
+            return Err(io::Error::other("no inner value"));
+        }
+        match origin {
+            Origin::Healthy => Ok(content),
+            Origin::FailsOnce if content > 1 => Ok(content),
+            Origin::Fails | Origin::FailsOnce => Err(io::Error::other("the origin is down")),
+            Origin::Panics => resume_unwind(Box::new("the origin panics")),
+        }
+    }
+
+    fn answer(&self, key: u64, found: Result<Found<u64>, Error>) -> AnswerKind {
+        let (event, answer) = match found {
+            Ok(found) if *found == OLD => (Event::Answered(OLD), AnswerKind::Stale),
+            Ok(found) => (Event::Answered(*found), AnswerKind::Fresh),
+            Err(_) => (Event::Refused, AnswerKind::Error),
+        };
+        self.recorder.note(key, event);
+        answer
+    }
+
+    /// Everybody is home. Time passes, beyond every payload deadline and every back-off; then one
+    /// request of a healthy origin must compute once, and leave the key fresh.
+    fn rest(&self) {
+        self.recorder.note(KEY, Event::Rest);
+        self.runs.at_rest.store(true, Ordering::Relaxed);
+        self.time.advance(PAYLOAD);
+        self.request(KEY, None, Origin::Healthy);
+        drop(self.cache.get(&KEY));
+    }
+
+    /// Everything is past its time: entries, back-offs, failures. A sweep then leaves nothing.
+    fn clean_up(&self) -> Usage {
+        self.time.advance(STORAGE + BACK_OFF + IDLE);
+        self.cache.sweep();
+        self.usage()
+    }
+
+    fn usage(&self) -> Usage {
+        let usage = self.cache.usage();
+        Usage { keys: usage.keys, leases: usage.leases, slots: usage.slots }
+    }
+}

@@ -1,0 +1,441 @@
+//! The scenarios as data, one record each: what there is at the start, who does what, what goes wrong, and
+//! what has to be reached. All other facts about a scenario are derived from its record.
+
+use super::Protocol;
+use super::Witness::{self, *};
+use crate::slugs;
+use std::time::Duration;
+
+/// The field report's payload TTL.
+pub const PAYLOAD: Duration = Duration::from_secs(5);
+/// The field report's storage TTL.
+pub const STORAGE: Duration = Duration::from_secs(120);
+/// How long a lock has to be idle in the field report until it is cleaned up.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// One thing that a caller does.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// Asks for the key.
+    Request,
+    /// Asks for the first key; its compute asks for the second.
+    Nested(u64, u64),
+    /// Invalidates the key.
+    Invalidate,
+    /// Invalidates all keys.
+    InvalidateAll,
+    /// Inserts a value of the key.
+    Insert,
+    /// Asks for the key next to the one that all ask for.
+    Other,
+    /// Sweeps.
+    Sweep,
+    /// Shuts the pool down, dropping the refreshes that wait.
+    ShutDown,
+    /// Lets this much time pass.
+    Tick(Duration),
+}
+
+/// What the map has of the key at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Absent,
+    /// A stale value.
+    Stale,
+    /// A stale value, and one of the key next to it.
+    BothStale,
+    /// A value computed just now, in a tenth of the payload TTL: with a draw of nearly 0 every request
+    /// nominates it.
+    Fresh,
+}
+
+/// What the origin does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Returns a value.
+    Healthy,
+    /// Returns an error.
+    Fails,
+    /// Panics.
+    Panics,
+    /// Returns an error the first time only.
+    FailsOnce,
+}
+
+/// Where refreshes run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// On the caller's thread.
+    Caller,
+    /// On a pool, which is shut down when all callers have returned.
+    Pool {
+        /// Its threads under `sections`: tasks that are spawned before the callers. Two are the fewest that can
+        /// do two things at once; where that makes more executions than anybody waits for, there is one.
+        workers: usize,
+    },
+    /// Nowhere: every job is refused.
+    Nothing,
+}
+
+/// What each caller does, one act after the other.
+#[derive(Clone, Copy, Debug)]
+pub enum Roles {
+    /// All do the same.
+    All(&'static [Act]),
+    /// The first caller does one thing, the others another.
+    First(&'static [Act], &'static [Act]),
+    /// The first two callers have roles of their own.
+    FirstTwo(&'static [Act], &'static [Act], &'static [Act]),
+    /// Two roles in turn.
+    InTurn(&'static [Act], &'static [Act]),
+}
+
+impl Roles {
+    /// What the caller with this number does; they count from 0.
+    pub const fn of(self, caller: usize) -> &'static [Act] {
+        match (self, caller) {
+            (Self::All(acts) | Self::First(acts, _) | Self::FirstTwo(acts, ..), 0) => acts,
+            (Self::FirstTwo(_, acts, _), 1) => acts,
+            (Self::All(acts) | Self::First(_, acts) | Self::FirstTwo(_, _, acts), _) => acts,
+            (Self::InTurn(even, odd), _) => {
+                if caller.is_multiple_of(2) {
+                    even
+                } else {
+                    odd
+                }
+            }
+        }
+    }
+
+    /// All acts of all roles.
+    fn acts(self) -> impl Iterator<Item = Act> {
+        (0..3).flat_map(move |caller| self.of(caller).iter().copied())
+    }
+}
+
+const ASKS: &[Act] = &[Act::Request];
+
+/// The record of a scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// What the map has at the start.
+    pub before: Before,
+    /// What the origin does.
+    pub origin: Origin,
+    /// Where refreshes run.
+    pub runs_on: On,
+    /// Who does what.
+    pub roles: Roles,
+    /// Whether the wait of a miss may time out, at any moment.
+    pub impatient: bool,
+    /// Whether the beginnings and ends of computes are sections.
+    pub overlaps: bool,
+    /// The most keys.
+    pub capacity: usize,
+    /// Whether there are counters: each count is a section more.
+    pub counted: bool,
+    /// The shards of the store: one, so that every key meets every other.
+    pub shards: usize,
+    /// The threads of the pool in the default configuration, where the scenario has none of its own.
+    pub default_workers: usize,
+    /// The callers up to which the default budget covers every interleaving of the shipped protocol. Where
+    /// the clock moves or a pool works, four have millions; a night covers those.
+    pub complete_at: usize,
+    /// What two callers of the shipped protocol have to reach.
+    pub witnesses: &'static [Witness],
+}
+
+/// All callers ask at once for one stale key, and the one that refreshes does so on its own thread.
+const ALL_ASK: Setup = Setup {
+    before: Before::Stale,
+    origin: Origin::Healthy,
+    runs_on: On::Caller,
+    roles: Roles::All(ASKS),
+    impatient: false,
+    overlaps: false,
+    capacity: usize::MAX,
+    counted: false,
+    shards: 1,
+    default_workers: 2,
+    complete_at: 3,
+    witnesses: &[],
+};
+
+impl Setup {
+    /// The record as it is played. In the default configuration a cache has the executor and the shards that
+    /// it has unless told otherwise.
+    pub fn played(scenario: Scenario, protocol: Protocol) -> Self {
+        let setup = scenario.setup();
+        match setup.runs_on {
+            _ if protocol != Protocol::DefaultConfig => setup,
+            On::Caller => {
+                let runs_on = On::Pool { workers: setup.default_workers };
+                Self { runs_on, shards: 16, ..setup }
+            }
+            On::Pool { .. } | On::Nothing => Self { shards: 16, ..setup },
+        }
+    }
+
+    /// The threads of its pool.
+    pub const fn workers(&self) -> usize {
+        match self.runs_on {
+            On::Pool { workers } => workers,
+            On::Caller | On::Nothing => 0,
+        }
+    }
+
+    /// Whether a compute that takes time, or a caller, moves the clock while others run.
+    pub fn ticks(&self) -> bool {
+        self.before == Before::Fresh || self.roles.acts().any(|act| matches!(act, Act::Tick(_)))
+    }
+}
+
+/// The table of the scenarios.
+macro_rules! scenarios {
+    ($($Name:ident, $slug:literal, $about:literal, { $($field:ident: $value:expr),* $(,)? };)*) => {
+        slugs! {
+            /// What happens to the cache.
+            Scenario, "scenario",
+            $(#[doc = $about] $Name = $slug),*
+        }
+
+        impl Scenario {
+            /// Its record.
+            pub const fn setup(self) -> Setup {
+                match self { $(Self::$Name => Setup { $($field: $value,)* ..ALL_ASK }),* }
+            }
+        }
+    };
+}
+
+scenarios! {
+    Field, "field",
+        "The field report's: all callers at once on one stale key.", {
+            complete_at: 5,
+            witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
+        };
+    Pool, "pool",
+        "The same; refreshes run on a pool of workers, which a task shuts down when all are home.", {
+            complete_at: 3,
+            witnesses: &[Computed, FoundBusy, SkippedBefore],
+            runs_on: On::Pool { workers: 2 },
+        };
+    PoolFail, "pool-fail",
+        "The same; the computes panic on their workers.", {
+            complete_at: 3,
+            witnesses: &[Failed, FoundBusy, MetBackOff],
+            runs_on: On::Pool { workers: 2 },
+            origin: Origin::Panics,
+        };
+    Reject, "reject",
+        "The same; every refresh is refused.", {
+            complete_at: 4,
+            witnesses: &[FoundBusy, WasRejected],
+            runs_on: On::Nothing,
+        };
+    Overlap, "overlap",
+        "The same as the first, where the beginnings and ends of computes are sections.", {
+            complete_at: 4,
+            witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
+            overlaps: true,
+        };
+    Miss, "miss",
+        "All callers at once on an absent key.", {
+            complete_at: 4,
+            witnesses: &[Computed, Missed, Waited],
+            before: Before::Absent,
+        };
+    MissOverlap, "miss-overlap",
+        "The same, where the beginnings and ends of computes are sections.", {
+            complete_at: 4,
+            witnesses: &[Computed, Missed, Waited],
+            before: Before::Absent,
+            overlaps: true,
+        };
+    Impatient, "impatient",
+        "All callers on an absent key; the patience of who waits may end at any moment.", {
+            complete_at: 4,
+            witnesses: &[Computed, Missed, Waited, TimedOut, Refused],
+            before: Before::Absent,
+            impatient: true,
+        };
+    Fail, "fail",
+        "All callers on a stale key whose computes fail.", {
+            complete_at: 4,
+            witnesses: &[Failed, FoundBusy, MetBackOff],
+            origin: Origin::Fails,
+        };
+    MissFail, "miss-fail",
+        "All callers on an absent key whose first compute fails.", {
+            complete_at: 4,
+            witnesses: &[Failed, Waited, MetBackOff, Refused],
+            before: Before::Absent,
+            origin: Origin::FailsOnce,
+        };
+    Panic, "panic",
+        "All callers on an absent key whose computes panic.", {
+            complete_at: 4,
+            witnesses: &[Failed, Waited, MetBackOff, Refused],
+            before: Before::Absent,
+            origin: Origin::Panics,
+        };
+    Invalidate, "invalidate",
+        "All callers on a stale key; the first one invalidates it before it asks.", {
+            complete_at: 4,
+            witnesses: &[Computed, Missed, Waited, Discarded],
+            roles: Roles::First(&[Act::Invalidate, Act::Request], ASKS),
+            overlaps: true,
+        };
+    InvalidateAbsent, "invalidate-absent",
+        "All callers on an absent key; the first one invalidates it before it asks.", {
+            complete_at: 3,
+            witnesses: &[Computed, Missed, Waited, Discarded],
+            before: Before::Absent,
+            roles: Roles::First(&[Act::Invalidate, Act::Request], ASKS),
+            overlaps: true,
+        };
+    InvalidateAll, "invalidate-all",
+        "All callers on an absent key; the first one invalidates all keys before it asks.", {
+            complete_at: 3,
+            witnesses: &[Computed, Missed, Waited, Discarded],
+            before: Before::Absent,
+            roles: Roles::First(&[Act::InvalidateAll, Act::Request], ASKS),
+            overlaps: true,
+        };
+    Insert, "insert",
+        "All callers on a stale key; the first one inserts a value before it asks.", {
+            complete_at: 4,
+            witnesses: &[Computed, Discarded, SkippedBefore, SkippedInside],
+            roles: Roles::First(&[Act::Insert, Act::Request], ASKS),
+            overlaps: true,
+        };
+    Straggler, "straggler",
+        "All callers on a stale key; the first one asks, lets the value grow stale, and asks again, while any other may be descheduled across all of it.", {
+            complete_at: 3,
+            witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
+            roles: Roles::First(&[Act::Request, Act::Tick(PAYLOAD), Act::Request], ASKS),
+            default_workers: 1,
+        };
+    Expire, "expire",
+        "All callers on a stale key; the first one lets it expire before it asks.", {
+            complete_at: 3,
+            witnesses: &[Computed, Missed, Waited],
+            roles: Roles::First(&[Act::Tick(STORAGE), Act::Request], ASKS),
+        };
+    Nominate, "nominate",
+        "All callers on a fresh key that each of them nominates for an early refresh.", {
+            complete_at: 3,
+            witnesses: &[Nominated, Computed, FoundBusy, SkippedBefore, SkippedInside],
+            before: Before::Fresh,
+        };
+    Cycle, "cycle",
+        "Two absent keys whose computes need each other.", {
+            complete_at: 4,
+            witnesses: &[MetCycle, Waited, Refused],
+            before: Before::Absent,
+            roles: Roles::FirstTwo(&[Act::Nested(7, 8)], &[Act::Nested(8, 7)], ASKS),
+        };
+    Sweep, "sweep",
+        "All callers on a stale key whose first compute fails; the first caller lets everything expire and sweeps before it asks.", {
+            complete_at: 3,
+            witnesses: &[Swept, Forgotten, Failed, Computed, Missed, Waited],
+            origin: Origin::FailsOnce,
+            roles: Roles::First(&[Act::Tick(STORAGE), Act::Sweep, Act::Request], ASKS),
+            overlaps: true,
+        };
+    Cleanup, "cleanup",
+        "All callers on a stale key; the first one lets a minute pass and sweeps before it asks.", {
+            complete_at: 3,
+            witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
+            roles: Roles::First(&[Act::Tick(MINUTE), Act::Sweep, Act::Request], ASKS),
+            overlaps: true,
+            default_workers: 1,
+        };
+    Retry, "retry",
+        "All callers on a stale key whose first compute fails; the first caller asks, lets the back-off pass, and asks again.", {
+            complete_at: 3,
+            witnesses: &[Failed, Computed, FoundBusy, MetBackOff],
+            origin: Origin::FailsOnce,
+            roles: Roles::First(&[Act::Request, Act::Tick(PAYLOAD), Act::Request], ASKS),
+            overlaps: true,
+            default_workers: 1,
+        };
+    Crowd, "crowd",
+        "A cache with room for one key: every other caller asks for a second one.", {
+            complete_at: 4,
+            witnesses: &[Evicted, Computed, Missed],
+            capacity: 1,
+            roles: Roles::InTurn(ASKS, &[Act::Other]),
+        };
+    Shutdown, "shutdown",
+        "Refreshes run on a pool that the first caller shuts down after its request, dropping what waits.", {
+            complete_at: 3,
+            witnesses: &[Computed, WasRejected, Dropped],
+            runs_on: On::Pool { workers: 1 },
+            roles: Roles::First(&[Act::Request, Act::ShutDown], ASKS),
+        };
+    Queue, "queue",
+        "Refreshes run on a pool of one thread. The first caller asks for the stale key and invalidates it, while its refresh may still wait for the thread; the others ask.", {
+            complete_at: 3,
+            witnesses: &[TakenOver, Computed, Missed],
+            runs_on: On::Pool { workers: 1 },
+            roles: Roles::First(&[Act::Request, Act::Invalidate], ASKS),
+        };
+    Nested, "nested",
+        "Refreshes run on a pool of one thread. The first caller's compute asks for the key that the second one asks for and invalidates, while its refresh waits for the very thread.", {
+            complete_at: 3,
+            witnesses: &[TakenOver, Computed, Missed],
+            before: Before::BothStale,
+            runs_on: On::Pool { workers: 1 },
+            roles: Roles::FirstTwo(&[Act::Nested(8, 7)], &[Act::Request, Act::Invalidate], &[Act::Other]),
+        };
+    Counted, "counted",
+        "The field report's, with counters.", {
+            complete_at: 3,
+            witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
+            counted: true,
+        };
+}
+
+impl Scenario {
+    /// What has to be reached with two callers of the shipped protocol.
+    pub const fn witnesses(self) -> &'static [Witness] {
+        self.setup().witnesses
+    }
+
+    /// The callers up to which the default budget covers every interleaving of the shipped protocol.
+    pub const fn complete_at(self) -> usize {
+        self.setup().complete_at
+    }
+
+    /// The workers of its pool, under `sections`.
+    pub fn workers(self, protocol: Protocol) -> usize {
+        Setup::played(self, protocol).workers()
+    }
+
+    /// The preemptions up to which loom looks with two callers. Where the clock moves meanwhile each
+    /// look at it is a section more, and a pool is two threads more: without a bound a million
+    /// executions are not all of them.
+    pub fn loom_preemptions(self) -> Option<usize> {
+        let setup = self.setup();
+        match setup.runs_on {
+            _ if setup.ticks() => Some(3),
+            On::Pool { .. } => Some(2),
+            On::Caller | On::Nothing => None,
+        }
+    }
+
+    /// Whether loom can reach what the scenario is about: its waits never time out.
+    pub const fn on_loom(self) -> bool {
+        !self.setup().impatient
+    }
+
+    /// Whether somebody but the holder of a lease writes, or moves the clock.
+    pub fn has_other_writers(self) -> bool {
+        let setup = self.setup();
+        let writes =
+            |act| matches!(act, Act::Invalidate | Act::InvalidateAll | Act::Insert | Act::Sweep);
+        setup.ticks() || setup.capacity != usize::MAX || setup.roles.acts().any(writes)
+    }
+}

@@ -1,0 +1,176 @@
+//! One checker per property. Each reads a history and says where it is violated.
+//!
+//! A checker may depend only on the order of sections that conflict: a search keeps no other. Events
+//! of one caller are in order; so are two events whose sections touch the map, unless both read it,
+//! and two whose sections touch the lease table.
+
+mod leases;
+mod memory;
+mod order;
+mod request_traces;
+mod rest;
+mod time;
+mod windows;
+
+use crate::catalogue::{Invariant, Scenario, Witness};
+use crate::history::{Event, History, Record};
+use request_traces::RequestTraces;
+use std::collections::BTreeSet;
+
+/// What was violated, and the index of the record that did it.
+pub type Violation = (Invariant, usize);
+
+/// What happened to one key, each record with its index in the history.
+struct Story<'a> {
+    records: Vec<(usize, &'a Record)>,
+    history: &'a History,
+}
+
+impl Story<'_> {
+    /// Violations of `invariant` by these records.
+    fn violations(invariant: Invariant, at: Vec<usize>) -> Vec<Violation> {
+        at.into_iter().map(|index| (invariant, index)).collect()
+    }
+
+    /// Whether somebody moves the clock while others run. Then a re-check is two sections, and the start of a compute is
+    /// told of in that of the clock, which has no order with what others do to the map: what it says of the
+    /// map is the version that it saw.
+    fn clock_moves(&self) -> bool {
+        self.events().any(|(_, event)| matches!(event, Event::Tick | Event::Nominated(_)))
+    }
+
+    fn events(&self) -> impl DoubleEndedIterator<Item = (usize, Event)> + '_ {
+        self.records.iter().map(|(index, record)| (*index, record.event))
+    }
+}
+
+/// Everything that an execution violates.
+pub fn violated(history: &History) -> Vec<Violation> {
+    let checkers = [
+        windows::one_compute_per_window,
+        windows::no_wasted_compute,
+        windows::miss_single_flight,
+        order::one_in_flight,
+        order::versions_never_regress,
+        leases::one_lease_per_key,
+        leases::lease_always_released,
+        time::never_serve_expired,
+        time::failures_back_off,
+        rest::refresh_makes_progress,
+    ];
+    let of_requests = [
+        leases::stale_never_waits,
+        leases::fresh_takes_no_lease,
+        leases::refreshed_in_time_takes_no_lease,
+        order::invalidation_wins,
+        order::nomination_at_most_once,
+        time::nothing_that_took_its_time_has_expired,
+        time::stale_is_no_error,
+    ];
+    let mut violations = memory::violated(history);
+    for story in stories(history) {
+        violations.extend(checkers.iter().flat_map(|check| check(&story)));
+        let requests = RequestTraces::of(&story);
+        violations.extend(of_requests.iter().flat_map(|check| check(&story, &requests)));
+    }
+    violations
+}
+
+/// What an execution of real threads violates.
+///
+/// They write an event down some time after the section that it tells of, and another thread's event
+/// may come between. So only that is judged which does not depend on the order of two threads' events,
+/// or only on those of a lease's holders: an event comes before the release after it.
+pub fn violated_by_threads(history: &History, scenario: Scenario) -> Vec<Violation> {
+    let known = |invariant| is_checked_on_threads(invariant, scenario);
+    violated(history).into_iter().filter(|(invariant, _)| known(*invariant)).collect()
+}
+
+/// Whether what real threads write down says anything about it.
+pub fn is_checked_on_threads(invariant: Invariant, scenario: Scenario) -> bool {
+    match invariant {
+        Invariant::OneInFlight
+        | Invariant::StaleNeverWaits
+        | Invariant::FreshTakesNoLease
+        | Invariant::NominationAtMostOnce
+        | Invariant::LeaseAlwaysReleased
+        | Invariant::LockTableDrains
+        | Invariant::BoundedMemory
+        | Invariant::ShutdownDrains
+        | Invariant::MetricsBalance
+        | Invariant::RefreshMakesProgress => true,
+        Invariant::OneComputePerWindow
+        | Invariant::NoWastedCompute
+        | Invariant::MissSingleFlight
+        | Invariant::FailuresBackOff => !scenario.has_other_writers(),
+        _ => false,
+    }
+}
+
+/// A story for each key. What is done to all keys is in each.
+fn stories(history: &History) -> Vec<Story<'_>> {
+    let everybody = |record: &Record| matches!(record.event, Event::Cleared | Event::Rest);
+    let keys: BTreeSet<u64> = history
+        .records
+        .iter()
+        .filter(|record| !everybody(record))
+        .map(|record| record.key)
+        .collect();
+    let of = |key: u64| {
+        let indexed = history.records.iter().enumerate();
+        indexed.filter(|(_, record)| record.key == key || everybody(record)).collect()
+    };
+    keys.into_iter().map(|key| Story { records: of(key), history }).collect()
+}
+
+/// What an execution cannot be judged by who never ended: who was left waiting.
+///
+/// If everybody who holds a lease waits himself, they wait for each other; else somebody waits for a
+/// lease that is forgotten.
+pub fn of_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
+    let released = |lease| records.iter().any(|record| record.event == Event::Released(lease));
+    let holders_wait = records.iter().all(|record| match record.event {
+        Event::Leased(lease) if !released(lease) => waiting.contains(&record.task),
+        _ => true,
+    });
+    let anybody_holds = records
+        .iter()
+        .any(|record| matches!(record.event, Event::Leased(lease) if !released(lease)));
+    if holders_wait && anybody_holds {
+        Invariant::NoDeadlock
+    } else {
+        Invariant::NoWaiterLeftBehind
+    }
+}
+
+/// What was reached between the first question and the rest.
+pub fn reached(history: &History) -> BTreeSet<Witness> {
+    let asked = history.records.iter().skip_while(|record| record.event != Event::Asked);
+    let played = asked.take_while(|record| record.event != Event::Rest);
+    played.filter_map(|record| witness(record.event)).collect()
+}
+
+fn witness(event: Event) -> Option<Witness> {
+    Some(match event {
+        Event::ComputeStarted(..) => Witness::Computed,
+        Event::Busy(_) => Witness::FoundBusy,
+        Event::SkippedBefore(_) => Witness::SkippedBefore,
+        Event::SkippedInside(..) => Witness::SkippedInside,
+        Event::Waited(_) => Witness::Waited,
+        Event::TimedOut(_) => Witness::TimedOut,
+        Event::ComputeFinished(_, false) => Witness::Failed,
+        Event::BackingOff => Witness::MetBackOff,
+        Event::Discarded(_) => Witness::Discarded,
+        Event::Refused => Witness::Refused,
+        Event::Miss => Witness::Missed,
+        Event::Nominated(_) => Witness::Nominated,
+        Event::Cycle(_) => Witness::MetCycle,
+        Event::Rejected(_) => Witness::WasRejected,
+        Event::Evicted(_) => Witness::Evicted,
+        Event::Swept(_) => Witness::Swept,
+        Event::Forgotten => Witness::Forgotten,
+        Event::Dropped(_) => Witness::Dropped,
+        Event::TakenOver(_) => Witness::TakenOver,
+        _ => return None,
+    })
+}
