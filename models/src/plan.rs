@@ -20,11 +20,12 @@ const EVERYTHING: u64 = 1_000_000_000;
 xfetch_vocabulary::slugs! {
     /// How far everything is explored.
     Extent, "budget",
-    /// Seconds: a first look, and what `cargo test` runs. Two callers, and short samples.
+    /// Seconds: a first look, and what `cargo test --release` runs. Two callers, and short
+    /// samples.
     Quick = "quick",
-    /// Minutes: what CI runs. Every scenario complete at three callers, the main ones at four.
+    /// Minutes: what CI runs. Every scenario is complete at three callers, the main ones at four.
     Default = "default",
-    /// A night: every scenario at four callers, the field report's at six, long samples.
+    /// A night: every scenario at four callers, `field` at six, and long samples.
     Deep = "deep",
 }
 

@@ -12,9 +12,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C1",
         says: "Two re-checks around a per-key lock yield at most one compute per staleness window.",
-        verdict: "Proven up to five callers, as long as no compute fails; refuted without these words.",
-        because: "After a failure there is one more, and there has to be. The order counts as well: the same two \
-                  re-checks around a lock that is free before the value is there are no more than a lock.",
+        verdict: "Holds in every interleaving of up to five callers (sequentially consistent, one shard, on the caller's thread), as long as no compute fails; refuted without these words.",
+        because: "After a failure one more compute starts, and it has to. The order counts as well. Put the same two re-checks around a lock that is free before the value is in the map: then they are no better than a lock alone.",
         evidence: &[
             Holds(Field, DoubleRecheck, 5),
             Computes(Field, DoubleRecheck, 5, [1, 1]),
@@ -26,8 +25,7 @@ pub const CLAIMS: &[Claim] = &[
         id: "C2",
         says: "Both re-checks are necessary for that.",
         verdict: "Refuted.",
-        because: "The re-check under the lock is enough. The one before it saves those who were overtaken the way \
-                  to the lock, and nothing else; without the one under the lock everybody may compute.",
+        because: "The re-check under the lock is enough for the count of computes. The re-check before the lock only saves a request that was overtaken the way to the lock. Without the re-check under the lock every caller may compute.",
         evidence: &[
             Computes(Field, InsideOnly, 5, [1, 1]),
             Breaks(Field, InsideOnly, 2, RefreshedInTimeTakesNoLease),
@@ -38,8 +36,7 @@ pub const CLAIMS: &[Claim] = &[
         id: "C3",
         says: "The lock alone cuts 100 computes to about 20; with the re-check before it, to about 16.",
         verdict: "Refuted as a bound.",
-        because: "These were samples of one machine's scheduler. In the worst case as many compute as ask, with \
-                  and without that re-check.",
+        because: "The report's numbers are samples of one machine's scheduler. In the worst case every caller computes, with and without that re-check (shown for up to five callers).",
         evidence: &[
             Computes(Field, NoLock, 5, [1, 5]),
             Computes(Field, LockOnly, 5, [1, 5]),
@@ -51,11 +48,8 @@ pub const CLAIMS: &[Claim] = &[
         id: "C3b",
         says: "The step from 20 to 16 is due to the soft cleanup of locks, or due to the re-check before the \
                lock.",
-        verdict: "Neither is a step of that size here; of the two the cleanup is the larger by far.",
-        because: "Crossed, by chance. A lock that is looked up in one step and taken in another, as in the report, \
-                  costs about half as many computes more if its holder removes it than if it is kept, with and \
-                  without the re-check; the re-check saves a tenth at most. The report's step is a quarter. Best \
-                  is what neither has: look-up and take in one section. No crossing changes the worst case.",
+        verdict: "Neither explains a step of that size here; the cleanup has by far the larger effect.",
+        because: "Both were crossed, in samples. A lock that is looked up in one section and taken in another, as in the report, costs about half as many computes more if its holder removes it than if it is kept. That is so with and without the re-check. The re-check saves a tenth at most. The report's step is 1.25 times. What neither of them has is best: look-up and taking in one section. No crossing changes the worst case of three callers.",
         evidence: &[
             Times(LockOnlyRemoved, LockOnlyKept, [1.3, 1.8]),
             Times(BeforeOnlyRemoved, BeforeOnlyKept, [1.3, 1.8]),
@@ -71,9 +65,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C4",
         says: "The re-check before the lock does nothing for concurrent requests.",
-        verdict: "Refuted, by a little.",
-        because: "A request that is overtaken between its look and the lock is concurrent, and goes home by that \
-                  re-check without touching a lock. It prevents no compute that the one under the lock would not.",
+        verdict: "Refuted, but the effect is small.",
+        because: "A request that is overtaken between its look and the lock is concurrent too. That re-check lets it return without touching a lock. It prevents no compute that the re-check under the lock would not prevent.",
         evidence: &[
             Reaches(Field, DoubleRecheck, 2, Witness::SkippedBefore, true),
             Breaks(Field, InsideOnly, 2, RefreshedInTimeTakesNoLease),
@@ -84,10 +77,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C5",
         says: "0 computes with 73 triggers means that the pattern works \"too well\": every worker skipped.",
-        verdict: "Refuted.",
-        because: "Where nothing is refused, dropped or backing off, one of the requests that find a stale value \
-                  computes, whatever the interleaving. Triggers without a compute are refreshes that never \
-                  happened: refused ones, or those of a re-check that takes whatever is there for fresh.",
+        verdict: "Refuted, in every interleaving of up to five callers.",
+        because: "If no refresh is refused, dropped or backing off, one of the requests that find a stale value computes. Triggers without a compute are refreshes that never happened. Either they were refused, or a re-check took any entry for a fresh one.",
         evidence: &[
             Computes(Field, DoubleRecheck, 5, [1, 1]),
             Computes(Reject, DoubleRecheck, 3, [0, 0]),
@@ -98,11 +89,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C6",
         says: "A stale hit returns at once. (P99 was 492 ms, with zero lock rejections.)",
-        verdict: "Proven up to five callers of a lock that is tried; the report's figures fit one that is waited \
-                  for.",
-        because: "With a lock that is tried those who come while it is held find it taken, which the report counts \
-                  as a rejection; with one that is waited for nobody ever does. Forty-three triggers, no rejection \
-                  and a P99 as long as a compute fit the second.",
+        verdict: "Holds in every interleaving of up to five callers in this sense: with a lock that is tried, a stale hit waits for no other request; the report's figures fit a lock that is waited for.",
+        because: "With a lock that is tried, a request that comes while the lock is held finds it taken, and the report counts that as a rejection. With a lock that is waited for no request ever finds that. The report has forty-three triggers, no rejection, and a P99 as long as a compute: that fits the second lock. The model runs refreshes on the caller's thread, so the one request that refreshes takes as long as its compute.",
         evidence: &[
             Holds(Field, DoubleRecheck, 5),
             Reaches(Field, DoubleRecheck, 3, Witness::FoundBusy, true),
@@ -116,8 +104,7 @@ pub const CLAIMS: &[Claim] = &[
         says: "The counters of the certified run are consistent with each other (100 requests, 43 triggers, 99 \
                skipped, 0 rejections, 1 compute).",
         verdict: "Refuted.",
-        because: "A trigger ends in one way: it is refused, it skips, or it computes. Counters that count each \
-                  step once add up when all are home; a step that is counted twice is found.",
+        because: "A trigger ends in one way: it is refused, it skips, or it computes. Counters that count each step once add up when all callers have returned (three callers, every interleaving). A step that is counted twice is found.",
         evidence: &[
             Fact("the certified run's sum (arithmetic)", facts::sums),
             Holds(Counted, DoubleRecheck, 3),
@@ -127,11 +114,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C8",
         says: "Removing a key's lock as soon as it is released causes sequential stampedes.",
-        verdict: "Refuted as worded; the removal by key is worse than that.",
-        because: "A sequential stampede is what a missing re-check under the lock causes, also where locks are \
-                  kept. What ships removes the lock in the section that releases it, and computes once. If it is \
-                  removed in a step of its own, who had looked the old lock up takes that, the next one makes a \
-                  new one, and two compute at once; what the lock knew of failures is gone as well.",
+        verdict: "Refuted as worded; to remove the lock by its key is worse than that.",
+        because: "A missing re-check under the lock causes sequential stampedes, also where locks are kept. The shipped code removes the lock in the section that releases it, and computes once. Suppose the removal is a section of its own. Then a request that had looked up the old lock takes the old one, the next request makes a new one, and two compute at once. The lock's memory of failures is lost as well.",
         evidence: &[
             Computes(Field, LockOnlyKept, 3, [1, 3]),
             Holds(Retry, DoubleRecheck, 3),
@@ -143,10 +127,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C9",
         says: "Soft cleanup by age (unused for 60 s) is safe.",
-        verdict: "Refuted, in both ways.",
-        because: "A compute that takes longer than that loses its lock. So does a thread that has looked its lock \
-                  up and is descheduled before it takes it, even if what is held is never cleaned up. A sweeper is \
-                  safe if it looks whether the lock is held, and if to look a lock up is to take it.",
+        verdict: "Refuted, in two ways.",
+        because: "A compute that takes longer than 60 s loses its lock. A thread that has looked up its lock and is descheduled before it takes it loses it too, even if locks that are held are never cleaned up. A sweeper is safe if it spares locks that are held, and if looking a lock up is the same section as taking it (three callers, every interleaving).",
         evidence: &[
             Breaks(Sweep, SweepByAge, 2, OneInFlight),
             Breaks(Cleanup, SweepIdle, 2, OneInFlight),
@@ -158,8 +140,7 @@ pub const CLAIMS: &[Claim] = &[
         id: "C10",
         says: "The lock may be released by the requesting thread once the worker is queued.",
         verdict: "Refuted.",
-        because: "The next request takes it while the refresh is on its way: a second worker computes beside the \
-                  first. The lock has to go with the refresh, and be released by whatever becomes of that.",
+        because: "The next request takes the lock while the refresh waits for its thread, and a second worker computes beside the first. The lock has to go with the refresh. It is released when the refresh ends, however it ends.",
         evidence: &[
             Breaks(Pool, ReleaseOnQueue, 2, OneComputePerWindow),
             Holds(Pool, DoubleRecheck, 2),
@@ -171,8 +152,7 @@ pub const CLAIMS: &[Claim] = &[
         id: "C11",
         says: "Efficiency = compute_calls / xfetch_triggers, wanted >= 90 %.",
         verdict: "Refuted: the figure is upside down.",
-        because: "It is best where everybody computes, and the better the prevention, the worse it gets. What can \
-                  be watched is the share of stale hits that computed, to be low, and that it is never 0.",
+        because: "It is best where every caller computes, and it gets worse as the prevention gets better. Watch the share of stale hits that computed: it should be low, and never 0.",
         evidence: &[
             Fact("compute calls of each trigger (arithmetic)", facts::efficiencies),
             Computes(Field, NoLock, 4, [1, 4]),
@@ -182,10 +162,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C14",
         says: "A failing or panicking compute changes none of this. (Not considered in the reports.)",
-        verdict: "Refuted of the count; proven of the rest, up to three callers.",
-        because: "After a failure one more compute is started, never before the back-off ends and never beside \
-                  another; the lease is released, on a worker too. An early return that forgets the lease leaves \
-                  everybody waiting.",
+        verdict: "Refuted for the count of computes; the rest holds in every interleaving of up to three callers (sequentially consistent, one shard).",
+        because: "After a failure one more compute starts. It never starts before the back-off ends, and never beside another compute. The lease is released, on a worker too. An early return that forgets the lease leaves every waiter waiting.",
         evidence: &[
             Computes(Retry, DoubleRecheck, 1, [2, 2]),
             Holds(Retry, DoubleRecheck, 3),
@@ -199,10 +177,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C15",
         says: "60 bytes a lock: 1,000 locks take 60 KB.",
-        verdict: "Refuted of this core: a lock at rest takes nothing, and a key that has failed takes more.",
-        because: "The slot of a key is gone with its last lease. It stays where there is a failure to remember, \
-                  with its back-off and its error, until a sweep after the idle time; the table has room to grow \
-                  in that.",
+        verdict: "Refuted for this core: a lock at rest takes nothing, and a key that has failed takes more.",
+        because: "The slot of a key leaves the table with its last lease. It stays if there is a failure to remember: its back-off and its error. A sweep removes it after the idle time. The measured bytes include the free room of the table.",
         evidence: &[
             Fact("the lease table after 1,000 keys", facts::bytes_of_a_lock),
             Holds(Field, DoubleRecheck, 3),
@@ -212,9 +188,8 @@ pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C16",
         says: "With payload TTL equal to storage TTL an entry is never STALE, only gone.",
-        verdict: "Borne out.",
-        because: "The two deadlines are one. It is allowed, and documented: every refresh is a miss that somebody \
-                  waits for.",
+        verdict: "Confirmed, on one thread.",
+        because: "The two deadlines are the same moment. The cache allows that and documents it: every refresh is a miss that its caller waits for.",
         evidence: &[Fact("an entry of equal lifetimes", facts::states_with_equal_lifetimes)],
     },
 ];

@@ -5,15 +5,17 @@ use crate::slugs;
 slugs! {
     /// How interleavings are chosen.
     Engine, "engine",
-    /// All of them at the granularity of synchronising operations, sequentially consistent.
+    /// Every interleaving of synchronising operations, one of each equivalence class,
+    /// sequentially consistent.
     Sections = "sections",
-    /// All of them in the C11 memory model, two to four callers.
+    /// Every interleaving in the C11 memory model as loom has it, for one to four callers.
     Loom = "loom",
-    /// Uniformly random choices.
+    /// Each choice is uniformly random.
     Random = "random",
     /// Probabilistic concurrency testing, at several depths.
     Pct = "pct",
-    /// Uniform random walk: every interleaving as likely as every other, as far as a trial run can tell.
+    /// A uniform random walk: by the estimate of a trial run each interleaving is as likely as
+    /// each other.
     Urw = "urw",
     /// Real threads of this machine.
     Threads = "threads",

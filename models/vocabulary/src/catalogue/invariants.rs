@@ -17,7 +17,8 @@ slugs! {
     FreshTakesNoLease = "fresh-takes-no-lease",
     /// A request whose key was refreshed between its look and its lease takes no lease.
     RefreshedInTimeTakesNoLease = "refreshed-in-time-takes-no-lease",
-    /// No request that looks after an invalidation or an insert gets what was computed from before.
+    /// No request that looks after an invalidation or an insert gets what was computed from
+    /// before.
     InvalidationWins = "invalidation-wins",
     /// Versions of a key grow, and what replaces a value was begun after it.
     VersionsNeverRegress = "versions-never-regress",
@@ -42,8 +43,8 @@ slugs! {
     NoDeadlock = "no-deadlock",
     /// At rest the lease table has a slot for each key whose last compute failed, and no other.
     LockTableDrains = "lock-table-drains",
-    /// There are never more keys than the capacity, and once everything is past its time a sweep leaves
-    /// nothing.
+    /// There are never more keys than the capacity, and once everything is past its time a sweep
+    /// leaves nothing.
     BoundedMemory = "bounded-memory",
     /// A pool that was shut down runs nothing any more, and no lease is left with it.
     ShutdownDrains = "shutdown-drains",

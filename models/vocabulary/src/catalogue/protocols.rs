@@ -11,91 +11,89 @@ macro_rules! for_each_protocol {
         $then! {
             NoLock, "no-lock", "1", "100", [Lease],
                 [Field: OneComputePerWindow, Overlap: OneInFlight, Overlap: OneLeasePerKey],
-                "a lease that excludes nobody";
+                "The lease excludes nobody: each stale request gets a lease of its own.";
             LockOnly, "lock-only", "2", "about 20", [RecheckBefore, RecheckInside], [Field: NoWastedCompute],
-                "neither re-check";
+                "There is no re-check, neither before the lease nor under it.";
             BeforeOnly, "before-only", "3", "about 16", [RecheckInside], [Field: NoWastedCompute],
-                "no re-check under the lease";
+                "There is no re-check under the lease.";
             DoubleRecheck, "double-recheck", "4", "1", [], [],
-                "what ships";
+                "The shipped protocol, on one shard and on the caller's thread.";
             InsideOnly, "inside-only", "", "", [RecheckBefore], [Field: RefreshedInTimeTakesNoLease],
-                "no re-check before the lease: as few computes, but it touches leases in vain";
+                "There is no re-check before the lease: as few computes, but requests take leases in vain.";
             ReleaseBeforePublish, "release-before-publish", "", "", [Finish], [Field: OneComputePerWindow],
-                "the lease is free before the value is in the map";
+                "The lease is released before the value is in the map.";
             AlwaysSkip, "always-skip", "", "0", [RecheckInside], [Field: RefreshMakesProgress],
-                "the re-check under the lease always says that there is nothing to do";
+                "The re-check under the lease takes any entry for a fresh one, so a stale value is never refreshed.";
             CapturedRecheck, "captured-recheck", "", "", [RecheckInside], [Field: NoWastedCompute],
-                "the re-check under the lease judges the entry that the look captured";
+                "The re-check under the lease judges the entry that the look captured, not the one in the map.";
             AlwaysLock, "always-lock", "", "", [Look], [Field: FreshTakesNoLease],
-                "what is fresh takes the lease, too";
+                "A request that finds a fresh value takes the lease too.";
             ErrorOnStale, "error-on-stale", "", "", [Dispatch, Settle], [Fail: StaleNeverWaits],
-                "a stale request that refreshes goes home with what its refresh has come to";
+                "A stale request returns what its refresh returns, also an error.";
             WaitOnStale, "wait-on-stale", "", "", [Lease], [Field: StaleNeverWaits],
-                "a stale request waits for the lease as a miss does";
+                "A stale request waits for the lease, as a miss does.";
             MissUnchecked, "miss-unchecked", "", "", [RecheckInside], [Miss: NoWastedCompute],
-                "the re-check under the lease is for who saw an entry: a miss that has the lease computes";
+                "A miss that gets the lease computes without a re-check.";
             MissesComputeAlone, "misses-compute-alone", "", "", [LeaseForMiss], [Miss: MissSingleFlight],
-                "every miss has a lease of its own";
+                "Each miss gets a lease of its own.";
             LeaseLeaksOnFailure, "lease-leaks-on-failure", "", "", [Finish],
                 [MissFail: NoWaiterLeftBehind, Panic: NoWaiterLeftBehind, Fail: LeaseAlwaysReleased],
-                "the lease of a compute that failed or panicked is forgotten";
+                "The lease is not released if the compute failed or panicked.";
             UnfencedPublish, "unfenced-publish", "", "", [Finish],
                 [Invalidate: InvalidationWins, InvalidateAbsent: InvalidationWins,
                  InvalidateAll: InvalidationWins, Insert: VersionsNeverRegress],
-                "what was computed is published, whatever came between";
+                "A computed value is published even if an insert or an invalidation came between.";
             ServeExpired, "serve-expired", "", "", [Look], [Expire: NeverServeExpired],
-                "the look takes no notice of the storage deadline";
+                "The look ignores the storage deadline.";
             ServeAsLooked, "serve-as-looked", "", "", [Settle], [Expire: NeverServeExpired],
-                "a stale request goes home with what its look saw, however long its own compute took";
+                "A stale request returns the value of its look, even if it expired during the request's own compute.";
             NoBackOff, "no-backoff", "", "", [Finish], [Fail: FailuresBackOff, MissFail: FailuresBackOff],
-                "a failure is forgotten at once";
+                "A failure is forgotten at once.";
             ReleaseOnQueue, "release-on-queue", "", "", [Dispatch], [Pool: OneComputePerWindow, Pool: OneLeasePerKey],
-                "the lease is released once the refresh is queued";
+                "The lease is released as soon as the refresh is queued.";
             LeaseLeaksOnRejection, "lease-leaks-on-rejection", "", "", [Dispatch], [Reject: LeaseAlwaysReleased],
-                "a refresh that is refused is forgotten, and its lease with it";
+                "A refresh that the executor refuses is forgotten, and its lease is never released.";
             RedrawRecheck, "redraw-recheck", "", "", [RecheckInside], [Nominate: NominationAtMostOnce],
-                "the re-check under the lease draws again";
+                "The re-check under the lease draws a second time.";
             NoRecursionCheck, "no-recursion-check", "", "", [LeaseForMiss], [Cycle: NoDeadlock],
-                "a compute that waits for another one does not ask whom that waits for";
+                "A compute that waits for another compute does not check whether that one waits for it.";
             NeverRetire, "never-retire", "", "", [Retires], [Field: LockTableDrains],
-                "a release leaves its slot to the sweeper";
+                "A release leaves the slot in the lease table, for the sweeper.";
             RetireByRefcount, "retire-by-refcount", "", "", [Retires], [Miss: LockTableDrains],
-                "a release retires its slot only if nobody else refers to it";
+                "A release removes the slot only if no request waits for it, as a count of references would.";
             SweepByAge, "sweep-by-age", "", "", [Sweeps], [Sweep: OneInFlight, Sweep: OneLeasePerKey],
-                "the sweeper takes slots away that were not taken for a minute, in use or not";
+                "The sweeper removes every slot whose lease was last taken a minute ago or earlier, held or not.";
             SweepIdle, "sweep-idle", "", "", [Lease, Release, Sweep], [Cleanup: OneInFlight, Cleanup: OneLeasePerKey],
-                "the sweeper takes locks away that nobody holds or has looked up for a minute; a lock is looked \
-                 up in one step and taken in another";
+                "A lock is looked up in one section and taken in another, and the sweeper removes locks that nobody holds and nobody has looked up for a minute.";
             RetireAtRelease, "retire-at-release", "", "", [Lease, Release],
                 [Retry: OneInFlight, Retry: OneLeasePerKey, Retry: FailuresBackOff],
-                "the key's lock is removed once it is released, whichever lock that is by then; a lock is \
-                 looked up in one step and taken in another";
+                "A lock is looked up in one section and taken in another, and its holder then removes the key's lock, whichever lock that is by then.";
             LockOnlyRemoved, "lock-only-removed", "", "", [RecheckBefore, Lease, RecheckInside, Release], [Field: NoWastedCompute],
-                "lock-only and retire-at-release at once";
+                "`lock-only` and `retire-at-release` together.";
             LockOnlyKept, "lock-only-kept", "", "", [RecheckBefore, Lease, RecheckInside], [Field: NoWastedCompute],
-                "lock-only, and a lock is looked up in one step and taken in another";
+                "`lock-only`, with a lock that is looked up in one section, taken in another, and kept.";
             BeforeOnlyRemoved, "before-only-removed", "", "", [Lease, RecheckInside, Release], [Field: NoWastedCompute],
-                "before-only and retire-at-release at once";
+                "`before-only` and `retire-at-release` together.";
             BeforeOnlyKept, "before-only-kept", "", "", [Lease, RecheckInside], [Field: NoWastedCompute],
-                "before-only, and a lock is looked up in one step and taken in another";
+                "`before-only`, with a lock that is looked up in one section, taken in another, and kept.";
             ReleaseWithoutNotify, "release-without-notify", "", "", [LeaseForMiss, Release], [Miss: NoWaiterLeftBehind],
-                "who waits for a lock is not woken when it is free";
+                "A release does not wake the waiters.";
             SweepNothing, "sweep-nothing", "", "", [Sweep], [Field: BoundedMemory],
-                "what has expired stays until somebody asks for it";
+                "The sweeper removes nothing, so expired entries stay.";
             EvictNothing, "evict-nothing", "", "", [Room], [Crowd: BoundedMemory],
-                "a cache that is full takes new keys all the same";
+                "A full cache takes new keys and evicts none.";
             LeaseLeaksOnDrop, "lease-leaks-on-drop", "", "", [Dispatch], [Shutdown: ShutdownDrains],
-                "the lease is released by the refresh, and not by what carries it";
+                "Only a refresh that runs releases its lease; a refresh that is dropped does not.";
             WaitForQueued, "wait-for-queued", "", "", [Takeover], [Nested: NoWaiterLeftBehind],
-                "a miss waits for a refresh that waits for a thread";
+                "A miss waits for a refresh that waits for a thread.";
             TakeOverAll, "take-over-all", "", "", [Takeover], [Overlap: OneInFlight, Miss: MissSingleFlight],
-                "a miss takes over what is being computed, too";
+                "A miss takes over every lease, also one under which a compute runs.";
             BeginUnasked, "begin-unasked", "", "", [Begins], [Queue: OneComputePerWindow],
-                "a refresh that was taken over computes all the same";
+                "A refresh whose lease was taken over computes all the same.";
             CountTwice, "count-twice", "", "", [RecheckBefore], [Counted: MetricsBalance],
-                "the re-check before the lease is counted as if it were another request";
+                "The re-check before the lease is counted as a second request.";
             DefaultConfig, "default-config", "", "", [], [],
-                "what ships, on the executor and the shards that it has unless told otherwise";
+                "The shipped code in its default configuration: refreshes on a pool, 16 shards.";
         }
     };
 }

@@ -211,84 +211,84 @@ macro_rules! scenarios {
 
 scenarios! {
     Field, "field",
-        "The field report's: all callers at once on one stale key.", {
+        "All callers ask at once for one stale key, as in the field report.", {
             complete_at: 5,
             witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
         };
     Pool, "pool",
-        "The same; refreshes run on a pool of workers, which a task shuts down when all are home.", {
+        "As `field`, with refreshes on a pool of workers; a task shuts the pool down when all callers have returned.", {
             complete_at: 3,
             witnesses: &[Computed, FoundBusy, SkippedBefore],
             runs_on: On::Pool { workers: 2 },
         };
     PoolFail, "pool-fail",
-        "The same; the computes panic on their workers.", {
+        "As `pool`, and each compute panics on its worker.", {
             complete_at: 3,
             witnesses: &[Failed, FoundBusy, MetBackOff],
             runs_on: On::Pool { workers: 2 },
             origin: Origin::Panics,
         };
     Reject, "reject",
-        "The same; every refresh is refused.", {
+        "As `field`, and the executor refuses every refresh.", {
             complete_at: 4,
             witnesses: &[FoundBusy, WasRejected],
             runs_on: On::Nothing,
         };
     Overlap, "overlap",
-        "The same as the first, where the beginnings and ends of computes are sections.", {
+        "As `field`, and the start and the end of each compute are sections.", {
             complete_at: 4,
             witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
             overlaps: true,
         };
     Miss, "miss",
-        "All callers at once on an absent key.", {
+        "All callers ask at once for an absent key.", {
             complete_at: 4,
             witnesses: &[Computed, Missed, Waited],
             before: Before::Absent,
         };
     MissOverlap, "miss-overlap",
-        "The same, where the beginnings and ends of computes are sections.", {
+        "As `miss`, and the start and the end of each compute are sections.", {
             complete_at: 4,
             witnesses: &[Computed, Missed, Waited],
             before: Before::Absent,
             overlaps: true,
         };
     Impatient, "impatient",
-        "All callers on an absent key; the patience of who waits may end at any moment.", {
+        "As `miss`, and the patience of a waiter may end at any moment.", {
             complete_at: 4,
             witnesses: &[Computed, Missed, Waited, TimedOut, Refused],
             before: Before::Absent,
             impatient: true,
         };
     Fail, "fail",
-        "All callers on a stale key whose computes fail.", {
+        "All callers ask for a stale key, and each compute fails.", {
             complete_at: 4,
             witnesses: &[Failed, FoundBusy, MetBackOff],
             origin: Origin::Fails,
         };
     MissFail, "miss-fail",
-        "All callers on an absent key whose first compute fails.", {
+        "All callers ask for an absent key, and the first compute fails.", {
             complete_at: 4,
             witnesses: &[Failed, Waited, MetBackOff, Refused],
             before: Before::Absent,
             origin: Origin::FailsOnce,
         };
     Panic, "panic",
-        "All callers on an absent key whose computes panic.", {
+        "All callers ask for an absent key, and each compute panics.", {
             complete_at: 4,
             witnesses: &[Failed, Waited, MetBackOff, Refused],
             before: Before::Absent,
             origin: Origin::Panics,
         };
     Invalidate, "invalidate",
-        "All callers on a stale key; the first one invalidates it before it asks.", {
+        "All callers ask for a stale key; the first caller invalidates it before it asks.", {
             complete_at: 4,
             witnesses: &[Computed, Missed, Waited, Discarded],
             roles: Roles::First(&[Act::Invalidate, Act::Request], ASKS),
             overlaps: true,
         };
     InvalidateAbsent, "invalidate-absent",
-        "All callers on an absent key; the first one invalidates it before it asks.", {
+        "All callers ask for an absent key; the first caller invalidates it before it asks.", {
             complete_at: 3,
             witnesses: &[Computed, Missed, Waited, Discarded],
             before: Before::Absent,
@@ -296,7 +296,7 @@ scenarios! {
             overlaps: true,
         };
     InvalidateAll, "invalidate-all",
-        "All callers on an absent key; the first one invalidates all keys before it asks.", {
+        "All callers ask for an absent key; the first caller invalidates every key before it asks.", {
             complete_at: 3,
             witnesses: &[Computed, Missed, Waited, Discarded],
             before: Before::Absent,
@@ -304,40 +304,40 @@ scenarios! {
             overlaps: true,
         };
     Insert, "insert",
-        "All callers on a stale key; the first one inserts a value before it asks.", {
+        "All callers ask for a stale key; the first caller inserts a value before it asks.", {
             complete_at: 4,
             witnesses: &[Computed, Discarded, SkippedBefore, SkippedInside],
             roles: Roles::First(&[Act::Insert, Act::Request], ASKS),
             overlaps: true,
         };
     Straggler, "straggler",
-        "All callers on a stale key; the first one asks, lets the value grow stale, and asks again, while any other may be descheduled across all of it.", {
+        "All callers ask for a stale key; the first caller asks, lets the value grow stale, and asks again, while the others may be descheduled all that time.", {
             complete_at: 3,
             witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
             roles: Roles::First(&[Act::Request, Act::Tick(PAYLOAD), Act::Request], ASKS),
             default_workers: 1,
         };
     Expire, "expire",
-        "All callers on a stale key; the first one lets it expire before it asks.", {
+        "All callers ask for a stale key; the first caller lets it expire before it asks.", {
             complete_at: 3,
             witnesses: &[Computed, Missed, Waited],
             roles: Roles::First(&[Act::Tick(STORAGE), Act::Request], ASKS),
         };
     Nominate, "nominate",
-        "All callers on a fresh key that each of them nominates for an early refresh.", {
+        "All callers ask for a fresh key, and each of them nominates it for an early refresh.", {
             complete_at: 3,
             witnesses: &[Nominated, Computed, FoundBusy, SkippedBefore, SkippedInside],
             before: Before::Fresh,
         };
     Cycle, "cycle",
-        "Two absent keys whose computes need each other.", {
+        "Two keys are absent, and the compute of each asks for the other.", {
             complete_at: 4,
             witnesses: &[MetCycle, Waited, Refused],
             before: Before::Absent,
             roles: Roles::FirstTwo(&[Act::Nested(7, 8)], &[Act::Nested(8, 7)], ASKS),
         };
     Sweep, "sweep",
-        "All callers on a stale key whose first compute fails; the first caller lets everything expire and sweeps before it asks.", {
+        "All callers ask for a stale key whose first compute fails; the first caller lets everything expire and sweeps before it asks.", {
             complete_at: 3,
             witnesses: &[Swept, Forgotten, Failed, Computed, Missed, Waited],
             origin: Origin::FailsOnce,
@@ -345,7 +345,7 @@ scenarios! {
             overlaps: true,
         };
     Cleanup, "cleanup",
-        "All callers on a stale key; the first one lets a minute pass and sweeps before it asks.", {
+        "All callers ask for a stale key; the first caller lets a minute pass and sweeps before it asks.", {
             complete_at: 3,
             witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
             roles: Roles::First(&[Act::Tick(MINUTE), Act::Sweep, Act::Request], ASKS),
@@ -353,7 +353,7 @@ scenarios! {
             default_workers: 1,
         };
     Retry, "retry",
-        "All callers on a stale key whose first compute fails; the first caller asks, lets the back-off pass, and asks again.", {
+        "All callers ask for a stale key whose first compute fails; the first caller asks, lets the back-off pass, and asks again.", {
             complete_at: 3,
             witnesses: &[Failed, Computed, FoundBusy, MetBackOff],
             origin: Origin::FailsOnce,
@@ -362,28 +362,28 @@ scenarios! {
             default_workers: 1,
         };
     Crowd, "crowd",
-        "A cache with room for one key: every other caller asks for a second one.", {
+        "The cache has room for one key, and every other caller asks for a second key.", {
             complete_at: 4,
             witnesses: &[Evicted, Computed, Missed],
             capacity: 1,
             roles: Roles::InTurn(ASKS, &[Act::Other]),
         };
     Shutdown, "shutdown",
-        "Refreshes run on a pool that the first caller shuts down after its request, dropping what waits.", {
+        "Refreshes run on a pool; the first caller asks, then shuts the pool down and drops the refreshes that wait.", {
             complete_at: 3,
             witnesses: &[Computed, WasRejected, Dropped],
             runs_on: On::Pool { workers: 1 },
             roles: Roles::First(&[Act::Request, Act::ShutDown], ASKS),
         };
     Queue, "queue",
-        "Refreshes run on a pool of one thread. The first caller asks for the stale key and invalidates it, while its refresh may still wait for the thread; the others ask.", {
+        "Refreshes run on a pool of one thread; the first caller asks for the stale key and then invalidates it, while its refresh may still wait for the thread; the others ask.", {
             complete_at: 3,
             witnesses: &[TakenOver, Computed, Missed],
             runs_on: On::Pool { workers: 1 },
             roles: Roles::First(&[Act::Request, Act::Invalidate], ASKS),
         };
     Nested, "nested",
-        "Refreshes run on a pool of one thread. The first caller's compute asks for the key that the second one asks for and invalidates, while its refresh waits for the very thread.", {
+        "Refreshes run on a pool of one thread; the first caller's compute asks for a second key, which another caller asks for and invalidates while its refresh waits for that thread.", {
             complete_at: 3,
             witnesses: &[TakenOver, Computed, Missed],
             before: Before::BothStale,
@@ -391,7 +391,7 @@ scenarios! {
             roles: Roles::FirstTwo(&[Act::Nested(8, 7)], &[Act::Request, Act::Invalidate], &[Act::Other]),
         };
     Counted, "counted",
-        "The field report's, with counters.", {
+        "As `field`, with counters.", {
             complete_at: 3,
             witnesses: &[Computed, FoundBusy, SkippedBefore, SkippedInside],
             counted: true,

@@ -5,7 +5,7 @@ use crate::slugs;
 slugs! {
     /// Something that a model has to have reached, or it has not looked.
     Witness, "witness",
-    /// A compute was started.
+    /// A compute started.
     Computed = "computed",
     /// A stale request found the lease taken.
     FoundBusy = "found-busy",
@@ -21,26 +21,26 @@ slugs! {
     Failed = "failed",
     /// A request met a back-off.
     MetBackOff = "met-back-off",
-    /// A value that was overtaken was discarded.
+    /// A value was discarded because an insert or an invalidation came between.
     Discarded = "discarded",
-    /// A request went home with an error.
+    /// A request returned an error.
     Refused = "refused",
-    /// A request found nothing.
+    /// A request found the key absent.
     Missed = "missed",
     /// A request nominated a version.
     Nominated = "nominated",
-    /// A request would have closed a cycle.
+    /// A request would have closed a cycle of waiting computes, and got an error.
     MetCycle = "met-cycle",
-    /// A refresh was refused.
+    /// The executor refused a refresh.
     WasRejected = "was-rejected",
-    /// An entry made room for another key.
+    /// An entry was evicted to make room for another key.
     Evicted = "evicted",
-    /// An expired entry was swept.
+    /// A sweep removed an expired entry.
     Swept = "swept",
-    /// The failures of a key were forgotten.
+    /// A sweep removed the slot of a key whose failures were forgotten.
     Forgotten = "forgotten",
     /// A refresh was dropped before it ran.
     Dropped = "dropped",
-    /// A refresh came too late: a miss had taken its lease over.
+    /// A refresh began after a miss had taken over its lease, and did nothing.
     TakenOver = "taken-over",
 }
