@@ -5,51 +5,56 @@ use crate::slugs;
 slugs! {
     /// What must stay true. The register is `docs/INVARIANTS.md`.
     Invariant, "invariant",
-    /// At most one compute is started per staleness window, and one more for each that failed.
+    /// At most one compute starts per staleness window, and one more for each compute that
+    /// failed.
     OneComputePerWindow = "one-compute-per-window",
-    /// Every compute started saw an entry that still needed it.
+    /// No compute starts while its key's entry is fresh, unless the request has nominated that
+    /// version.
     NoWastedCompute = "no-wasted-compute",
     /// No two computes of a key run at the same time.
     OneInFlight = "one-in-flight",
-    /// A request that finds a stale value goes home with it and waits for nobody.
+    /// A request that finds a stale value waits for no other request, and returns a value unless
+    /// that one expires meanwhile.
     StaleNeverWaits = "stale-never-waits",
-    /// A request that finds a fresh value touches no lease.
+    /// A request that finds a fresh value and does not nominate it touches no lease.
     FreshTakesNoLease = "fresh-takes-no-lease",
-    /// A request whose key was refreshed between its look and its lease takes no lease.
+    /// A request takes no lease if its key was refreshed between its look and its re-check before
+    /// the lease.
     RefreshedInTimeTakesNoLease = "refreshed-in-time-takes-no-lease",
-    /// No request that looks after an invalidation or an insert gets what was computed from
-    /// before.
+    /// A request that looks after an invalidation or an insert never returns a value that was
+    /// begun before it.
     InvalidationWins = "invalidation-wins",
-    /// Versions of a key grow, and what replaces a value was begun after it.
+    /// The versions of a key grow, and a value replaces only values that were begun before it.
     VersionsNeverRegress = "versions-never-regress",
-    /// Nothing is served past its storage deadline.
+    /// No request serves a value past its storage deadline.
     NeverServeExpired = "never-serve-expired",
     /// No two leases of a key are held at the same time.
     OneLeasePerKey = "one-lease-per-key",
     /// At rest no lease is held.
     LeaseAlwaysReleased = "lease-always-released",
-    /// At rest one more request on a stale or absent key starts exactly one compute and leaves it
-    /// fresh.
+    /// At rest, one more request on a stale or absent key starts exactly one compute and leaves
+    /// the key fresh.
     RefreshMakesProgress = "refresh-makes-progress",
-    /// Of the requests that find a key absent, one computes and the others get what it computed.
+    /// Of the requests that find a key absent, one computes and the others return its result.
     MissSingleFlight = "miss-single-flight",
-    /// Nobody waits for a lease that nobody will release.
+    /// No waiter waits for a lease that nobody will release.
     NoWaiterLeftBehind = "no-waiter-left-behind",
-    /// A key whose compute has failed is not computed before its back-off has ended.
+    /// After a compute of a key has failed, no compute of that key starts before the back-off has
+    /// ended.
     FailuresBackOff = "failures-back-off",
-    /// A request nominates at most one version, and draws no second time.
+    /// A request nominates at most one version, and does not draw again.
     NominationAtMostOnce = "nomination-at-most-once",
     /// Computes that need each other's keys end, with an error.
     NoDeadlock = "no-deadlock",
-    /// At rest the lease table has a slot for each key whose last compute failed, and no other.
+    /// At rest the lease table has slots only for keys whose last compute failed.
     LockTableDrains = "lock-table-drains",
-    /// There are never more keys than the capacity, and once everything is past its time a sweep
-    /// leaves nothing.
+    /// There are never more keys than the capacity, and a sweep leaves nothing once every entry
+    /// and failure is past its time.
     BoundedMemory = "bounded-memory",
-    /// A pool that was shut down runs nothing any more, and no lease is left with it.
+    /// A pool starts no refresh after its shutdown, and no lease remains with it.
     ShutdownDrains = "shutdown-drains",
     /// At rest the counters say what has happened, and balance.
     MetricsBalance = "metrics-balance",
-    /// No panic of the cache's own.
+    /// The cache has no panic of its own.
     NoPanic = "no-panic",
 }
