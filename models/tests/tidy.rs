@@ -9,7 +9,8 @@
 //! - docs/FINDINGS.md has a heading for each claim (`exploration.rs` compares the rest);
 //! - README's commands are CI's;
 //! - docs/PERFORMANCE.md counts the executions that an abstract program counts;
-//! - README's table is what `sections` counts, and the numbers in its prose are those of the catalogue.
+//! - README's row of the phases is one of docs/FINDINGS.md, its terms are linked where they are used first, and the
+//!   numbers in its prose are those of the catalogue.
 
 mod abstract_protocol;
 
@@ -95,7 +96,7 @@ fn every_marker_names_an_invariant_and_every_invariant_has_its_marker() {
 /// ask: that each step asks by its own name, and has an arm for each twin whose entry names it, and for no other.
 #[test]
 fn every_twin_differs_in_the_steps_that_its_entry_names_and_in_no_other() {
-    let text = read("models/src/text/twins.rs");
+    let text = read("models/text/twins.rs");
     let (_, implemented) = text.split_once("impl Protocol for Twin {").expect("the twin's steps");
     let mut differs: BTreeMap<String, BTreeSet<Step>> = BTreeMap::new();
     let mut steps = BTreeSet::new();
@@ -126,8 +127,6 @@ fn every_twin_differs_in_the_steps_that_its_entry_names_and_in_no_other() {
     for protocol in Protocol::ALL.iter().filter(|protocol| !protocol.keeps_all()) {
         assert!(!protocol.steps().is_empty(), "{protocol} differs nowhere");
     }
-    let scenes = read("models/src/text/scenes.rs");
-    assert!(!scenes.contains("_ => Self {"), "a scenario without a scene of its own");
 }
 
 /// The rows of a page's first table under a heading: the cells of each.
@@ -283,11 +282,6 @@ fn the_page_on_performance_counts_what_the_abstract_protocol_counts() {
     }
 }
 
-/// The most computes, over every interleaving.
-fn worst(protocol: Protocol, callers: usize) -> u32 {
-    complete(protocol, callers).worst()
-}
-
 fn complete(protocol: Protocol, callers: usize) -> Exploration {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
     let time = Duration::from_secs(600);
@@ -297,35 +291,79 @@ fn complete(protocol: Protocol, callers: usize) -> Exploration {
     exploration
 }
 
+/// `claims.rs` compares that page with what is measured.
 #[test]
-fn the_table_of_the_readme_is_what_sections_counts() {
-    let readme = read("README.md");
-    let rows: Vec<Vec<&str>> = readme
-        .lines()
-        .filter(|line| {
-            line.starts_with('|') && !line.starts_with("| phase") && !line.starts_with("|-")
-        })
-        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    assert!(rows.len() >= 7);
-    for row in rows {
-        let protocol: Protocol = row[1].parse().expect("a protocol");
-        assert_eq!((row[0], row[2]), (protocol.phase(), protocol.reported()), "{protocol}");
-        for callers in 2..=5 {
-            assert_eq!(row[callers + 1], worst(protocol, callers).to_string(), "{protocol}");
-        }
-        let verdict = match protocol.breaks_in(Scenario::Field) {
-            None => "holds".to_owned(),
-            Some(invariant) => format!("broken: {invariant}"),
-        };
-        assert_eq!(row[7], verdict);
+fn the_row_of_the_readme_is_one_of_the_findings_page() {
+    let (readme, page) = (read("README.md"), read("docs/FINDINGS.md"));
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let block = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown: Vec<_> =
+        block.expect("a table").lines().filter(|it| !it.starts_with("|-")).collect();
+    assert!(shown.len() >= 2 && shown.iter().all(|line| line.starts_with('|')), "{shown:?}");
+    let phases = page.split("\n## The phases of the report\n").nth(1).expect("the phases");
+    let measured: Vec<_> =
+        phases.split("\n## ").next().unwrap_or_default().lines().map(cells).collect();
+    for line in shown {
+        assert!(measured.contains(&cells(line)), "README shows what was not measured: {line}");
     }
+}
+
+/// The terms of the glossary, each the heading of its definition.
+fn terms() -> Vec<String> {
+    let page = read("docs/GLOSSARY.md");
+    page.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect()
+}
+
+/// Prose: without blocks of code, tables, headings, code in a line and the targets of links.
+fn prose(page: &str) -> String {
+    let mut text = String::new();
+    for (number, part) in page.split("```").enumerate() {
+        if number % 2 == 0 {
+            let lines = part.lines().filter(|line| !line.starts_with(['|', '#']));
+            text.extend(lines.flat_map(|line| [line, "\n"]));
+        }
+    }
+    text
+}
+
+/// Of a term whose name is a common word, only that it is linked somewhere can be asked.
+#[test]
+fn every_term_in_the_readme_is_linked_where_it_is_used_first() {
+    let common = [
+        "stale", "fresh", "expired", "version", "section", "step", "rest", "holds", "plan",
+        "bounded",
+    ];
+    let text = prose(&read("README.md"));
+    let mut unlinked = Vec::new();
+    for term in terms().iter().filter(|term| !common.contains(&term.as_str())) {
+        let lower = text.to_lowercase();
+        let at = lower.match_indices(term.as_str()).map(|(at, _)| at).find(|at| {
+            let before = lower[..*at].chars().next_back();
+            let after = lower[at + term.len()..].trim_start_matches('s').chars().next();
+            let is_code = lower[..*at].matches('`').count() % 2 == 1;
+            let is_word = |c: char| c.is_alphanumeric() || "/#-".contains(c);
+            !is_code && !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        });
+        let Some(at) = at else { continue };
+        let opened = text[..at].rfind('[');
+        let is_linked = opened.is_some_and(|from| {
+            !text[from..at].contains(']')
+                && text[at..].split_once("](").is_some_and(|(label, _)| !label.contains('['))
+        });
+        if !is_linked {
+            unlinked.push(term.clone());
+        }
+    }
+    assert!(unlinked.is_empty(), "used in README before they are linked: {unlinked:?}");
 }
 
 /// A link is of this repository, or it names a host.
 #[test]
 fn every_relative_link_resolves() {
-    let pages = ["README.md", "sections/README.md", "sections/docs/SOUNDNESS.md"];
+    let pages =
+        ["README.md", "CONTRIBUTING.md", "sections/README.md", "sections/docs/SOUNDNESS.md"];
     let docs = fs::read_dir(root().join("docs")).expect("there are docs");
     let docs =
         docs.map(|file| format!("docs/{}", file.expect("readable").file_name().to_string_lossy()));

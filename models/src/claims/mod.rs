@@ -207,7 +207,7 @@ fn times(
 ///
 /// As [`explore`]; and if a search does not come to its end.
 pub fn page() -> Result<(String, Vec<String>), Refused> {
-    let mut page = String::from(INTRODUCTION);
+    let mut page = format!("{INTRODUCTION}\n{}\n{AFTER_THE_PHASES}", phases()?);
     let (mut not_borne_out, mut means) = (Vec::new(), Means::new());
     for claim in CLAIMS {
         let mut rows = Vec::new();
@@ -226,22 +226,76 @@ pub fn page() -> Result<(String, Vec<String>), Refused> {
     Ok((page, not_borne_out))
 }
 
-const INTRODUCTION: &str = "# Exploration
+const INTRODUCTION: &str = "# Findings
 
-A production team stopped a cache stampede with a freshness re-check before and inside a per-key lock, measured
-one compute instead of a hundred, once, and wrote down what it took from that. These are its claims, and what is
-true of them. `cargo run --release -- findings` runs all the evidence and writes this page;
-`models/tests/findings.rs` runs it again and compares. What stands under *again* goes behind
-`cargo run --release --`.
+A production team stopped a cache stampede with two freshness re-checks: one before a per-key lock and one inside
+it. It measured one compute instead of a hundred, once, and wrote a [field report](GLOSSARY.md#field-report). This
+page lists the claims of that report and judges each of them.
 
-*Proven* is said of complete searches, up to so many callers; *refuted* of an execution that anybody can replay, or
-of counting. A mean is one of samples, and says as much as a sample does.
+`cargo run --release -- claims` runs all the evidence and writes this page. `models/tests/claims.rs` runs the
+evidence again and compares. Put `cargo run --release --` before a command in the column *again*.
+
+*Holds* is said of complete searches only, up to the number of callers that stands beside it. Such a search covers
+every interleaving of the synchronising operations, sequentially consistent, on one
+[shard](GLOSSARY.md#shard), with refreshes on the caller's thread unless the [scenario](GLOSSARY.md#scenario) has
+a pool. *Refuted* is said of an [execution](GLOSSARY.md#execution) that anybody can replay by its
+[token](GLOSSARY.md#token), or of counting. A mean is the mean of samples, and says no more than samples do.
+
+## The phases of the report
+
+The report measured each phase once, with 100 callers on one stale key. The columns of two to five callers show
+the most computes of any interleaving. Phase 4 is the shipped protocol; the other rows are
+[twins](GLOSSARY.md#twin), copies of it with one mistake.
+";
+
+const AFTER_THE_PHASES: &str = "
+Phase 1 has no lock, phase 2 the lock alone, phase 3 the re-check before the lock too, phase 4 both re-checks. Only
+the re-check inside the lock changes the worst case.
 ";
 
 const NOT_JUDGED: &str = "
 ## Not judged here
 
-C12 (one green run of a hundred requests gives 99.9 % confidence) and C13 (99 % in production, with several
-processes) are no questions of interleavings of one process. How much a number of runs says is in
-docs/CERTIFICATE.md; a process knows nothing of another one's leases, so that each of them computes once.
+Two claims are no questions about the interleavings of one process. C12: one green run of a hundred requests gives
+99.9 % confidence. [CERTIFICATE.md](CERTIFICATE.md) says how much a number of runs tells. C13: 99 % reduction holds
+in production, with several processes. A process does not know the leases of another one, so each process computes
+once.
 ";
+
+/// The columns of the table of phases; README shows a row of it.
+const PHASES_HEADER: [&str; 8] = [
+    "phase",
+    "protocol",
+    "report's count",
+    "worst of 2",
+    "of 3",
+    "of 4",
+    "of 5 callers",
+    "verdict",
+];
+
+/// The report's phases beside the most computes of any interleaving.
+///
+/// # Errors
+///
+/// As [`explore`]; and if a search does not come to its end.
+pub fn phases() -> Result<String, Refused> {
+    let mut rows = Vec::new();
+    for protocol in Protocol::PHASES {
+        let mut row: Vec<String> =
+            [protocol.phase(), protocol.slug(), protocol.reported()].map(str::to_owned).into();
+        let mut keeps = true;
+        for callers in 2..=5 {
+            let found = every_interleaving(Scenario::Field, protocol, callers)?;
+            keeps &= found.violated().next().is_none();
+            row.push(found.worst().to_string());
+        }
+        row.push(match protocol.breaks_in(Scenario::Field) {
+            Some(invariant) if !keeps => format!("broken: {invariant}"),
+            None if keeps => "holds".into(),
+            _ => "not as the catalogue says".into(),
+        });
+        rows.push(row);
+    }
+    Ok(markdown(&PHASES_HEADER, rows))
+}

@@ -68,12 +68,11 @@ fn of_threads(questions: &[Question]) -> Result<String, Refused> {
         let detection = ask(*question, Engine::Threads, 1)?;
         rows.push(about(question).into_iter().chain([detection.to_string()]).collect());
     }
-    let table = markdown(&["variant", "violates", "in", "threads"], rows);
+    let table = markdown(&["twin", "violates", "in", "threads"], rows);
     Ok(format!(
         "{MEASURED_ONCE}\n\
-         {ROUNDS} rounds of {CALLERS} threads on the locks that ship, on one machine, once. What they meet differs from \
-         machine to\nmachine and from run to run, so that nothing is compared with this table. That nothing is seen \
-         says nothing.\n\n{table}\n"
+         {ROUNDS} rounds of {CALLERS} threads on the shipped locks, on one machine, once. What they meet differs from machine\n\
+         to machine and from run to run. So nothing is compared with this table, and \"not seen\" says nothing.\n\n{table}\n"
     ))
 }
 
@@ -117,7 +116,7 @@ fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refuse
 }
 
 fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> String {
-    let mut header = vec!["variant", "violates", "in"];
+    let mut header = vec!["twin", "violates", "in"];
     header.extend(ENGINES.map(Engine::slug));
     let row = |(question, detections): (&Question, &Vec<Detection>)| -> Vec<String> {
         about(question).into_iter().chain(detections.iter().map(Detection::to_string)).collect()
@@ -125,18 +124,23 @@ fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> St
     let rows = questions.iter().zip(detections).map(row).collect();
     format!(
         "# The certificate\n\n\
-         Would this suite notice? Each variant of the protocol makes one mistake. A cell says\n\
-         what an engine sees of it. `cargo run --release -- certificate` writes this page; CI measures it again\n\
-         and compares (`--check`), but for the last table.\n\n\
-         - **broken**: the invariant that the variant was written to violate is violated. `sections` looks for that at\n  \
-         two callers (at three, where two cannot violate it): at which execution it is seen. loom goes on to the end, at\n  \
-         two callers, up to the bounds of docs/MODELS.md: how many executions it has in all. The others sample, from\n  \
-         {seeds} seeds, {CALLERS} callers, at most {EXECUTIONS} executions each: the median of the executions until it is seen, and the\n  \
-         {:.0} % upper bound (Clopper and Pearson 1934) on the chance that such a sample misses it. It is\n  \
-         said of these samples, which CI takes all; the main job samples twins in `field` alone, with 100 callers.\n\
-         - **holds**: every interleaving keeps everything. **bounded**: what was looked at does.\n\
-         - **blind**: the engine cannot see it, and why.\n\n\
-         `as-built` and `double-recheck` violate nothing, and have to survive everywhere; `always-skip` violates its\n\
+         Would this suite notice a mistake? Each [twin](GLOSSARY.md#twin) of the protocol makes one. A cell says what an\n\
+         [engine](GLOSSARY.md#engine) sees of it. `cargo run --release -- certificate` writes this page. CI measures it\n\
+         again and compares (`--check`), except for the last table.\n\n\
+         - **broken**: the engine sees the violation of the [invariant](GLOSSARY.md#invariant) that the twin is written to\n  \
+         violate.\n  \
+         - `sections` searches at two callers, or at three where two cannot violate it. The number is the\n    \
+         [execution](GLOSSARY.md#execution) in which it first sees the violation.\n  \
+         - loom searches to its end at two callers, up to the bounds of [MODELS.md](MODELS.md). The number is how many\n    \
+         executions it has in all.\n  \
+         - The others sample: {seeds} seeds, {CALLERS} callers, at most {EXECUTIONS} executions for each seed. *Median* is\n    \
+         the median number of executions until the violation is seen. *Missed* is the {:.0} % upper bound (Clopper and\n    \
+         Pearson 1934) on the chance that such a sample misses it. This is said of these samples, all of which CI\n    \
+         takes. The main command samples twins in `field` only, with 100 callers.\n\
+         - **holds**: the search was complete, and every interleaving keeps every invariant.\n\
+         - **bounded**: the interleavings that were looked at keep every invariant.\n\
+         - **blind**: the engine cannot see the violation; the cell says why.\n\n\
+         `default-config` and `double-recheck` violate nothing, and have to survive everywhere. `always-skip` violates its\n\
          invariant in every execution, and has to be seen at once.\n\n{}\n",
         100.0 * CONFIDENCE,
         markdown(&header, rows),
