@@ -10,7 +10,7 @@ use std::time::Instant;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::engine::{Budget, Cell, Example, explore};
 use xfetch_models::replay::{Program, Shrunk, replay, smallest};
-use xfetch_models::timeline::timeline;
+use xfetch_models::timeline::{Detail, timeline};
 use xfetch_models::token::{Malformed, Token};
 
 #[test]
@@ -24,7 +24,7 @@ fn the_token_of_the_environment_violates_nothing() {
         Err(malformed) => panic!("XFETCH_REPLAY={text:?}: {malformed}"),
     };
     let replayed = replay(&token).unwrap_or_else(|stale| panic!("XFETCH_REPLAY={text}: {stale}"));
-    let timeline = timeline(&replayed);
+    let timeline = timeline(&replayed, Detail::Folded);
     assert!(
         replayed.verdict.violated.is_empty(),
         "XFETCH_REPLAY={text} is reproduced:\n{timeline}"
@@ -245,7 +245,7 @@ proptest! {
         let replayed = replay(&token);
         prop_assert!(!fresh || replayed.is_ok());
         if let Ok(replayed) = replayed {
-            prop_assert!(timeline(&replayed).lines().count() > 5);
+            prop_assert!(timeline(&replayed, Detail::All).lines().count() > 5);
         }
     }
 }

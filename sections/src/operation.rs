@@ -35,6 +35,11 @@ impl Object {
         Self { maker: Self::NOBODY, number }
     }
 
+    /// The task, if the object is one: what a join waits for.
+    pub fn task(self) -> Option<TaskNumber> {
+        (self.maker != Self::NOBODY && self.number == 0).then_some(self.maker as usize)
+    }
+
     pub(crate) fn place(self) -> (usize, usize) {
         (self.maker as usize, self.number as usize)
     }
@@ -130,26 +135,32 @@ pub struct Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            Kind::Lock => "lock",
-            Kind::TryLock => "try to lock",
-            Kind::ReadLock => "read-lock",
-            Kind::WriteLock => "write-lock",
-            Kind::Release => "release",
-            Kind::Wait => "wait on",
-            Kind::Woken => "be woken by",
-            Kind::WokenOrTimeout => "be woken by, or time out on,",
-            Kind::NotifyOne => "notify one on",
-            Kind::NotifyAll => "notify all on",
-            Kind::Load => "load",
-            Kind::Store => "store to",
-            Kind::Update => "update",
-            Kind::Add => "add to",
-            Kind::Ledger => "write into",
-            Kind::Spawn => "spawn",
-            Kind::Join | Kind::End => "join",
-        };
-        write!(f, "{what} {}", self.object)
+        write!(f, "{} {}", self.kind, self.object)
+    }
+}
+
+/// The verb, to be followed by an object.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lock => "lock",
+            Self::TryLock => "try to lock",
+            Self::ReadLock => "read-lock",
+            Self::WriteLock => "write-lock",
+            Self::Release => "release",
+            Self::Wait => "wait on",
+            Self::Woken => "be woken by",
+            Self::WokenOrTimeout => "be woken by, or time out on,",
+            Self::NotifyOne => "notify one on",
+            Self::NotifyAll => "notify all on",
+            Self::Load => "load",
+            Self::Store => "store to",
+            Self::Update => "update",
+            Self::Add => "add to",
+            Self::Ledger => "write into",
+            Self::Spawn => "spawn",
+            Self::Join | Self::End => "join",
+        })
     }
 }
 

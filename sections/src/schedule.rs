@@ -1,7 +1,8 @@
 //! A schedule is data: a choice for each decision that leaves one.
 
 use crate::operation::{Footprint, Object, Operation, TaskNumber};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::Location;
 use std::sync::Arc;
 
 /// The choices of an execution. A decision at which only one task can run consumes none; 0 stays
@@ -87,6 +88,9 @@ pub struct Execution<T> {
     pub decisions: usize,
     /// The steps. Empty in a search, which does not write them down unless it is told to.
     pub steps: Vec<Step>,
+    /// The line that made each object, for people who want to know what `object 0.7` is. Empty where
+    /// steps are not written down. An object made by a derived `Default` names no line of yours.
+    pub made_at: BTreeMap<Object, &'static Location<'static>>,
     /// A checksum (CRC-32) over what every task was about to do at each decision. Zero where steps
     /// are not written down.
     pub checksum: u32,

@@ -292,6 +292,7 @@ fn execute<T>(body: &impl Fn() -> T, visit: &impl Fn(Execution<T>)) {
         preemptions: run.preemptions,
         decisions: run.decisions,
         steps: run.steps,
+        made_at: run.made_at,
         checksum: run.checksum.finalize(),
     });
 }

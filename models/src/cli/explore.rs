@@ -16,7 +16,7 @@ use xfetch_models::verdict::Verdict;
 /// More outcomes than these are not listed one by one.
 const MANY: usize = 24;
 
-/// What brings a token's execution back.
+/// The command that runs a token's execution again.
 pub(super) const REPLAY: &str = "cargo run --release -- replay";
 
 pub(super) fn run(options: &Explore) -> ExitCode {
@@ -72,7 +72,7 @@ fn text(explored: &Explored) -> String {
     }
     let _ = writeln!(
         out,
-        "\n{}; {:.2} computes in the mean, {} at most",
+        "\n{}; computes: {:.2} on average, {} at most",
         exploration.conclusion(),
         exploration.mean(),
         exploration.worst(),
@@ -89,11 +89,11 @@ fn text(explored: &Explored) -> String {
 /// What is known of a token being the smallest.
 fn why(shrunk: &Shrunk) -> String {
     let smaller = if shrunk.preemptions == 0 {
-        "and there cannot be fewer"
+        "there cannot be fewer"
     } else if shrunk.fewest_preemptions() {
         "the fewest: every schedule with fewer was tried"
     } else {
-        "as few as shrinking by replays found"
+        "a local minimum: shrinking by replays found none smaller"
     };
     format!("  {}, {smaller}", counted(shrunk.preemptions as usize, "preemption"))
 }
@@ -113,7 +113,7 @@ fn violates(violated: &BTreeSet<Invariant>) -> String {
     format!("; violates {}", violated.join(", "))
 }
 
-/// The outcomes by what matters most. A hundred callers go home in too many ways to list.
+/// The outcomes without the answers: a hundred callers have too many combinations of answers to list.
 fn without_answers(exploration: &Exploration) -> BTreeMap<(u32, &BTreeSet<Invariant>), u64> {
     let mut grouped = BTreeMap::new();
     for (verdict, count) in &exploration.outcomes {
@@ -122,7 +122,7 @@ fn without_answers(exploration: &Exploration) -> BTreeMap<(u32, &BTreeSet<Invari
     grouped
 }
 
-/// What repeats a cell.
+/// The command that repeats a cell.
 pub(super) fn command(exploration: &Exploration) -> String {
     let (cell, budget) = (exploration.cell, exploration.budget);
     let mut line = format!(

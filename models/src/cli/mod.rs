@@ -1,4 +1,4 @@
-//! What a user types, and what he sees.
+//! The command line: arguments, messages and exit codes.
 
 mod certificate;
 mod claims;
@@ -22,20 +22,21 @@ use xfetch_models::field_test::MAX_THREADS;
 use xfetch_models::plan::{Extent, PlanShard};
 
 const MAIN_HELP: &str = "\
-Exit codes: 0 everything is as the catalogue says, 1 something is not, 2 bad input, 3 a budget ran out.
+Exit codes: 0 every result is as expected, 1 some result is not, 2 bad input, 3 a budget ran out.
 
   xfetch explore --protocol release-before-publish --callers 3     a token for each violation
   xfetch replay TOKEN                                              the interleaving, section by section
   xfetch list                                                      all names
 
-docs/ARCHITECTURE.md says how to add a broken twin of your own.";
+docs/GLOSSARY.md defines the terms. CONTRIBUTING.md says how to add a broken twin of your own.";
 
 const EXPLORE_HELP: &str = "\
-Exit codes: 0 nothing is violated, by all executions (holds) or by those that were looked at (bounded); 1 something
-is, or the search has not met what the scenario is about (vacuous); 2 bad input; 3 the budget ran out (incomplete).
-Redundant executions only repeat others, and do not count.";
+Exit codes: 0 no invariant is violated, in all executions (holds) or in those that ran (bounded); 1 an invariant is
+violated, or the search never reached the situation that the scenario is about (vacuous); 2 bad input; 3 the budget
+ran out (incomplete). Redundant executions only repeat others and are not counted.";
 
-/// Explores xfetch-core and its broken twins. Without a command: everything, at the default budget.
+/// Runs the interleavings of xfetch-core and of its broken twins, and checks every invariant. Without a command it runs
+/// every scenario at the default budget.
 #[derive(Parser)]
 #[command(name = "xfetch", version, arg_required_else_help = false, args_conflicts_with_subcommands = true,
     after_help = MAIN_HELP)]
@@ -48,13 +49,13 @@ struct Arguments {
 
 #[derive(clap::Args)]
 struct Main {
-    /// Where the report goes.
+    /// The file that receives the report.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
-    /// How far: quick (seconds), default (minutes), deep (a night).
+    /// How far to search: quick (seconds), default (minutes), deep (a night).
     #[arg(long, default_value = "default")]
     budget: Extent,
-    /// A part of it, for one machine of several: 1/4 to 4/4 are together the whole.
+    /// One part of the work, for several machines: 1/4 to 4/4 together are the whole.
     #[arg(long, default_value = "1/1")]
     shard: PlanShard,
 }
@@ -63,28 +64,31 @@ struct Main {
 enum Command {
     /// Explores one cell: a scenario, a protocol, a number of callers, an engine.
     Explore(Explore),
-    /// Lists the scenarios, the protocols and what each twin is to violate, and the invariants.
+    /// Lists the scenarios, the protocols with the invariants that each twin violates, and the invariants.
     List,
-    /// Runs one execution again and shows it, a column a caller: 0 if it violates something, 1 if
-    /// it does not any more, 2 if the token cannot be read or the scenario has changed.
+    /// Runs one execution again and shows it, with a column for each caller. Exit code 0: it violates an invariant; 1:
+    /// it no longer does; 2: the token cannot be read, or the scenario has changed.
     Replay {
-        /// As `explore` prints it.
+        /// A token as `explore` prints it.
         token: String,
+        /// Shows every section. Unless given, consecutive sections in which nothing of interest happens share a line.
+        #[arg(long)]
+        all: bool,
     },
-    /// Repeats the field report's certification on what ships, on real threads and the real clock: 0 if
-    /// its criteria are met but the one that is not by design, 1 if not.
+    /// Repeats the certification of the field report with the shipped code, on real threads and the real clock. Exit
+    /// code 0: all criteria are met, except the one that is missed by design; 1: they are not.
     #[command(alias = "certify")]
     FieldTest(FieldTest),
-    /// Measures which engine sees which broken twin, and how sure that is: docs/CERTIFICATE.md.
+    /// Measures which engine detects which broken twin, and how often: docs/CERTIFICATE.md.
     Certificate(Certificate),
-    /// Judges the claims of the field report, each by its evidence: docs/FINDINGS.md.
+    /// Checks each claim of the field report by its evidence: docs/FINDINGS.md.
     #[command(alias = "findings")]
     Claims(Page),
-    /// Measures how fast each engine is, on one OS thread: docs/PERFORMANCE.md. Needs the feature `plain`. 1 if
-    /// two of them do not have the same outcomes.
+    /// Measures the speed of each engine on one OS thread: docs/PERFORMANCE.md. Needs the feature `plain`. Exit code 1:
+    /// two engines do not have the same outcomes.
     Performance(Performance),
-    /// Puts a mixed load on what ships, on real threads, and looks whether everything adds up afterwards: 0
-    /// if it does, 1 if not.
+    /// Runs a mixed load on the shipped code, on real threads, and checks the counts afterwards. Exit code 0: they add
+    /// up; 1: they do not.
     Soak(Soak),
 }
 
@@ -92,7 +96,7 @@ enum Command {
 struct Certificate {
     #[command(flatten)]
     page: Page,
-    /// Seeds of each sample, 1 to 10,000.
+    /// The seeds of each sample, 1 to 10,000.
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
     seeds: u32,
 }
@@ -100,37 +104,37 @@ struct Certificate {
 /// A page that a command writes.
 #[derive(clap::Args)]
 struct Page {
-    /// Where it is, if not in docs/.
+    /// The file of the page, if it is not in docs/.
     #[arg(long)]
     output: Option<std::path::PathBuf>,
-    /// Writes nothing, and exits with 1 if it has changed.
+    /// Writes nothing, and exits with 1 if the page has changed.
     #[arg(long)]
     check: bool,
 }
 
 #[derive(clap::Args)]
 struct Performance {
-    /// Where it is. What stands below the measured part is kept.
+    /// The file of the page. The text below the measured part is kept.
     #[arg(long, default_value = "docs/PERFORMANCE.md")]
     output: std::path::PathBuf,
-    /// Seconds of a search at most, 1 to 3,600.
+    /// The most seconds of one search, 1 to 3,600.
     #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=3_600))]
     seconds: u32,
 }
 
 #[derive(clap::Args)]
 struct Soak {
-    /// How long, 1 to 86,400.
+    /// The length of the run in seconds, 1 to 86,400.
     #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=86_400))]
     seconds: u32,
 }
 
 #[derive(clap::Args)]
 struct FieldTest {
-    /// Requests at once.
+    /// Concurrent requests.
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
     threads: u16,
-    /// How the results are printed.
+    /// The format of the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -138,32 +142,32 @@ struct FieldTest {
 #[derive(clap::Args)]
 #[command(after_help = EXPLORE_HELP)]
 struct Explore {
-    /// Who chooses the interleavings: sections (1 to 16 callers), loom (1 to 4), random, pct, urw, threads.
+    /// The engine that chooses the interleavings: sections (1 to 16 callers), loom (1 to 4), random, pct, urw, threads.
     #[arg(long, default_value = "sections")]
     engine: Engine,
-    /// What happens: field, miss, fail, invalidate, ... (`list` has them all). Unless told the first one that
-    /// a broken twin is broken in, or field.
+    /// The scenario: field, miss, fail, invalidate, ... (`list` has them all). The default is the first scenario in
+    /// which the broken twin violates an invariant, or field.
     #[arg(long)]
     scenario: Option<Scenario>,
-    /// What ships, or a broken twin (`list` has them all).
+    /// The protocol: the shipped one, or a broken twin (`list` has them all).
     #[arg(long, default_value = "double-recheck")]
     protocol: Protocol,
-    /// Callers at once.
+    /// Concurrent callers.
     #[arg(long, default_value_t = 2)]
     callers: usize,
-    /// Executions, at most: 1,000 unless told, and for sections and loom 100,000,000.
+    /// The most executions. The default is 100,000,000 for sections and loom, and 1,000 for the others.
     #[arg(long)]
     budget: Option<u64>,
-    /// Seconds, at most.
+    /// The most seconds.
     #[arg(long, default_value_t = 60)]
     time: u32,
-    /// Preemptions of an execution, at most (sections, loom); all unless told.
+    /// The most preemptions of an execution (sections, loom). The default is no bound.
     #[arg(long)]
     preemptions: Option<usize>,
-    /// Where random choices start.
+    /// The seed of random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How the findings are printed.
+    /// The format of the result.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -177,15 +181,15 @@ enum Format {
 impl Explore {
     fn cell(&self) -> Cell {
         let Self { protocol, callers, engine, .. } = *self;
-        let home = protocol.breaks().first().map_or(Scenario::Field, |(scenario, _)| *scenario);
-        Cell { scenario: self.scenario.unwrap_or(home), protocol, callers, engine }
+        let first = protocol.breaks().first().map_or(Scenario::Field, |(scenario, _)| *scenario);
+        Cell { scenario: self.scenario.unwrap_or(first), protocol, callers, engine }
     }
 
     fn budget(&self) -> Budget {
         let exhaustive = matches!(self.engine, Engine::Sections | Engine::Loom);
-        let unless_told = if exhaustive { 100_000_000 } else { 1_000 };
+        let default = if exhaustive { 100_000_000 } else { 1_000 };
         Budget {
-            executions: self.budget.unwrap_or(unless_told),
+            executions: self.budget.unwrap_or(default),
             workers: cores(),
             until: None,
             time: Duration::from_secs(self.time.into()),
@@ -206,18 +210,18 @@ fn refuse(line: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What stands from this heading on was measured once.
+/// The text from this heading on was measured once, on one machine.
 const MEASURED_ONCE: &str = "\n## Real threads\n";
 
-/// Writes the page of a command, or compares it: 0 if it is written, or is as it was; 1 if it has changed.
-/// What was measured `once` is written at the page's end, and not compared.
+/// Writes the page of a command, or compares it. Exit code 0: it is written, or unchanged; 1: it has changed.
+/// The part that was measured `once` is written at the end of the page and is not compared.
 fn keep(
     options: &Page,
-    (command, unless_told): (&str, &str),
+    (command, default_path): (&str, &str),
     page: &str,
     once: Option<&str>,
 ) -> ExitCode {
-    let path = options.output.clone().unwrap_or_else(|| unless_told.into());
+    let path = options.output.clone().unwrap_or_else(|| default_path.into());
     let name = path.display();
     if !options.check {
         return match std::fs::write(&path, page.to_owned() + once.unwrap_or_default()) {
@@ -234,14 +238,14 @@ fn keep(
     };
     match std::fs::read_to_string(&path) {
         Ok(old) if compared(&old) == page => {
-            print(&format!("{name} is what was measured"));
+            print(&format!("{name} is up to date"));
             ExitCode::SUCCESS
         }
         Ok(old) => {
             for (was, is) in old.lines().zip(page.lines()).filter(|(was, is)| was != is) {
                 print(&format!("- {was}\n+ {is}"));
             }
-            eprintln!("{name} is not what was measured: `{command}` writes it anew");
+            eprintln!("{name} has changed: `{command}` writes it again");
             ExitCode::FAILURE
         }
         Err(error) => refuse(format!("{name}: {error}")),
@@ -271,7 +275,7 @@ pub(crate) fn main() -> ExitCode {
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
         Some(Command::List) => list::run(),
-        Some(Command::Replay { token }) => replay::run(&token),
+        Some(Command::Replay { token, all }) => replay::run(&token, all),
         Some(Command::FieldTest(options)) => field_test::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Claims(options)) => claims::run(&options),

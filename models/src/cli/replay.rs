@@ -1,27 +1,28 @@
-//! One token: what happened, section by section.
+//! Replays one token and prints its timeline.
 
 use super::{print, refuse};
 use std::process::ExitCode;
 use xfetch_models::replay::replay;
-use xfetch_models::timeline::timeline;
+use xfetch_models::timeline::{Detail, timeline};
 use xfetch_models::token::Token;
 
-/// 0 reproduced, 1 not, 2 not a token of this build.
-pub(super) fn run(text: &str) -> ExitCode {
+/// Exit code 0: the execution violates an invariant; 1: it does not; 2: the token is not of this build.
+pub(super) fn run(text: &str, all: bool) -> ExitCode {
     let token: Token = match text.parse() {
         Ok(token) => token,
         Err(malformed) => return refuse(format!("token {:?}: {malformed}", shown(text))),
     };
     match replay(&token) {
-        Err(stale) => refuse(format!("token {token}: {stale}")),
+        Err(outdated) => refuse(format!("token {token}: {outdated}")),
         Ok(replayed) => {
-            print(&timeline(&replayed));
+            let detail = if all { Detail::All } else { Detail::Folded };
+            print(&timeline(&replayed, detail));
             ExitCode::from(u8::from(replayed.verdict.violated.is_empty()))
         }
     }
 }
 
-/// A text that is no token may be anything.
+/// The beginning of the text: a user can type anything of any length.
 fn shown(text: &str) -> String {
     text.chars().take(80).collect()
 }

@@ -7,7 +7,7 @@ use xfetch_models::engine::{Cell, Conclusion, Coverage, Exploration};
 use xfetch_models::page::markdown;
 use xfetch_models::plan::Explored;
 
-/// The callers with which `sections` is asked.
+/// The numbers of callers that `sections` runs.
 const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
 
 const HEADER: [&str; 10] = [
@@ -27,11 +27,11 @@ const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
 
 const SCENARIO_HEADER: [&str; 10] = [
-    "scenario (what ships)",
+    "scenario (shipped)",
     "sections, 2",
     "sections, 3",
     "sections, 4",
-    "sections, 2, as built",
+    "sections, 2, default",
     "loom, 2",
     "random, 100",
     "pct, 100",
@@ -39,7 +39,7 @@ const SCENARIO_HEADER: [&str; 10] = [
     "threads, 100",
 ];
 
-const TWIN_HEADER: [&str; 4] = ["violated", "scenario", "by", "how it comes back"];
+const TWIN_HEADER: [&str; 4] = ["invariant", "scenario", "violated by", "token"];
 
 pub(super) fn table(explored: &[Explored]) -> String {
     let explorations = &all(explored);
@@ -47,10 +47,10 @@ pub(super) fn table(explored: &[Explored]) -> String {
         Protocol::PHASES.iter().map(|protocol| row(*protocol)).collect()
     };
     format!(
-        "The field report's scenario: the most computes of one execution, and what is said of it:\n\
-         {}\n\nExecutions of sections, of every interleaving one per equivalence class, and those \
-         that only repeated others:\n{}\n\nEvery scenario on what ships: executions, and how far \
-         they go:\n{}\n\nEvery invariant, and who breaks it ({REPLAY} TOKEN):\n{}",
+        "The scenario of the field report: the most computes of one execution, and the verdict:\n\
+         {}\n\nExecutions of sections: one for each class of equivalent interleavings, and the redundant \
+         ones:\n{}\n\nEvery scenario on the shipped protocol: the verdict and the executions:\n{}\n\n\
+         Every invariant, and the twins that violate it ({REPLAY} TOKEN):\n{}",
         markdown(&HEADER, of_phases(&|protocol| row(protocol, explorations).to_vec())),
         markdown(&EXECUTIONS_HEADER, of_phases(&|protocol| executions(protocol, explorations))),
         markdown(&SCENARIO_HEADER, scenarios(explorations)),
@@ -62,7 +62,7 @@ fn all(explored: &[Explored]) -> Vec<&Exploration> {
     explored.iter().map(|explored| &explored.exploration).collect()
 }
 
-/// A row per cell: what a part of a plan has to tell.
+/// A row per cell: the result of one part of a plan.
 pub(super) fn list(explored: &[Explored]) -> String {
     let row = |found: &Exploration| {
         let Cell { scenario, protocol, callers, engine } = found.cell;
@@ -72,7 +72,7 @@ pub(super) fn list(explored: &[Explored]) -> String {
             protocol.slug().into(),
             engine.slug().into(),
             callers,
-            said(found),
+            summary(found),
         ]
     };
     let header = ["scenario", "protocol", "engine", "callers", "executions"];
@@ -81,14 +81,14 @@ pub(super) fn list(explored: &[Explored]) -> String {
 
 fn scenarios(explorations: &[&Exploration]) -> Vec<Vec<String>> {
     let row = |scenario: &Scenario| {
-        let on = |ships, engine, callers| {
+        let on = |shipped, engine, callers| {
             let is = |found: &&Exploration| {
                 let Cell { scenario: of, protocol, .. } = found.cell;
-                of == *scenario && protocol == ships && is(found, engine, callers)
+                of == *scenario && protocol == shipped && is(found, engine, callers)
             };
             let is_blind = engine == Engine::Loom && !scenario.on_loom();
             let nothing = if is_blind { "blind" } else { "not run" };
-            explorations.iter().copied().find(is).map_or_else(|| nothing.into(), said)
+            explorations.iter().copied().find(is).map_or_else(|| nothing.into(), summary)
         };
         let of = |engine, callers| on(Protocol::DoubleRecheck, engine, callers);
         vec![
@@ -108,7 +108,7 @@ fn scenarios(explorations: &[&Exploration]) -> Vec<Vec<String>> {
 }
 
 /// A cell in a few words.
-fn said(found: &Exploration) -> String {
+fn summary(found: &Exploration) -> String {
     let bound = match found.coverage {
         Coverage::Preemptions(bound) => format!(", preemptions <= {bound}"),
         _ => String::new(),
@@ -122,18 +122,18 @@ fn said(found: &Exploration) -> String {
     format!("{conclusion}: {}{bound}", found.executions)
 }
 
-/// Who breaks what: for each invariant that a twin was written to violate the smallest token.
+/// For each invariant, the twins that were written to violate it, each with its smallest token.
 fn twins(explored: &[Explored]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for invariant in Invariant::ALL.iter().copied() {
         for protocol in Protocol::ALL.iter().copied() {
             for (scenario, _) in protocol.breaks().iter().filter(|(_, own)| *own == invariant) {
-                let home = |explored: &&Explored| {
+                let own_cell = |explored: &&Explored| {
                     let Cell { scenario: of, protocol: on, engine, .. } = explored.exploration.cell;
                     (of, on, engine) == (*scenario, protocol, Engine::Sections)
                 };
                 let shrunk =
-                    explored.iter().filter(home).find_map(|found| found.tokens.get(&invariant));
+                    explored.iter().filter(own_cell).find_map(|found| found.tokens.get(&invariant));
                 let token = shrunk.map_or_else(|| "not broken".into(), |it| it.token.to_string());
                 let (scenario, protocol) = (scenario.slug().into(), protocol.slug().into());
                 rows.push(vec![invariant.slug().into(), scenario, protocol, token]);
@@ -212,7 +212,7 @@ fn executions(protocol: Protocol, explorations: &[&Exploration]) -> Vec<String> 
     std::iter::once(protocol.slug().to_owned()).chain(counts).collect()
 }
 
-/// `holds` is said of complete searches alone.
+/// `holds` is for complete searches only.
 fn verdict(of: &[&Exploration]) -> String {
     let mut violated: Vec<_> =
         of.iter().flat_map(|found| found.violated()).flat_map(|(v, _)| &v.violated).collect();

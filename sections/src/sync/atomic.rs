@@ -20,6 +20,7 @@ macro_rules! atomic {
 
         impl $Atomic {
             /// An atomic with this value.
+            #[track_caller]
             pub fn new(value: $Value) -> Self {
                 Self(new_object(), real::$Atomic::new(value))
             }
@@ -60,6 +61,7 @@ macro_rules! atomic {
         }
 
         impl Default for $Atomic {
+            #[track_caller]
             fn default() -> Self {
                 Self::new(Default::default())
             }

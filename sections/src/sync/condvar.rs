@@ -14,6 +14,7 @@ pub struct Condvar(Object);
 
 impl Condvar {
     /// A condition variable that nobody waits for.
+    #[track_caller]
     pub fn new() -> Self {
         Self(new_object())
     }
@@ -62,6 +63,7 @@ impl Condvar {
 }
 
 impl Default for Condvar {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }

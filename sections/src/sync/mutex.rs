@@ -15,6 +15,7 @@ pub struct Mutex<T> {
 
 impl<T> Mutex<T> {
     /// A free mutex.
+    #[track_caller]
     pub fn new(value: T) -> Self {
         Self { object: new_object(), inner: std::sync::Mutex::new(value) }
     }
@@ -58,6 +59,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T: Default> Default for Mutex<T> {
+    #[track_caller]
     fn default() -> Self {
         Self::new(T::default())
     }

@@ -15,6 +15,7 @@ pub struct RwLock<T> {
 
 impl<T> RwLock<T> {
     /// A free lock.
+    #[track_caller]
     pub fn new(value: T) -> Self {
         Self { object: new_object(), inner: std::sync::RwLock::new(value) }
     }
@@ -45,6 +46,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: Default> Default for RwLock<T> {
+    #[track_caller]
     fn default() -> Self {
         Self::new(T::default())
     }

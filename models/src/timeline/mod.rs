@@ -1,0 +1,156 @@
+//! One execution as a timeline: a column for each task, a line for each section, and the state of the cache
+//! after it.
+
+mod known;
+mod names;
+mod words;
+
+use crate::checkers::Violation;
+use crate::history::{Event, History, Record};
+use crate::replay::Replayed;
+use comfy_table::{Table, presets};
+use known::Known;
+use names::{Cast, Objects};
+use sections::{Outcome, Step};
+use std::fmt::Write;
+use words::{say, violated};
+
+pub use words::counted;
+
+/// Whether a timeline shows every section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Consecutive sections in which nothing of interest happens share one line.
+    Folded,
+    /// Every section has a line.
+    All,
+}
+
+/// The timeline, with a sentence for each violated invariant.
+pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
+    let Replayed { token, execution, history, verdict, violations } = replayed;
+    let cast = Cast::of(token);
+    let objects = Objects::of(execution);
+    let mut out = format!(
+        "{} on {}: {}, {}, {}\n",
+        token.scenario,
+        token.protocol,
+        counted(token.callers, "caller"),
+        counted(execution.preemptions as usize, "preemption"),
+        counted(execution.steps.len(), "section"),
+    );
+    if execution.preemptions > 0 {
+        out.push_str("! marks a preemption: the task that ran before could have gone on\n");
+    }
+    let sections = Section::all(&execution.steps, history, violations);
+    let _ = writeln!(out, "{}\n", table(&sections, detail, &cast, &objects, history));
+    if let Some(rest) = rest(history, violations) {
+        let _ = writeln!(out, "after all tasks have ended, one more request: {rest}\n");
+    }
+    match &execution.outcome {
+        Outcome::Returned(_) => {}
+        Outcome::Deadlock(waiting) => {
+            for (task, operation) in waiting {
+                let operation = objects.operation(*operation, &cast);
+                let _ = writeln!(out, "{} waits for ever to {operation}", cast.name(*task));
+            }
+        }
+        Outcome::Panicked(message) => {
+            let _ = writeln!(out, "panicked: {message}");
+        }
+    }
+    for invariant in &verdict.violated {
+        let _ = writeln!(out, "violated: {invariant}. {}", invariant.about());
+    }
+    if verdict.violated.is_empty() {
+        out.push_str("nothing is violated\n");
+    }
+    out
+}
+
+/// A step with what was recorded in it.
+struct Section<'a> {
+    number: usize,
+    step: &'a Step,
+    records: Vec<&'a Record>,
+    said: Vec<String>,
+    mark: Option<String>,
+}
+
+impl<'a> Section<'a> {
+    fn all(steps: &'a [Step], history: &'a History, violations: &[Violation]) -> Vec<Self> {
+        let section = |(number, step): (usize, &'a Step)| {
+            let records = history.records.iter().enumerate();
+            let of_step: Vec<_> = records
+                .filter(|(_, record)| (record.step, record.task) == (number, step.task))
+                .collect();
+            let violation =
+                violations.iter().find(|(_, at)| of_step.iter().any(|(index, _)| index == at));
+            Self {
+                number,
+                step,
+                said: of_step.iter().filter_map(|(_, record)| say(record.event)).collect(),
+                records: of_step.iter().map(|(_, record)| *record).collect(),
+                mark: violation.map(|(invariant, _)| violated(*invariant)),
+            }
+        };
+        (1..).zip(steps).map(section).collect()
+    }
+
+    /// Nothing of interest happens in it: no event, no violation, no preemption.
+    fn is_dull(&self) -> bool {
+        self.said.is_empty() && self.mark.is_none() && !self.step.preempts
+    }
+}
+
+fn table(
+    sections: &[Section],
+    detail: Detail,
+    cast: &Cast,
+    objects: &Objects,
+    history: &History,
+) -> Table {
+    let mut table = Table::new();
+    let header = ["section".to_owned()].into_iter().chain(cast.tasks().map(|it| cast.name(it)));
+    let header = header.chain(["lease".into(), "version".into(), String::new()]);
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
+    let mut cache = Known::default();
+    history.records.iter().filter(|record| record.step == 0).for_each(|it| cache.learn(it));
+    let both_dull =
+        |one: &Section, next: &Section| detail == Detail::Folded && one.is_dull() && next.is_dull();
+    for fold in sections.chunk_by(both_dull) {
+        let records = fold.iter().flat_map(|section| &section.records);
+        records.for_each(|record| cache.learn(record));
+        let mut row = vec![numbers(fold)];
+        row.extend(cast.tasks().map(|task| {
+            let of_task: Vec<_> = fold.iter().filter(|it| it.step.task == task).collect();
+            match (of_task.as_slice(), fold.len()) {
+                ([], _) => String::new(),
+                ([section], 1) => objects.phrase(section.step, &section.said, cast),
+                (several, _) => objects.folded(several.iter().map(|section| section.step)),
+            }
+        }));
+        row.extend([cache.holders(cast), cache.version()]);
+        row.push(fold.iter().find_map(|section| section.mark.clone()).unwrap_or_default());
+        table.add_row(row);
+    }
+    table
+}
+
+/// `7`, `7 !` or `7-9`.
+fn numbers(fold: &[Section]) -> String {
+    match fold {
+        [] => String::new(),
+        [one] => format!("{}{}", one.number, if one.step.preempts { " !" } else { "" }),
+        [first, .., last] => format!("{}-{}", first.number, last.number),
+    }
+}
+
+/// What main saw after all tasks had ended.
+fn rest(history: &History, violations: &[Violation]) -> Option<String> {
+    let from = history.records.iter().position(|record| record.event == Event::Rest)?;
+    let said: Vec<_> = history.records[from..].iter().filter_map(|it| say(it.event)).collect();
+    let mark = violations.iter().find(|(_, at)| *at > from);
+    let mark = mark.map_or_else(String::new, |(invariant, _)| format!(" {}", violated(*invariant)));
+    Some(format!("{}{mark}", said.join(", ")))
+}

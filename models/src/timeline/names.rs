@@ -1,0 +1,109 @@
+//! Names of tasks and of the objects that they share.
+
+use crate::history::History;
+use crate::token::Token;
+use sections::{Execution, Kind, Object, Operation, Step};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::panic::Location;
+
+/// The tasks: workers first, then the callers, then the one that shuts the pool down.
+pub(super) struct Cast {
+    workers: usize,
+    callers: usize,
+}
+
+impl Cast {
+    pub(super) fn of(token: &Token) -> Self {
+        Self { workers: token.scenario.workers(token.protocol), callers: token.callers }
+    }
+
+    pub(super) fn tasks(&self) -> RangeInclusive<usize> {
+        1..=self.workers + self.callers + usize::from(self.workers > 0)
+    }
+
+    pub(super) fn name(&self, task: usize) -> String {
+        match task {
+            0 => "main".into(),
+            task if task <= self.workers => format!("worker {task}"),
+            task if task <= self.workers + self.callers => {
+                format!("caller {}", task - self.workers)
+            }
+            _ => "last".into(),
+        }
+    }
+}
+
+/// What each file of the core and of the scenarios makes, as the documents call it. No file makes two things of
+/// one kind.
+const MADE_IN: [(&str, &str); 9] = [
+    ("store.rs", "map"),
+    ("leases.rs", "lease table"),
+    ("waits.rs", "graph of waits"),
+    ("queue.rs", "queue"),
+    ("sweep.rs", "sweeper's flag"),
+    ("clock.rs", "clock"),
+    ("metrics.rs", "counters"),
+    ("executor.rs", "pool"),
+    ("locks.rs", "twin's lock table"),
+];
+
+/// The objects of an execution.
+pub(super) struct Objects(BTreeMap<Object, &'static Location<'static>>);
+
+impl Objects {
+    pub(super) fn of(execution: &Execution<History>) -> Self {
+        Self(execution.made_at.clone())
+    }
+
+    /// What the documents call the object; the line that made it, if they do not mention it.
+    fn name(&self, object: Object) -> String {
+        let Some(place) = self.0.get(&object) else { return object.to_string() };
+        let file = place.file().rsplit('/').next().unwrap_or_default();
+        let Some((_, name)) = MADE_IN.iter().find(|(made_in, _)| *made_in == file) else {
+            return format!("{object} of {file}:{}", place.line());
+        };
+        // Several objects that one line made: the shards of a table, or the tables of a twin.
+        let before = self.0.iter().filter(|(other, at)| **other < object && *at == place).count();
+        if before == 0 { (*name).into() } else { format!("{name} {}", before + 1) }
+    }
+
+    /// The operation in words: `lock the lease table`.
+    pub(super) fn operation(&self, operation: Operation, cast: &Cast) -> String {
+        let Operation { kind, object } = operation;
+        match object.task() {
+            Some(task) => format!("{kind} {}", cast.name(task)),
+            None => format!("{kind} the {}", self.name(object)),
+        }
+    }
+
+    /// What the section did; the operation it began with, if no event tells.
+    pub(super) fn phrase(&self, step: &Step, said: &[String], cast: &Cast) -> String {
+        if said.is_empty() {
+            return self.operation(step.operation, cast);
+        }
+        let what = match step.operation.kind {
+            Kind::Ledger => "compute".into(),
+            Kind::Wait | Kind::Woken | Kind::WokenOrTimeout => "wait".into(),
+            Kind::NotifyOne | Kind::NotifyAll => "notify".into(),
+            Kind::WriteLock => format!("{}, write", self.name(step.operation.object)),
+            _ => self.name(step.operation.object),
+        };
+        format!("{what}: {}", said.join(", "))
+    }
+
+    /// Several sections of one task in which nothing of interest happened: `3 sections: queue, clock`.
+    pub(super) fn folded<'a>(&self, steps: impl Iterator<Item = &'a Step>) -> String {
+        let mut names = Vec::new();
+        let mut number = 0;
+        for step in steps {
+            number += 1;
+            let object = step.operation.object;
+            let name = object.task().map_or_else(|| self.name(object), |_| "join".into());
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        format!("{}: {}", super::counted(number, "section"), names.join(", "))
+    }
+}

@@ -1,0 +1,54 @@
+//! Events in words.
+
+use crate::catalogue::Invariant;
+use crate::history::Event;
+
+/// A number of things, with the plural where it is due.
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+pub(super) fn violated(invariant: Invariant) -> String {
+    format!("<- violates {invariant}")
+}
+
+/// What a reader is told of an event; `None` if another event of the same moment tells it better.
+pub(super) fn say(event: Event) -> Option<String> {
+    Some(match event {
+        Event::Looked(_) | Event::Asked | Event::Put(_) | Event::Rest => return None,
+        Event::FreshHit(version) => format!("v{version} is fresh"),
+        Event::StaleHit(version) => format!("v{version} is stale"),
+        Event::Miss => "absent".into(),
+        Event::Nominated(version) => format!("nominates v{version}"),
+        Event::StillNeeded => "refresh still needed".into(),
+        Event::SkippedBefore(version) => format!("v{version} is fresh, returns it"),
+        Event::Leased(lease) => format!("takes lease {lease}"),
+        Event::Busy(lease) => format!("lease {lease} is held"),
+        Event::Waited(lease) => format!("has waited for lease {lease}"),
+        Event::TimedOut(_) => "times out".into(),
+        Event::BackingOff => "the key backs off".into(),
+        Event::Cycle(lease) => format!("lease {lease} waits for a lease of this caller"),
+        Event::SkippedInside(_, version) => format!("v{version} is fresh, does not compute"),
+        Event::ComputeStarted(_, Some(version)) => format!("COMPUTES to replace v{version}"),
+        Event::ComputeStarted(_, None) => "COMPUTES, absent".into(),
+        Event::ComputeFinished(_, true) => "done".into(),
+        Event::ComputeFinished(_, false) => "fails".into(),
+        Event::Published(_, version) => format!("publishes v{version}"),
+        Event::Discarded(_) => "the key was written meanwhile, discards".into(),
+        Event::Released(lease) => format!("releases lease {lease}"),
+        Event::Inserted(version) => format!("inserts v{version}"),
+        Event::Invalidated => "invalidates".into(),
+        Event::Cleared => "invalidates all keys".into(),
+        Event::Evicted(version) => format!("evicts v{version}"),
+        Event::Swept(version) => format!("sweeps v{version}"),
+        Event::Forgotten => "forgets the failures of the key".into(),
+        Event::TakenOver(lease) => format!("lease {lease} was taken over, does nothing"),
+        Event::Rejected(_) => "the executor refuses the refresh".into(),
+        Event::Dropped(_) => "the refresh is dropped".into(),
+        Event::Makes(content) => format!("makes content {content}"),
+        Event::Answered(content) => format!("returns content {content}"),
+        Event::Refused => "returns an error".into(),
+        Event::ShutDown => "has shut the pool down".into(),
+        Event::Tick => "the clock moves".into(),
+    })
+}

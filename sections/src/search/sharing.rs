@@ -1,0 +1,169 @@
+//! How the OS threads of a search share the tree: a queue of parts, and the budgets.
+
+use super::node::Part;
+use super::worker::Worker;
+use super::{Coverage, Search};
+use crate::error::Error;
+use crate::operation::Object;
+#[cfg(test)]
+use crate::rules;
+use crate::schedule::Execution;
+use crate::scheduler::{Setup, run};
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+pub(super) struct Queue {
+    pub(super) parts: VecDeque<Part>,
+    /// Workers that wait for one.
+    pub(super) idle: usize,
+    pub(super) begun: bool,
+    pub(super) stop: bool,
+    pub(super) cut: bool,
+    pub(super) error: Option<Error>,
+    pub(super) tried: BTreeSet<Object>,
+    pub(super) complete: u64,
+    pub(super) redundant: u64,
+}
+
+impl Queue {
+    pub(super) fn coverage(&self, shared: &Shared) -> Coverage {
+        let exhausted = !self.cut && shared.executions.load(Ordering::Relaxed) > 0;
+        Coverage { complete: self.complete, redundant: self.redundant, exhausted }
+    }
+}
+
+pub(super) struct Shared {
+    pub(super) search: Search,
+    pub(super) tried: Arc<BTreeSet<Object>>,
+    pub(super) began: Instant,
+    pub(super) executions: AtomicU64,
+    pub(super) queue: Mutex<Queue>,
+    pub(super) changed: Condvar,
+    /// Workers that wait, for a look without the lock.
+    pub(super) hungry: AtomicUsize,
+}
+
+impl Shared {
+    pub(super) fn new(search: &Search, tried: Arc<BTreeSet<Object>>) -> Self {
+        let queue = Queue {
+            parts: VecDeque::from([Part::new()]),
+            idle: 0,
+            begun: false,
+            stop: false,
+            cut: false,
+            error: None,
+            tried: BTreeSet::new(),
+            complete: 0,
+            redundant: 0,
+        };
+        Self {
+            search: search.clone(),
+            tried,
+            began: Instant::now(),
+            executions: AtomicU64::new(0),
+            queue: Mutex::new(queue),
+            changed: Condvar::new(),
+            hungry: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stop(&self, change: impl FnOnce(&mut Queue)) {
+        let mut queue = self.lock();
+        queue.stop = true;
+        change(&mut queue);
+        drop(queue);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn fail(&self, error: Error) {
+        self.stop(|queue| {
+            queue.error.get_or_insert(error);
+        });
+    }
+
+    /// Waits for a part of the tree; `None` when nobody has any left.
+    pub(super) fn take(&self) -> Option<Part> {
+        let mut queue = self.lock();
+        queue.idle += 1;
+        self.hungry.fetch_add(1, Ordering::Relaxed);
+        let part = loop {
+            if queue.stop {
+                break None;
+            }
+            if let Some(part) = queue.parts.pop_front() {
+                break Some(part);
+            }
+            if queue.begun && queue.idle == self.search.workers {
+                queue.stop = true;
+                self.changed.notify_all();
+                break None;
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        };
+        queue.begun |= part.is_some();
+        queue.idle -= 1;
+        self.hungry.fetch_sub(1, Ordering::Relaxed);
+        part
+    }
+
+    pub(super) fn give(&self, part: Part) {
+        self.lock().parts.push_back(part);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn run_workers<T, A, B, V>(self: &Arc<Self>, body: &B, visit: &V) -> Vec<A>
+    where
+        T: 'static,
+        A: Default + Send + 'static,
+        B: Fn() -> T + Clone + Send + Sync + 'static,
+        V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Clone + Send + Sync + 'static,
+    {
+        #[cfg(test)]
+        let off = rules::off();
+        std::thread::scope(|scope| {
+            let work = || {
+                #[cfg(test)]
+                return rules::without(off, || self.work(body.clone(), visit.clone()));
+                #[cfg(not(test))]
+                self.work(body.clone(), visit.clone())
+            };
+            let others: Vec<_> = (1..self.search.workers).map(|_| scope.spawn(work)).collect();
+            let mut accumulators = vec![work()];
+            accumulators.extend(others.into_iter().filter_map(|other| other.join().ok()));
+            accumulators
+        })
+    }
+
+    /// What one OS thread does.
+    pub(super) fn work<T, A, B, V>(self: &Arc<Self>, body: B, visit: V) -> A
+    where
+        T: 'static,
+        A: Default + Send + 'static,
+        B: Fn() -> T + Send + Sync + 'static,
+        V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Send + Sync + 'static,
+    {
+        let accumulator = Arc::new(Mutex::new((A::default(), 0)));
+        let (kept, shared) = (Arc::clone(&accumulator), Arc::clone(self));
+        let see = move |execution| {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.1 += 1;
+            if visit(&mut kept.0, execution).is_break() {
+                shared.stop(|queue| queue.cut = true);
+            }
+        };
+        let setup = Setup { tried: Arc::clone(&self.tried), recording: self.search.record };
+        if let Err(error) = run(Worker::new(Arc::clone(self)), setup, body, see) {
+            self.fail(error);
+        }
+        let mut kept = accumulator.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lock().complete += kept.1;
+        std::mem::take(&mut kept.0)
+    }
+}

@@ -1,0 +1,147 @@
+//! Where a task meets the scheduler: it announces its next operation and pauses until it is chosen.
+
+use super::{State, Status, with};
+use crate::error::Error;
+use crate::operation::{Kind, MAIN, Object, Operation};
+use crate::rules::{Rule, on};
+use std::panic::{Location, resume_unwind};
+use std::time::Duration;
+
+/// What unwinds a task of an execution that cannot go on.
+pub(crate) struct Aborted;
+
+impl State {
+    fn announce(&mut self, operation: Operation) -> Next {
+        if self.aborting {
+            return Next::Abort;
+        }
+        let me = self.current;
+        let joins = matches!(operation.kind, Kind::Join | Kind::End);
+        if me == MAIN && !joins {
+            if self.unjoined > 0 && on(Rule::MainOnlySpawnsAndJoins) {
+                self.fail(Error::MainTakesPart { operation });
+                return Next::Abort;
+            }
+            return Next::Go;
+        }
+        if self.rides(operation) {
+            self.acquiring = false;
+            return Next::Go;
+        }
+        self.acquiring = false;
+        self.task(me).status = Status::Announced(operation);
+        Next::Switch
+    }
+
+    /// Lipton: a step may acquire, then do one thing that does not move, then release. So what
+    /// comes directly after an acquisition belongs to its step, unless it could block.
+    fn rides(&self, operation: Operation) -> bool {
+        self.acquiring
+            && matches!(
+                operation.kind,
+                Kind::Wait
+                    | Kind::NotifyOne
+                    | Kind::NotifyAll
+                    | Kind::Load
+                    | Kind::Store
+                    | Kind::Update
+                    | Kind::Add
+                    | Kind::Ledger
+            )
+    }
+}
+
+enum Next {
+    Go,
+    Switch,
+    Abort,
+}
+
+/// The name of a new object, made by the task that runs.
+#[track_caller]
+pub(crate) fn new_object() -> Object {
+    let place = Location::caller();
+    with(|state| {
+        assert!(state.running, "sections: an object was made outside of an exploration");
+        let me = state.current;
+        let task = state.task(me);
+        task.made += 1;
+        let object = Object::made_by(me, task.made);
+        if state.recording {
+            state.run.made_at.insert(object, place);
+        }
+        object
+    })
+}
+
+/// Says what the task does next, and returns when it has been chosen to do it.
+pub(crate) fn announce(kind: Kind, object: Object) {
+    // Shuttle cannot schedule a task that unwinds: what a destructor does belongs to its step.
+    if std::thread::panicking() {
+        with(|state| state.unexplored |= !state.aborting);
+        return;
+    }
+    let next = with(|state| {
+        assert!(state.running, "sections: {kind:?} outside of an exploration");
+        state.announce(Operation { kind, object })
+    });
+    match next {
+        Next::Go => {}
+        Next::Abort => abort(),
+        Next::Switch => pause(),
+    }
+}
+
+/// Lets the scheduler decide who goes on.
+fn pause() {
+    // Shuttle's plain scheduling point: it does not model time.
+    shuttle::thread::sleep(Duration::ZERO);
+    if with(|state| state.aborting) {
+        abort();
+    }
+}
+
+fn abort() -> ! {
+    resume_unwind(Box::new(Aborted))
+}
+
+/// Parks a waiter until it is chosen: notified, timed out, or woken by a broadcast and about to
+/// take its mutex again (`true`).
+pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
+    with(|state| {
+        let me = state.current;
+        let waiter = state.condvars.of(condvar).iter_mut().find(|waiter| waiter.task == me);
+        let operation = match waiter {
+            Some(waiter) => {
+                waiter.parked = true;
+                Operation { kind, object: condvar }
+            }
+            // A broadcast came between the registration and the release of a tried mutex.
+            None => Operation { kind: Kind::Lock, object: mutex },
+        };
+        state.acquiring = false;
+        state.task(me).status = Status::Announced(operation);
+    });
+    pause();
+    with(|state| {
+        let me = state.current;
+        !state.condvars.of(condvar).iter().any(|waiter| waiter.task == me)
+    })
+}
+
+/// Main waits until every task has finished, also if all of them are being unwound.
+pub(crate) fn end() {
+    loop {
+        let live = with(|state| {
+            let object = Object::of_task(MAIN);
+            state.current = MAIN;
+            state.task(MAIN).status = Status::Announced(Operation { kind: Kind::End, object });
+            state.live > 0
+        });
+        if !live {
+            break;
+        }
+        shuttle::thread::sleep(Duration::ZERO);
+    }
+    with(|state| state.task(MAIN).status = Status::Running);
+}

@@ -1,0 +1,178 @@
+//! What the primitives and the scheduler know of the execution on this OS thread.
+//!
+//! Shuttle runs all tasks of an execution on one OS thread, so one thread-local state serves them,
+//! and explorations on several OS threads do not meet.
+
+mod announce;
+mod condvars;
+mod locks;
+mod tasks;
+
+pub(crate) use announce::{Aborted, announce, end, new_object, park};
+pub(crate) use tasks::Status;
+
+use crate::error::Error;
+use crate::operation::{Access, Footprint, Kind, MAIN, Object, Operation, TaskNumber};
+use crate::rules::{Rule, on};
+use crate::schedule::Step;
+use condvars::Waiter;
+use locks::Owners;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::Location;
+use std::sync::Arc;
+use tasks::TaskState;
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// Works on the state. Nothing that can switch tasks or run a user's code may be called inside.
+pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with(|state| work(&mut state.borrow_mut()))
+}
+
+/// A table by object.
+struct PerObject<T>(Vec<Vec<T>>);
+
+impl<T> Default for PerObject<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Default> PerObject<T> {
+    fn of(&mut self, object: Object) -> &mut T {
+        let (maker, number) = object.place();
+        if self.0.len() <= maker {
+            self.0.resize_with(maker + 1, Vec::new);
+        }
+        let row = &mut self.0[maker];
+        if row.len() <= number {
+            row.resize_with(number + 1, T::default);
+        }
+        &mut row[number]
+    }
+
+    fn get(&self, object: Object) -> Option<&T> {
+        let (maker, number) = object.place();
+        self.0.get(maker)?.get(number)
+    }
+
+    fn clear(&mut self) {
+        self.0.iter_mut().for_each(Vec::clear);
+    }
+}
+
+/// An execution under way.
+#[derive(Default)]
+pub(crate) struct State {
+    running: bool,
+    /// Whose code is running.
+    pub(crate) current: TaskNumber,
+    /// Whose step was chosen last.
+    pub(crate) last: TaskNumber,
+    tasks: Vec<TaskState>,
+    /// Tasks that have not finished, main aside.
+    live: usize,
+    /// Tasks that nobody has joined.
+    unjoined: usize,
+    /// Main has waited for one of several tasks. Its wait lasts until all have finished, so it must
+    /// not do anything but join until it has joined them all.
+    main_has_waited: bool,
+    /// A destructor has synchronised while its task unwound.
+    pub(crate) unexplored: bool,
+    locks: PerObject<Owners>,
+    condvars: PerObject<Vec<Waiter>>,
+    notifications: u64,
+    /// What the step under way has touched.
+    pub(crate) step: Footprint,
+    /// The step under way has only acquired so far.
+    acquiring: bool,
+    /// Every task unwinds: the execution cannot go on.
+    pub(crate) aborting: bool,
+    pub(crate) error: Option<Error>,
+    pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
+    /// Locks that somebody tries somewhere, as far as the exploration knows.
+    pub(crate) tried: Arc<BTreeSet<Object>>,
+    /// A lock that is tried and not among them.
+    pub(crate) discovered: Option<Object>,
+    /// Whether steps are written down.
+    pub(crate) recording: bool,
+    pub(crate) run: Run,
+}
+
+/// What was decided in an execution.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Run {
+    pub(crate) choices: Vec<u32>,
+    pub(crate) preemptions: u32,
+    pub(crate) redundant: bool,
+    pub(crate) decisions: usize,
+    pub(crate) steps: Vec<Step>,
+    /// Where each object was made.
+    pub(crate) made_at: BTreeMap<Object, &'static Location<'static>>,
+    pub(crate) checksum: crc32fast::Hasher,
+}
+
+impl State {
+    /// A fresh execution begins.
+    pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
+        self.running = true;
+        self.current = MAIN;
+        self.last = MAIN;
+        self.tasks.clear();
+        self.live = 0;
+        self.unjoined = 0;
+        self.main_has_waited = false;
+        self.unexplored = false;
+        self.locks.clear();
+        self.condvars.clear();
+        self.notifications = 0;
+        self.step.clear();
+        self.acquiring = false;
+        self.aborting = false;
+        self.error = None;
+        self.deadlock = None;
+        self.tried = Arc::clone(tried);
+        self.discovered = None;
+        self.recording = recording;
+        self.run = Run::default();
+        *self.task(MAIN) = TaskState { status: Status::Running, ..TaskState::default() };
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.running = false;
+    }
+
+    /// The execution cannot go on.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+        self.aborting = true;
+    }
+
+    pub(crate) fn touch(&mut self, object: Object, access: Access) {
+        // Main takes no steps: what it does before and after the others conflicts with nobody. Nor
+        // does a task that unwinds because nobody can go on: the last step is over.
+        if self.current != MAIN && !self.aborting {
+            self.step.touch(object, access);
+        }
+    }
+
+    /// Whether the task, which has announced `operation`, can run.
+    pub(crate) fn enabled(&self, task: TaskNumber, operation: Operation) -> bool {
+        let Operation { kind, object } = operation;
+        match kind {
+            Kind::Lock | Kind::WriteLock => self.free(object, false) || !on(Rule::OwnersAreTracked),
+            Kind::ReadLock => self.free(object, true) || !on(Rule::OwnersAreTracked),
+            Kind::WokenOrTimeout if on(Rule::TimeoutsAreEnabled) => true,
+            Kind::Woken | Kind::WokenOrTimeout => self.notified(object, task),
+            Kind::Join => {
+                let (joined, _) = object.place();
+                self.finished(joined) && (task != MAIN || self.live == 0)
+            }
+            Kind::End => self.live == 0,
+            _ => true,
+        }
+    }
+}

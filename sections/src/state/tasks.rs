@@ -1,0 +1,97 @@
+//! The tasks: which are there, what each is about to do, and who has joined whom.
+
+use super::State;
+use crate::error::Error;
+use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
+use crate::rules::{Rule, on};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Has not run yet.
+    #[default]
+    New,
+    /// Runs, or is past its last section.
+    Running,
+    /// Is about to do this.
+    Announced(Operation),
+    /// Has returned.
+    Finished,
+}
+
+#[derive(Default)]
+pub(super) struct TaskState {
+    pub(super) status: Status,
+    /// How many objects it has made.
+    pub(super) made: u32,
+    /// What it learned when it was woken: its wait timed out.
+    pub(super) timed_out: bool,
+    /// How many locks it holds.
+    pub(super) holds: u32,
+}
+
+impl State {
+    pub(super) fn task(&mut self, task: TaskNumber) -> &mut TaskState {
+        if self.tasks.len() <= task {
+            self.tasks.resize_with(task + 1, TaskState::default);
+        }
+        &mut self.tasks[task]
+    }
+
+    pub(crate) fn status(&mut self, task: TaskNumber) -> Status {
+        self.task(task).status
+    }
+
+    pub(super) fn finished(&self, task: TaskNumber) -> bool {
+        self.tasks.get(task).is_some_and(|task| task.status == Status::Finished)
+    }
+
+    pub(crate) fn holds_a_lock(&self, task: TaskNumber) -> bool {
+        self.tasks.get(task).is_some_and(|task| task.holds > 0)
+    }
+
+    /// The scheduler lets the task do what it has announced.
+    pub(crate) fn choose(&mut self, task: TaskNumber, operation: Operation) {
+        self.step.clear();
+        self.acquiring = operation.kind.moves_right() && !self.tried.contains(&operation.object);
+        self.task(task).status = Status::Running;
+        self.current = task;
+        self.last = task;
+    }
+
+    /// The scheduler lets a new task run to its first announcement.
+    pub(crate) fn start(&mut self, task: TaskNumber) {
+        self.acquiring = false;
+        self.task(task).status = Status::Running;
+        self.current = task;
+    }
+
+    /// A task has been spawned.
+    pub(crate) fn spawned(&mut self, task: TaskNumber) {
+        self.task(task).status = Status::New;
+        self.live += 1;
+        // The child can come before whatever its parent does next.
+        self.acquiring = false;
+        self.unjoined += 1;
+        if self.current == MAIN && self.main_has_waited && on(Rule::MainOnlySpawnsAndJoins) {
+            let object = Object::of_task(task);
+            self.fail(Error::MainTakesPart { operation: Operation { kind: Kind::Spawn, object } });
+        }
+    }
+
+    /// The task that runs has joined another one.
+    pub(crate) fn joined(&mut self, object: Object) {
+        self.touch(object, Access::Read);
+        self.unjoined -= 1;
+        if self.current == MAIN {
+            self.main_has_waited = self.unjoined > 0;
+        }
+    }
+
+    /// The task that runs has returned.
+    pub(crate) fn finish(&mut self) {
+        let me = self.current;
+        self.touch(Object::of_task(me), Access::Write);
+        self.task(me).status = Status::Finished;
+        self.live -= 1;
+    }
+}
