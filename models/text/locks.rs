@@ -49,9 +49,14 @@ impl Locks {
         LOCKS.with(|locks| *locks.borrow_mut() = Some(Arc::clone(self)));
     }
 
+    /// The table of this task. There is none before the callers start: what happens then is not part of the
+    /// scenario.
+    fn entered() -> Option<Arc<Self>> {
+        LOCKS.with(|locks| locks.borrow().clone())
+    }
+
     fn here() -> Arc<Self> {
-        let locks = LOCKS.with(|locks| locks.borrow().clone());
-        locks.unwrap_or_else(|| unreachable!("every task of an execution has entered its table"))
+        Self::entered().unwrap_or_else(|| unreachable!("every caller has entered the table"))
     }
 }
 
@@ -80,7 +85,7 @@ pub(super) fn take<W: World>(request: &Request<W>, lock: &Lock<W>) -> Result<Lea
 
 /// Whoever took the lock has released it. Another one may have taken it since.
 pub(super) fn done() {
-    let locks = Locks::here();
+    let Some(locks) = Locks::entered() else { return };
     let mut place = locks.place.lock();
     if place.held == Some(current_task()) {
         place.held = None;
@@ -89,7 +94,7 @@ pub(super) fn done() {
 
 /// Takes the key's lock out of the table, whichever it is.
 pub(super) fn remove() {
-    let locks = Locks::here();
+    let Some(locks) = Locks::entered() else { return };
     let removed = locks.place.lock().lock.take();
     drop(removed);
 }
@@ -107,7 +112,7 @@ pub(super) fn remove_idle(idle: Duration) {
 
 /// Waits until the lock is free, and takes it.
 pub(super) fn wait() {
-    let locks = Locks::here();
+    let Some(locks) = Locks::entered() else { return };
     let mut place = locks.place.lock();
     while place.held.is_some() {
         place = locks.freed.wait_for(place, Duration::MAX).0;
