@@ -1,27 +1,24 @@
 //! Builds a cache out of its lifetimes and its replaceable parts.
 
-use crate::back_off::BackOff;
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
-use crate::early::{self, Early};
-use crate::entry::Lifetimes;
-use crate::error::{ConfigError, Error};
-use crate::event::{NoObserver, Observer};
+use crate::error::{ConfigError, Error, MAX_SHARDS};
 use crate::executor::{Executor, WorkerPool};
-use crate::key_lock::LeaseTable;
+use crate::observe::event::{NoObserver, Observer};
+use crate::policy::back_off::BackOff;
+use crate::policy::early::{Early, draw};
+use crate::policy::lifetimes::Lifetimes;
+use crate::protocol::sweeper::Sweeper;
+use crate::protocol::waits::Waits;
+use crate::protocol::world::{Draw, Key, Parts, Refresh, Shared, With};
 use crate::protocol::{DoubleRecheck, Protocol};
-use crate::shared::{Draw, Refresh, Shared};
-use crate::store::Store;
-use crate::sweep::Sweeper;
 use crate::sync::Arc;
-use crate::waits::Waits;
-use crate::world::{Key, Parts, With};
+use crate::tables::leases::LeaseTable;
+use crate::tables::store::Store;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// The most parts that a store can be split into.
-pub const MAX_SHARDS: usize = 1 << 16;
 /// Parts unless told.
 const SHARDS: usize = 16;
 /// The fewest places of a part unless told how many parts there are: with one or two, a part has no choice of
@@ -118,8 +115,17 @@ pub struct Builder<
 /// Makes the executor when the cache is built: nothing is started for a configuration that is refused.
 type Start<X> = Box<dyn FnOnce() -> Result<X, ConfigError> + Send>;
 
+impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
+    /// A cache whose entries are fresh for `payload` and kept for `storage`.
+    ///
+    /// The lifetimes are judged by [`Builder::build`].
+    pub fn builder(payload: Duration, storage: Duration) -> Builder<K, V> {
+        Builder::new(payload, storage)
+    }
+}
+
 impl<K, V> Builder<K, V> {
-    pub(crate) fn new(payload: Duration, storage: Duration) -> Self {
+    fn new(payload: Duration, storage: Duration) -> Self {
         Self {
             settings: Settings {
                 payload,
@@ -136,7 +142,7 @@ impl<K, V> Builder<K, V> {
             observer: NoObserver,
             executor: Box::new(|| WorkerPool::new(4, 1_024)),
             hasher: foldhash::fast::RandomState::default(),
-            draw: Arc::new(early::draw),
+            draw: Arc::new(draw),
             refresh: None,
             protocol: DoubleRecheck,
         }
@@ -301,7 +307,7 @@ where
             sweeper: Sweeper::new(),
         };
         let shared = Arc::new(shared);
-        shared.sweeper.start(&shared, period)?;
+        shared.start_sweeper(period)?;
         Ok(Cache { shared })
     }
 }

@@ -1,18 +1,17 @@
 //! The cache as its users see it.
 
-use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::entry::{Found, Version};
 use crate::error::Error;
-use crate::event::{Event, Observer};
-use crate::key_lock::LeaseUsage;
+use crate::ids::Version;
+use crate::observe::event::{Event, Observer};
 use crate::protocol;
-use crate::request::Request;
-use crate::shared::Shared;
-use crate::store::Wrote;
-use crate::sweep::Swept;
+use crate::protocol::request::Request;
+use crate::protocol::sweep::Swept;
+use crate::protocol::world::{Key, Of, Parts, Shared, With};
 use crate::sync::Arc;
-use crate::world::{Key, Of, Parts, With};
+use crate::tables::entry::{Entry, Found};
+use crate::tables::leases::LeaseUsage;
+use crate::tables::store::Written;
 use std::error::Error as StdError;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -35,15 +34,6 @@ use std::time::Duration;
 /// ```
 pub struct Cache<K: Key, V: Send + Sync + 'static, E: Parts = With> {
     pub(crate) shared: Arc<Shared<Of<K, V, E>>>,
-}
-
-impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
-    /// A cache whose entries are fresh for `payload` and kept for `storage`.
-    ///
-    /// The lifetimes are judged by [`Builder::build`].
-    pub fn builder(payload: Duration, storage: Duration) -> Builder<K, V> {
-        Builder::new(payload, storage)
-    }
 }
 
 impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
@@ -87,7 +77,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     }
 
     /// As [`get_or_compute`](Self::get_or_compute), for a compute that can fail. After a failure the
-    /// key is left alone for a while ([`Builder::back_off`]): a stale value is served on, and a request
+    /// key is left alone for a while ([`Builder::back_off`](crate::Builder::back_off)): a stale value is served on, and a request
     /// for an absent key gets the last error.
     ///
     /// ```
@@ -226,13 +216,13 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
-        let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
-        let Shared { store, leases, observer, .. } = &*self.shared;
-        let Wrote { version, evicted, old } =
-            store.insert(hash, (key, entry), leases, self.shared.room());
+        let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
+        let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
+        let Written { version, evicted, replaced } =
+            store.insert(hash, key, entry, leases, self.shared.room());
         observer.on(hash, Event::Inserted(version));
-        self.shared.tell_evicted(evicted);
-        drop(old);
+        self.shared.emit_evicted(evicted);
+        drop(replaced);
         version
     }
 
@@ -260,9 +250,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        let old = self.shared.store.invalidate(hash, key, &self.shared.leases);
+        let removed = self.shared.store.invalidate(hash, key, &self.shared.leases);
         self.shared.observer.on(hash, Event::Invalidated);
-        drop(old);
+        drop(removed);
     }
 
     /// Removes every key. A compute that began before is discarded when it ends.
@@ -286,14 +276,14 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn invalidate_all(&self) {
-        let old = self.shared.store.clear(&self.shared.leases);
+        let removed = self.shared.store.clear(&self.shared.leases);
         self.shared.observer.on(0, Event::Cleared);
-        drop(old);
+        drop(removed);
     }
 
     /// Takes away what nobody needs any more: entries that have expired, and slots of the lease table that
-    /// are kept for a failure of long ago ([`Builder::idle`]). A thread of the cache's own does it every
-    /// now and then too ([`Builder::sweep_every`]).
+    /// are kept for a failure of long ago ([`Builder::idle`](crate::Builder::idle)). A thread of the cache's own does it every
+    /// now and then too ([`Builder::sweep_every`](crate::Builder::sweep_every)).
     ///
     /// It may come at any moment, and changes nothing but the memory that is used: [`Cache::usage`].
     /// Readers of a part of the store wait while its dead entries are taken out.

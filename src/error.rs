@@ -5,6 +5,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+/// The most shards of a cache.
+pub const MAX_SHARDS: usize = 1 << 16;
+/// The most threads of a pool.
+pub const MAX_WORKERS: usize = 1 << 10;
+/// The most jobs that wait for a thread of a pool.
+pub const MAX_QUEUE: usize = 1 << 20;
+
 /// A configuration that no cache can have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -69,8 +76,7 @@ impl fmt::Display for ConfigError {
             Self::Workers { threads, queue } => write!(
                 f,
                 "{threads} workers with {queue} places are outside the limits of 1 to {} and 1 to {}",
-                crate::executor::MAX_WORKERS,
-                crate::executor::MAX_QUEUE
+                MAX_WORKERS, MAX_QUEUE
             ),
             Self::Capacity { capacity } => {
                 write!(f, "a capacity of {capacity} keys is below the limit of 1")
@@ -86,11 +92,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "beta {beta} is outside the limit of 0 to 1000000000")
             }
             Self::Shards { shards } => {
-                write!(
-                    f,
-                    "{shards} shards are outside the limit of 1 to {}",
-                    crate::builder::MAX_SHARDS
-                )
+                write!(f, "{shards} shards are outside the limit of 1 to {MAX_SHARDS}")
             }
         }
     }

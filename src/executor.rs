@@ -1,7 +1,7 @@
 //! Where a refresh runs.
 
-use crate::error::ConfigError;
-use crate::request::discard;
+use crate::error::{ConfigError, MAX_QUEUE, MAX_WORKERS};
+use crate::panics::discard;
 use crate::sync::{Arc, Mutex, Queue, Thread};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -75,11 +75,6 @@ impl Executor for CallerRuns {
         true
     }
 }
-
-/// The most threads of a pool.
-pub const MAX_WORKERS: usize = 1 << 10;
-/// The most jobs that wait for a thread of a pool.
-pub const MAX_QUEUE: usize = 1 << 20;
 
 /// What becomes of the jobs that wait when a pool is shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,63 +1,11 @@
 //! What the store keeps for a key: a value, its version and two deadlines.
 
 use crate::clock::{Moment, nanos};
-use crate::error::ConfigError;
+use crate::ids::Version;
+use crate::policy::lifetimes::{Freshness, Lifetimes};
 use crate::sync::Arc;
 use std::ops::Deref;
 use std::time::Duration;
-
-/// The number of a published value. No two values of a cache share one, and the versions of a key
-/// grow for as long as the cache lives, through removal and re-insertion too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(pub(crate) u64);
-
-impl Version {
-    /// The version as a number, for logs.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-/// How far an entry has got in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Freshness {
-    /// Before its payload deadline: served as it is.
-    Fresh,
-    /// Between its deadlines: served, and refreshed.
-    Stale,
-    /// At or past its storage deadline: never served.
-    Expired,
-}
-
-/// How long an entry is fresh (`payload`) and how long it is kept (`storage`), both from the moment
-/// of its publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    payload: Duration,
-    storage: Duration,
-}
-
-impl Lifetimes {
-    /// Equal lifetimes are allowed: such an entry is never stale, it goes from fresh to expired.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] if `payload` is longer than `storage`.
-    pub fn new(payload: Duration, storage: Duration) -> Result<Self, ConfigError> {
-        if payload > storage {
-            return Err(ConfigError::PayloadOutlivesStorage { payload, storage });
-        }
-        Ok(Self { payload, storage })
-    }
-
-    /// What a value becomes that is published at `now`.
-    ///
-    /// `delta` is how long its compute took; nothing if it was not computed.
-    pub(crate) fn entry<V>(self, value: V, now: Moment, delta: Duration) -> Arc<Entry<V>> {
-        let (stale_at, expires_at) = (now.after(self.payload), now.after(self.storage));
-        Arc::new(Entry { value, published_at: now, stale_at, expires_at, delta: nanos(delta) })
-    }
-}
 
 /// A value and its deadlines.
 #[derive(Debug)]
@@ -70,6 +18,14 @@ pub(crate) struct Entry<V> {
 }
 
 impl<V> Entry<V> {
+    /// What a value becomes that is published at `now`.
+    ///
+    /// `delta` is how long its compute took; nothing if it was not computed.
+    pub(crate) fn new(lifetimes: Lifetimes, value: V, now: Moment, delta: Duration) -> Arc<Self> {
+        let (stale_at, expires_at) = lifetimes.deadlines(now);
+        Arc::new(Self { value, published_at: now, stale_at, expires_at, delta: nanos(delta) })
+    }
+
     /// The clock has stepped back since the publication, by more than the lifetime that ends with
     /// `deadline`: that lifetime counts as over. A smaller step prolongs it by as much.
     fn is_ahead_of(&self, now: Moment, deadline: Moment) -> bool {

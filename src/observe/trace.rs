@@ -1,8 +1,7 @@
 //! The event stream as `tracing` events, and each compute as a span.
 
-use crate::entry::Version;
-use crate::event::{Event, Observer};
-use crate::key_lock::LeaseId;
+use crate::ids::{LeaseId, Version};
+use crate::observe::event::{Event, Observer};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread_local;
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! One stream of events, many readers: metrics, tracing and the suite's ledger all read this one.
 
-use crate::entry::Version;
-use crate::key_lock::LeaseId;
+use crate::ids::{LeaseId, Version};
+use crate::sync::Arc;
 
 /// A step that a request has taken.
 ///
@@ -117,7 +117,7 @@ impl Observer for NoObserver {
     fn on(&self, _key: u64, _event: Event) {}
 }
 
-impl<O: Observer> Observer for crate::sync::Arc<O> {
+impl<O: Observer> Observer for Arc<O> {
     fn on(&self, key: u64, event: Event) {
         O::on(self, key, event);
     }

@@ -1,6 +1,6 @@
 //! Counts, read off the event stream.
 
-use crate::event::{Event, Observer};
+use crate::observe::event::{Event, Observer};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::fmt;
