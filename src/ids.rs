@@ -1,7 +1,7 @@
 //! The numbers of values and leases. A leaf: every file may use it, and it uses none.
 
-/// The number of a published value. No two values of a cache share one, and the versions of a key
-/// grow for as long as the cache lives, through removal and re-insertion too.
+/// The number of a published value. No two values of a cache share one. The versions of a key grow for as long
+/// as the cache lives, even through removal and re-insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub(crate) u64);
 

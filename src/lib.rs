@@ -2,9 +2,9 @@
 //! staleness window**. The README says how much of that has been checked, and how.
 //!
 //! An entry is fresh until its payload deadline, stale until its storage deadline, then expired. A
-//! *staleness window* is one version, or one absence, of a key: from when it first needs a compute
-//! until a newer version is published, or the key is removed or inserted anew. At most one compute
-//! is started per window as long as none has failed; after a failure one more each, never two at a
+//! *staleness window* belongs to one version, or one absence, of a key. It begins when the key first needs a
+//! compute. It ends when a newer version is published, or when the key is removed or inserted anew. At most
+//! one compute starts per window as long as none fails. After each failure one more may start, never two at a
 //! time.
 //!
 //! Start with [`Cache`]. To read the code, start with the protocol, `src/protocol/mod.rs`.
@@ -37,7 +37,7 @@ pub use protocol::sweep::Swept;
 pub use protocol::world::{Key, Parts, With};
 pub use tables::entry::Found;
 
-/// What the suite's broken twins are made of. Hidden and unstable.
+/// What the suite's broken twins use. Hidden and unstable.
 #[doc(hidden)]
 pub mod steps {
     pub use crate::protocol::lease::{Lease, Turn};

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Drops what was thrown. That may panic again: then it is left alone.
+/// Drops the payload of a panic. If the drop panics too, its payload is leaked.
 pub(crate) fn discard<T>(caught: std::thread::Result<T>) {
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(caught)));
     std::mem::forget(dropped);

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub enum Freshness {
     /// Before its payload deadline: served as it is.
     Fresh,
-    /// Between its deadlines: served, and refreshed.
+    /// Between its two deadlines: served, and refreshed.
     Stale,
     /// At or past its storage deadline: never served.
     Expired,
@@ -24,7 +24,7 @@ pub(crate) struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// Equal lifetimes are allowed: such an entry is never stale, it goes from fresh to expired.
+    /// Equal lifetimes are allowed: such an entry is never stale, and goes from fresh to expired.
     ///
     /// # Errors
     ///

@@ -131,12 +131,12 @@ mod tests {
     fn a_thread_that_has_waited_leaves_no_edge_behind() {
         let waits = Waits::new();
         let own = [of(1), of(2)];
-        let Ok(edges) = waits.enter(&own, &of(3)) else { unreachable!("nobody else waits") };
+        let Ok(edges) = waits.enter(&own, &of(3)) else { unreachable!("no other thread waits") };
         assert_eq!(waits.0.lock().len(), 2);
         let closed = waits.enter(&[of(3)], &of(1)).err().expect("3 waits for 1, and 1 for 3");
         assert_eq!(closed.iter().map(|it| it.lease.0).collect::<Vec<_>>(), [3, 1]);
         drop(edges);
         assert!(waits.0.lock().is_empty());
-        assert!(waits.enter(&[of(3)], &of(1)).is_ok(), "1 waits for nobody any more");
+        assert!(waits.enter(&[of(3)], &of(1)).is_ok(), "1 waits no more");
     }
 }

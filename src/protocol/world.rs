@@ -64,7 +64,7 @@ where
     type Protocol = P;
 }
 
-/// All types of a cache.
+/// All types of a cache, under one name.
 #[doc(hidden)]
 pub trait World: 'static {
     type Key: Key;
@@ -85,7 +85,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> World for Of<K, V, E> {
 /// The state that all handles of a cache share.
 #[doc(hidden)]
 pub struct Shared<W: World> {
-    /// Zero-sized in the shipped crate.
+    /// Zero-sized in the published crate.
     pub(crate) protocol: <W::Parts as Parts>::Protocol,
     pub(crate) store: Store<W::Key, W::Value>,
     pub(crate) leases: Arc<LeaseTable<W::Key, W::Value>>,

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use like_std::thread_local;
 pub use sync::{MutexGuard, atomic};
 
-/// What the primitives are made of. Each model asserts that it runs on the one it means.
+/// The name of the backend. Each model asserts that it runs on the one it means.
 pub const BACKEND: &str = if cfg!(feature = "loom") { "loom" } else { "plain shuttle" };
 
 /// A thread to wait for.
@@ -24,12 +24,12 @@ impl Thread {
         Ok(Self(thread::spawn(work)))
     }
 
-    /// Whether it is the one that asks. No model's pool is shut down by a thread of its own.
+    /// Whether it is the calling thread. In no model does a thread of a pool shut the pool down.
     pub fn is_current(&self) -> bool {
         false
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub fn join(self) {
         drop(self.0.join());
     }
@@ -45,7 +45,7 @@ impl<T> Mutex<T> {
         Self(sync::Mutex::new(value))
     }
 
-    /// Waits until the mutex is free and takes it.
+    /// Waits until the mutex is free, and locks it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -61,24 +61,24 @@ impl<T> RwLock<T> {
         Self(sync::RwLock::new(value))
     }
 
-    /// Waits until nobody writes.
+    /// Waits until there is no writer, and reads.
     pub fn read(&self) -> impl Deref<Target = T> + '_ {
         self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Waits until nobody reads or writes.
+    /// Waits until there is no reader and no writer, and writes.
     pub fn write(&self) -> impl DerefMut<Target = T> + '_ {
         self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// A condition variable that never times out: what a time-out does is invisible to both.
+/// A condition variable that never times out: neither backend models time-outs.
 #[derive(Debug)]
 pub struct Condvar(sync::Condvar);
 
 #[expect(clippy::new_without_default, reason = "a loom object belongs to an execution")]
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable without a waiter.
     pub fn new() -> Self {
         Self(sync::Condvar::new())
     }
@@ -92,7 +92,7 @@ impl Condvar {
         (self.0.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner), false)
     }
 
-    /// Wakes everyone who waits.
+    /// Wakes all waiters.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }

@@ -1,4 +1,5 @@
-//! The backend that ships: `parking_lot`'s locks, the standard library's threads, and crossbeam's channel.
+//! The backend of the published crate: `parking_lot`'s locks, the standard library's threads, and crossbeam's
+//! channel.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ pub use parking_lot::{Mutex, MutexGuard, RwLock};
 pub use std::sync::atomic;
 pub use std::thread_local;
 
-/// What the primitives are made of. Each model asserts that it runs on the one it means.
+/// The name of the backend. Each model asserts that it runs on the one it means.
 pub const BACKEND: &str = "parking_lot";
 
 /// A thread to wait for.
@@ -18,12 +19,12 @@ impl Thread {
         std::thread::Builder::new().name(name).spawn(work).map(Self)
     }
 
-    /// Whether it is the thread that asks.
+    /// Whether it is the calling thread.
     pub fn is_current(&self) -> bool {
         self.0.thread().id() == std::thread::current().id()
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub fn join(self) {
         drop(self.0.join());
     }
@@ -36,13 +37,13 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// An open queue for so many.
+    /// An open queue with so many places.
     pub fn new(capacity: usize) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
         Self { sender: RwLock::new(Some(sender)), receiver }
     }
 
-    /// Puts one in, or hands it back if the queue is full or closed.
+    /// Puts a value in, or returns it if the queue is full or closed.
     pub fn try_push(&self, value: T) -> Result<(), T> {
         match &*self.sender.read() {
             Some(sender) => {
@@ -52,17 +53,17 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits for one; nothing if the queue is closed and empty.
+    /// Waits for a value. `None` if the queue is closed and empty.
     pub fn pop(&self) -> Option<T> {
         self.receiver.recv().ok()
     }
 
-    /// Takes one if there is one.
+    /// Takes a value if there is one.
     pub fn try_pop(&self) -> Option<T> {
         self.receiver.try_recv().ok()
     }
 
-    /// Lets nothing in any more.
+    /// Closes the queue: from now on it takes no value.
     pub fn close(&self) {
         let sender = self.sender.write().take();
         drop(sender);
@@ -74,12 +75,12 @@ impl<T> Queue<T> {
 pub struct Condvar(parking_lot::Condvar);
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable without a waiter.
     pub const fn new() -> Self {
         Self(parking_lot::Condvar::new())
     }
 
-    /// Waits for a notification, or until `timeout` has passed; `true` if it has.
+    /// Waits for a notification, or until `timeout` has passed. `true` if it has.
     pub fn wait_for<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -89,7 +90,7 @@ impl Condvar {
         (guard, result.timed_out())
     }
 
-    /// Wakes everyone who waits.
+    /// Wakes all waiters.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }

@@ -16,13 +16,13 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// An open queue for so many.
+    /// An open queue with so many places.
     pub fn new(capacity: usize) -> Self {
         let state = Mutex::new((VecDeque::new(), true));
         Self { state, changed: Condvar::new(), capacity }
     }
 
-    /// Puts one in, or hands it back if the queue is full or closed.
+    /// Puts a value in, or returns it if the queue is full or closed.
     pub fn try_push(&self, value: T) -> Result<(), T> {
         let mut state = self.state.lock();
         let (values, open) = &mut *state;
@@ -34,7 +34,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits for one; nothing if the queue is closed and empty.
+    /// Waits for a value. `None` if the queue is closed and empty.
     pub fn pop(&self) -> Option<T> {
         let mut state = self.state.lock();
         loop {
@@ -48,12 +48,12 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes one if there is one.
+    /// Takes a value if there is one.
     pub fn try_pop(&self) -> Option<T> {
         self.state.lock().0.pop_front()
     }
 
-    /// Lets nothing in any more.
+    /// Closes the queue: from now on it takes no value.
     pub fn close(&self) {
         self.state.lock().1 = false;
         self.changed.notify_all();

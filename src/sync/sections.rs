@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use sections::sync::{Mutex, MutexGuard, RwLock, atomic};
 pub use sections::thread_local;
 
-/// What the primitives are made of. Each model asserts that it runs on the one it means.
+/// The name of the backend. Each model asserts that it runs on the one it means.
 pub const BACKEND: &str = "sections on shuttle";
 
 /// A task to wait for.
@@ -17,30 +17,30 @@ impl Thread {
         Ok(Self(sections::thread::spawn(work)))
     }
 
-    /// Whether it is the one that asks. No model's pool is shut down by a thread of its own.
+    /// Whether it is the calling thread. In no model does a thread of a pool shut the pool down.
     pub fn is_current(&self) -> bool {
         false
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub fn join(self) {
         drop(self.0.join());
     }
 }
 
-/// A condition variable whose time-out is a choice of the scheduler.
+/// A condition variable whose time-outs the scheduler chooses.
 #[derive(Debug, Default)]
 pub struct Condvar(sections::sync::Condvar);
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable without a waiter.
     pub fn new() -> Self {
         Self(sections::sync::Condvar::new())
     }
 
-    /// Waits for a notification, or until the scheduler says that time is up.
+    /// Waits for a notification, or until the scheduler chooses the time-out.
     ///
-    /// A wait of `Duration::MAX` is one without a time-out: no clock of a model reaches it.
+    /// A wait of `Duration::MAX` has no time-out: no clock of a model reaches it.
     pub fn wait_for<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -52,7 +52,7 @@ impl Condvar {
         self.0.wait_timeout(guard, timeout)
     }
 
-    /// Wakes everyone who waits.
+    /// Wakes all waiters.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }

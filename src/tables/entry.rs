@@ -1,4 +1,5 @@
-//! What the store keeps for a key: a value, its version and two deadlines.
+//! An entry of the store: a value and its two deadlines, and what a request gets of it. The store, the
+//! protocol and the public face use it.
 
 use crate::clock::{Moment, nanos};
 use crate::ids::Version;
@@ -18,16 +19,16 @@ pub(crate) struct Entry<V> {
 }
 
 impl<V> Entry<V> {
-    /// What a value becomes that is published at `now`.
+    /// The entry of a value that is published at `now`.
     ///
-    /// `delta` is how long its compute took; nothing if it was not computed.
+    /// `delta` is how long its compute took; zero if it was not computed.
     pub(crate) fn new(lifetimes: Lifetimes, value: V, now: Moment, delta: Duration) -> Arc<Self> {
         let (stale_at, expires_at) = lifetimes.deadlines(now);
         Arc::new(Self { value, published_at: now, stale_at, expires_at, delta: nanos(delta) })
     }
 
-    /// The clock has stepped back since the publication, by more than the lifetime that ends with
-    /// `deadline`: that lifetime counts as over. A smaller step prolongs it by as much.
+    /// Whether the clock has stepped back since the publication, by more than the lifetime that ends at
+    /// `deadline`. Then that lifetime is over. A smaller step prolongs it by as much.
     fn is_ahead_of(&self, now: Moment, deadline: Moment) -> bool {
         self.published_at.since(now) > deadline.since(self.published_at)
     }
@@ -46,14 +47,14 @@ impl<V> Entry<V> {
         self.published_at
     }
 
-    /// Nobody will ever be served this, whatever else the clock has done: the time may have been read
-    /// long before the entry was.
+    /// Whether no request can be served this entry any more. `now` may have been read long before the entry
+    /// was, so that a step of the clock back is no reason.
     pub(crate) fn is_dead(&self, now: Moment) -> bool {
         now >= self.expires_at
     }
 
     /// `now` was read after the entry was.
-    // INVARIANT(never-serve-expired): the one place that compares a deadline with the time.
+    // INVARIANT(never-serve-expired): every answer of a cache is checked here against its deadline.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
         if now >= self.expires_at || self.is_ahead_of(now, self.expires_at) {
             Freshness::Expired
@@ -65,9 +66,9 @@ impl<V> Entry<V> {
     }
 }
 
-/// What a request gets: the value, without a copy of it, and what the cache knew when it answered.
+/// The answer of a request: the value, without a copy of it, and what the cache knew of it.
 ///
-/// It dereferences to the value and keeps it alive after the cache has let go of it.
+/// It dereferences to the value, and keeps the value alive after the cache has dropped it.
 #[derive(Debug)]
 pub struct Found<V> {
     entry: Arc<Entry<V>>,
@@ -80,7 +81,7 @@ impl<V> Found<V> {
         Self { entry: Arc::clone(entry), version: Some(version), freshness }
     }
 
-    /// A value that an insert or an invalidation overtook while it was computed.
+    /// A value that an insert or an invalidation overtook during its compute.
     pub(crate) fn unpublished(entry: Arc<Entry<V>>) -> Self {
         Self { entry, version: None, freshness: Freshness::Fresh }
     }
@@ -89,8 +90,8 @@ impl<V> Found<V> {
         self.entry.freshness(now) == Freshness::Expired
     }
 
-    /// The version of the value. `None` if it was never published: it was computed for this
-    /// request, and the key was inserted or invalidated meanwhile.
+    /// The version of the value. `None` if the value was never published: this request computed it, and the
+    /// key was inserted or invalidated meanwhile.
     pub fn version(&self) -> Option<Version> {
         self.version
     }

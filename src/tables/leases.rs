@@ -94,7 +94,7 @@ pub(super) struct Waiting {
 }
 
 impl<K> Slot<K> {
-    /// The slot of a key that had none.
+    /// A slot for a key that has none.
     fn new(hash: u64, key: K, holder: LeaseId, now: Reading, wants: Wants) -> Self {
         Self {
             hash,
@@ -116,7 +116,7 @@ impl<K> Slot<K> {
         if let Some(holder) = self.holder.filter(|_| !takes_over) {
             return Err(Refusal::Busy(holder));
         }
-        // INVARIANT(failures-back-off): nobody computes before the back-off has ended.
+        // INVARIANT(failures-back-off): no compute starts before the back-off has ended.
         if let Some(backing_off) = self.failure.as_ref().and_then(|failure| failure.holds(now)) {
             return Err(Refusal::BackingOff(backing_off));
         }
@@ -261,7 +261,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
     /// 3. Remember a failure, or forget the failures before a success.
     /// 4. Free the slot, and remove it unless it is to stay.
     /// 5. If there are waiters, keep the outcome for them and wake them all.
-    /// 6. Unlock. What is the user's goes to the caller, who drops it.
+    /// 6. Unlock. The caller gets the user's keys, values and errors, and drops them.
     // INVARIANT(lease-always-released): called by `Lease::drop` alone.
     pub(crate) fn release(
         &self,

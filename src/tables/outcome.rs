@@ -6,7 +6,7 @@ use crate::policy::back_off::{BackingOff, Failed};
 use crate::tables::entry::Found;
 use crate::tables::fences::Stamp;
 
-/// How a lease ended. The waiters of the lease are told.
+/// How a lease ended: what its waiters learn.
 #[doc(hidden)]
 pub enum LeaseOutcome<V> {
     /// No compute was started: another request may start one.
@@ -30,7 +30,7 @@ impl<V> Clone for LeaseOutcome<V> {
     }
 }
 
-/// Outcomes of leases that had waiters at their release. Each is kept until its last waiter has taken it.
+/// The outcomes of released leases that have waiters. An outcome is kept until its last waiter has taken it.
 pub(super) struct Outcomes<V> {
     pub(super) kept: Vec<(LeaseId, LeaseOutcome<V>, u32)>,
 }

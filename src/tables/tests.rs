@@ -33,7 +33,7 @@ fn slots(table: &Table) -> usize {
     table.shards.iter().map(|shard| shard.lock().slots.len()).sum()
 }
 
-/// The release of a lease that is over, as after a slot was removed and made anew for its key.
+/// The first lease is released twice. The second release must not touch the slot, which has a new lease.
 #[test]
 fn a_lease_is_never_released_by_another_one_of_its_key() {
     let table = Table::new(1);
@@ -69,7 +69,7 @@ fn a_slot_that_remembers_a_failure_stays_until_the_next_success() {
     assert_eq!(slots(&table), 0);
 }
 
-/// The report's soft cleanup goes by age: a compute that takes longer than that loses its lock.
+/// The report's soft cleanup goes by age: a compute that takes longer loses its lock.
 #[test]
 fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
     let table = Table::new(1);
@@ -171,8 +171,8 @@ const INSERT: Write = |store, leases| drop(store.insert(HASH, "k", entry(), leas
 const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases));
 const CLEAR: Write = |store, leases| drop(store.clear(leases));
 
-/// Of a key that was written once: what comes between the lease and the reading that its compute starts
-/// from, and what comes during the compute. Whether one who waits is handed the value.
+/// Whether a waiter gets the value of a compute. The key was written once before its lease. `before` comes
+/// between the lease and the re-check, `during` comes during the compute.
 fn waiter_gets_the_value(before: Write, during: Write) -> bool {
     let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
     let version = store.insert(HASH, "k", entry(), &table, usize::MAX).version;
@@ -233,8 +233,7 @@ fn a_waiter_that_timed_out_is_not_counted_any_more() {
     assert!(table.shards[0].lock().outcomes.kept.is_empty());
 }
 
-/// A compute that was overtaken and then failed has nothing to publish, and does not come back for
-/// its fence.
+/// An overtaken compute that then fails publishes nothing, so it does not take its fence away.
 #[test]
 fn fences_of_leases_that_are_over_are_removed_by_the_next_insert() {
     let (store, leases) = (Store::new(1, usize::MAX), LeaseTable::new(1));
