@@ -1,38 +1,35 @@
-//! Builds a cache out of its lifetimes and its replaceable parts.
+//! The builder of a cache, from its lifetimes and its replaceable parts. It is part of the public face.
 
-use crate::back_off::BackOff;
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
-use crate::early::{self, Early};
-use crate::entry::Lifetimes;
-use crate::error::{ConfigError, Error};
-use crate::event::{NoObserver, Observer};
+use crate::error::{ConfigError, Error, MAX_SHARDS};
 use crate::executor::{Executor, WorkerPool};
-use crate::key_lock::LeaseTable;
+use crate::observe::event::{NoObserver, Observer};
+use crate::policy::back_off::BackOff;
+use crate::policy::early::{Early, draw};
+use crate::policy::lifetimes::Lifetimes;
+use crate::protocol::sweeper::Sweeper;
+use crate::protocol::waits::Waits;
+use crate::protocol::world::{Draw, Key, Parts, Refresh, Shared, With};
 use crate::protocol::{DoubleRecheck, Protocol};
-use crate::shared::{Draw, Refresh, Shared};
-use crate::store::Store;
-use crate::sweep::Sweeper;
 use crate::sync::Arc;
-use crate::waits::Waits;
-use crate::world::{Key, Parts, With};
+use crate::tables::leases::LeaseTable;
+use crate::tables::store::Store;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// The most parts that a store can be split into.
-pub const MAX_SHARDS: usize = 1 << 16;
-/// Parts unless told.
+/// The default number of shards.
 const SHARDS: usize = 16;
-/// The fewest places of a part unless told how many parts there are: with one or two, a part has no choice of
-/// what to evict, and keys that meet in it drive each other out while other parts are empty.
+/// The fewest places of a shard, by default. A shard with one or two places has no choice of what to evict, and
+/// its keys drive each other out while other shards are empty.
 const FEWEST_PLACES: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     payload: Duration,
     storage: Duration,
-    /// Nothing unless told.
+    /// `None` by default.
     shards: Option<usize>,
     capacity: usize,
     wait_timeout: Duration,
@@ -46,7 +43,7 @@ struct Settings {
 const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 
 impl Settings {
-    /// The number of parts, and the capacity of each.
+    /// The number of shards, and the capacity of each.
     fn split(&self) -> Result<(usize, usize), ConfigError> {
         let capacity = self.capacity;
         let shards = self.shards.unwrap_or_else(|| (capacity / FEWEST_PLACES).clamp(1, SHARDS));
@@ -115,11 +112,20 @@ pub struct Builder<
     protocol: P,
 }
 
-/// Makes the executor when the cache is built: nothing is started for a configuration that is refused.
+/// Makes the executor when the cache is built, so that a refused configuration starts no thread.
 type Start<X> = Box<dyn FnOnce() -> Result<X, ConfigError> + Send>;
 
+impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
+    /// A cache whose entries are fresh for `payload` and kept for `storage`.
+    ///
+    /// [`Builder::build`] checks the lifetimes.
+    pub fn builder(payload: Duration, storage: Duration) -> Builder<K, V> {
+        Builder::new(payload, storage)
+    }
+}
+
 impl<K, V> Builder<K, V> {
-    pub(crate) fn new(payload: Duration, storage: Duration) -> Self {
+    fn new(payload: Duration, storage: Duration) -> Self {
         Self {
             settings: Settings {
                 payload,
@@ -136,7 +142,7 @@ impl<K, V> Builder<K, V> {
             observer: NoObserver,
             executor: Box::new(|| WorkerPool::new(4, 1_024)),
             hasher: foldhash::fast::RandomState::default(),
-            draw: Arc::new(early::draw),
+            draw: Arc::new(draw),
             refresh: None,
             protocol: DoubleRecheck,
         }
@@ -144,82 +150,82 @@ impl<K, V> Builder<K, V> {
 }
 
 impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
-    /// How many parts the store and the lease table are split into, rounded up to a power of two, at most
-    /// [`MAX_SHARDS`]; unless told 16, or fewer where a part would have less than 64 places.
+    /// The number of shards of the store and of the lease table, at most [`MAX_SHARDS`]. It is rounded up to
+    /// a power of two. The default is 16, or fewer if a shard would have less than 64 places.
     pub fn shards(mut self, shards: usize) -> Self {
         self.settings.shards = Some(shards);
         self
     }
 
-    /// The most keys, 1 or more; as many as there are unless told.
+    /// The most keys, 1 or more. The default is no bound.
     ///
-    /// A new key takes the place of one that was not asked for lately, or that has expired: the rule is
-    /// CLOCK (Corbató 1968), which keeps what is asked for as well as least-recently-used does and costs a
-    /// hit no lock of its own and no list, only a flag. Each part of the store has an equal share of the
-    /// capacity and chooses among its own keys, so that some go before the whole is full, and what does not
-    /// divide is left over; with a capacity below the number of [`shards`](Self::shards) there are fewer. An
-    /// entry that goes takes nothing with it: a refresh of it that is under way is published.
+    /// In a full shard, a new key evicts one that was not requested lately, or that has expired. The rule is
+    /// CLOCK (Corbató 1968): it hits as often as least-recently-used, and a hit only sets a flag. Each shard
+    /// has an equal share of the capacity, and evicts among its own keys. So some keys are evicted before the
+    /// whole cache is full, and a remainder of the division is left over. A capacity below the number of
+    /// [`shards`](Self::shards) makes fewer shards. An eviction discards no refresh: a refresh in flight is
+    /// published.
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.settings.capacity = capacity;
         self
     }
 
-    /// How long after a back-off's end the failures of a key are remembered: 60 s unless told. A key that
-    /// fails again within it is left alone for twice as long; later it is as if it had never failed, and
-    /// a [`Cache::sweep`] frees what was kept for it.
+    /// How long after the end of a back-off the cache remembers a key's failures. The default is 60 s. If the
+    /// key fails again within that time, its next back-off is twice as long. Later, the failure is the first
+    /// one again, and a [`Cache::sweep`] frees the key's slot.
     pub fn idle(mut self, idle: Duration) -> Self {
         self.settings.idle = idle;
         self
     }
 
-    /// How often a thread of the cache's own calls [`Cache::sweep`]: every 5 minutes unless told, at most
-    /// every millisecond, with [`Duration::MAX`] never, and then there is no such thread.
+    /// How often a thread of the cache calls [`Cache::sweep`]. The default is every 5 minutes, the limit every
+    /// millisecond. With [`Duration::MAX`] there is no such thread.
     pub fn sweep_every(mut self, period: Duration) -> Self {
         self.settings.sweep_every = period;
         self
     }
 
-    /// How long a request for an absent key waits for another one's compute; 30 s unless told. Where it has
-    /// to wait more than once, the cache's clock says how much is left.
+    /// How long a request for an absent key waits for the compute of another request. The default is 30 s. A
+    /// request that has to wait more than once has one deadline, by the cache's clock.
     pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
         self.settings.wait_timeout = wait_timeout;
         self
     }
 
-    /// How early entries are refreshed, 0 to 1,000,000,000; 1 unless told, 0 for never.
+    /// How early entries are refreshed, 0 to 1,000,000,000. The default is 1, and 0 means never.
     ///
     /// With `beta` at 1 a request nominates an entry for an early refresh with probability
-    /// `exp(-remaining / delta)`, where `remaining` is the time to its payload deadline and `delta`
-    /// how long its own compute took; a larger beta makes it earlier (XFetch: Vattani, Chierichetti
-    /// and Lowenstein 2015). What was inserted has no compute, and is never refreshed early.
+    /// `exp(-remaining / delta)`. Here `remaining` is the time to the entry's payload deadline, and `delta` is
+    /// how long its own compute took. A larger beta refreshes earlier (XFetch: Vattani, Chierichetti and
+    /// Lowenstein 2015). An inserted value has no compute, and is never refreshed early.
     pub fn beta(mut self, beta: f64) -> Self {
         self.settings.beta = beta;
         self
     }
 
-    /// How long a key is left alone after its compute failed: `initial` after the first failure,
-    /// twice as long after each further one in a row, at most `cap`, of which a part between a half
-    /// and the whole is drawn; 100 ms and 30 s unless told.
+    /// How long a key backs off after its compute failed. The span is `initial` after the first failure, and
+    /// doubles with each further failure in a row, up to `cap`. The back-off is drawn between a half and the
+    /// whole of the span. The defaults are 100 ms and 30 s.
     pub fn back_off(mut self, initial: Duration, cap: Duration) -> Self {
         self.settings.back_off = (initial, cap);
         self
     }
 
-    /// Where chance comes from, for early refreshes and back-offs: a number in (0, 1]. What is
-    /// outside is brought inside. A fast generator of the thread's own unless told.
+    /// The source of random numbers in (0, 1], for early refreshes and back-offs. A number outside is clamped.
+    /// The default is a fast generator of each thread.
     pub fn randomness(mut self, draw: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.draw = Arc::new(draw);
         self
     }
 
-    /// What computes any key of the cache: for [`Cache::get_or_refresh`].
+    /// Registers a function that computes any key of the cache, for [`Cache::get_or_refresh`].
     pub fn refresh(mut self, refresh: impl Fn(&K) -> V + Send + Sync + 'static) -> Self {
         self.refresh = Some(Arc::new(move |key| Ok(refresh(key))));
         self
     }
 
-    /// As [`refresh`](Self::refresh), for a compute that can fail. Where a stale value is served nobody is
-    /// told of the error: log it here.
+    /// As [`refresh`](Self::refresh), for a compute that can fail. A request that is served a stale value does
+    /// not return the error of its refresh: log the error here.
     pub fn try_refresh<E>(
         mut self,
         refresh: impl Fn(&K) -> Result<V, E> + Send + Sync + 'static,
@@ -231,28 +237,28 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
-    /// Where the time comes from; [`SystemClock`] unless told.
+    /// The source of time. The default is a [`SystemClock`].
     pub fn clock<D: Clock>(self, clock: D) -> Builder<K, V, D, O, X, S, P> {
         let Self { settings, observer, executor, hasher, draw, refresh, protocol, .. } = self;
         Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
-    /// Who reads the events; nobody unless told.
+    /// The observer that reads the events. The default reads nothing.
     pub fn observer<D: Observer>(self, observer: D) -> Builder<K, V, C, D, X, S, P> {
         let Self { settings, clock, executor, hasher, draw, refresh, protocol, .. } = self;
         Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
-    /// Where refreshes run; unless told on a [`WorkerPool`] of the cache's own, with 4 threads and 1,024
-    /// places, which ends when the cache is dropped and its queue is empty: nobody waits for that. For a graceful
-    /// end give it a pool, which caches can share, and call [`WorkerPool::shut_down`].
+    /// The executor that runs the refreshes. The default is a [`WorkerPool`] of the cache's own, with 4 threads
+    /// and 1,024 places. Its threads end after the cache is dropped and the queue is empty, and nothing waits for
+    /// that. For a graceful end, pass a pool, which caches can share, and call [`WorkerPool::shut_down`].
     pub fn executor<D: Executor>(self, executor: D) -> Builder<K, V, C, O, D, S, P> {
         let Self { settings, clock, observer, hasher, draw, refresh, protocol, .. } = self;
         let executor: Start<D> = Box::new(|| Ok(executor));
         Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
     }
 
-    /// How keys are hashed; foldhash with a random seed unless told.
+    /// The hasher of keys. The default is foldhash with a random seed.
     pub fn hasher<D: BuildHasher>(self, hasher: D) -> Builder<K, V, C, O, X, D, P> {
         let Self { settings, clock, observer, executor, draw, refresh, protocol, .. } = self;
         Builder { settings, clock, observer, executor, hasher, draw, refresh, protocol }
@@ -272,11 +278,11 @@ where
     V: Send + Sync + 'static,
     With<C, O, X, S, P>: Parts<Clock = C, Observer = O, Executor = X, Hasher = S, Protocol = P>,
 {
-    /// The cache, and the threads of its own that it was not told to do without.
+    /// Builds the cache, and starts its threads.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the value that no cache can have, and its limit.
+    /// [`ConfigError`] names the value that is refused, and its limit.
     pub fn build(self) -> Result<Cache<K, V, With<C, O, X, S, P>>, ConfigError> {
         let Settings { payload, storage, wait_timeout, beta, back_off, .. } = self.settings;
         let lifetimes = Lifetimes::new(payload, storage)?;
@@ -293,7 +299,7 @@ where
             waits: Waits::new(),
             early: Early::new(beta)?,
             back_off: BackOff::new(back_off.0, back_off.1, self.settings.idle)?,
-            // Threads are started when everything else is as it should be.
+            // The threads start last, when nothing else can be refused.
             executor: (self.executor)()?,
             hasher: self.hasher,
             draw: self.draw,
@@ -301,7 +307,7 @@ where
             sweeper: Sweeper::new(),
         };
         let shared = Arc::new(shared);
-        shared.sweeper.start(&shared, period)?;
+        shared.start_sweeper(period)?;
         Ok(Cache { shared })
     }
 }

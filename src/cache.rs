@@ -1,24 +1,23 @@
-//! The cache as its users see it.
+//! The cache as its users see it: the public face of everything below.
 
-use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::entry::{Found, Version};
 use crate::error::Error;
-use crate::event::{Event, Observer};
-use crate::key_lock::LeaseUsage;
+use crate::ids::Version;
+use crate::observe::event::{Event, Observer};
 use crate::protocol;
-use crate::request::Request;
-use crate::shared::Shared;
-use crate::store::Wrote;
-use crate::sweep::Swept;
+use crate::protocol::request::Request;
+use crate::protocol::sweep::Swept;
+use crate::protocol::world::{Key, Of, Parts, Shared, With};
 use crate::sync::Arc;
-use crate::world::{Key, Of, Parts, With};
+use crate::tables::entry::{Entry, Found};
+use crate::tables::leases::LeaseUsage;
+use crate::tables::store::Written;
 use std::error::Error as StdError;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// A stampede-proof cache with two lifetimes: stale values are served while one request refreshes.
+/// A cache with two lifetimes that prevents stampedes: it serves stale values while one request refreshes.
 ///
 /// Handles are cheap to clone and share one cache.
 ///
@@ -37,21 +36,12 @@ pub struct Cache<K: Key, V: Send + Sync + 'static, E: Parts = With> {
     pub(crate) shared: Arc<Shared<Of<K, V, E>>>,
 }
 
-impl<K: Key, V: Send + Sync + 'static> Cache<K, V> {
-    /// A cache whose entries are fresh for `payload` and kept for `storage`.
-    ///
-    /// The lifetimes are judged by [`Builder::build`].
-    pub fn builder(payload: Duration, storage: Duration) -> Builder<K, V> {
-        Builder::new(payload, storage)
-    }
-}
-
 impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
-    /// The key's value. What is fresh is returned; what is stale is returned too and refreshed by
-    /// at most one request; what is absent is computed by one request while the others wait.
+    /// Returns the key's value. A fresh value is returned as it is. A stale value is returned too, and at most
+    /// one request refreshes it. An absent value is computed by one request, and the other requests wait.
     ///
-    /// `compute` runs on the executor, or for an absent key on this thread. It holds no lock and
-    /// may take its time.
+    /// `compute` runs on the executor, or for an absent key on this thread. The cache holds no lock
+    /// meanwhile, so it may take long.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -73,12 +63,14 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// # Errors
     ///
-    /// All of them only if the key was absent or expired, or expired during its refresh on this thread:
-    /// [`Error::Panicked`] if its compute panicked, [`Error::Failed`] if it was another request's compute
-    /// that this one waited for and that failed, [`Error::Expired`] if the refresh was not there in time,
-    /// [`Error::Timeout`] if another request took longer than the wait time-out to compute it,
-    /// [`Error::Cycle`] if this request stands in a compute that the other one waits for, and the last
-    /// error of a key that backs off.
+    /// There is an error only if the key was absent or expired, or expired during its refresh on this thread:
+    ///
+    /// - [`Error::Panicked`]: the compute panicked.
+    /// - [`Error::Failed`]: this request waited for the compute of another request, and that failed.
+    /// - [`Error::Expired`]: the value expired before its refresh was published.
+    /// - [`Error::Timeout`]: the compute of another request took longer than the wait time-out.
+    /// - [`Error::Cycle`]: this request stands in a compute that the other request waits for.
+    /// - The last error of the key, if the key backs off.
     pub fn get_or_compute<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
     where
         F: FnOnce(&K) -> V + Send + 'static,
@@ -86,9 +78,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.answer(key, move |key| Ok(compute(key)))
     }
 
-    /// As [`get_or_compute`](Self::get_or_compute), for a compute that can fail. After a failure the
-    /// key is left alone for a while ([`Builder::back_off`]): a stale value is served on, and a request
-    /// for an absent key gets the last error.
+    /// As [`get_or_compute`](Self::get_or_compute), for a compute that can fail. After a failure the key backs
+    /// off ([`Builder::back_off`](crate::Builder::back_off)). Meanwhile a stale value is served, and a request
+    /// for an absent key returns the last error.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -110,8 +102,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] too, if the key was absent and its compute returned an error: any error type of the
-    /// standard library's trait, a boxed one, one of an error-reporting crate, or text.
+    /// As [`get_or_compute`](Self::get_or_compute), and [`Error::Failed`] if the key was absent and its compute
+    /// returned an error. That can be a type with the standard library's trait, a boxed error, an error of an
+    /// error-reporting crate, or text.
     pub fn try_get_or_compute<F, X>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
     where
         F: FnOnce(&K) -> Result<V, X> + Send + 'static,
@@ -120,8 +113,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.answer(key, move |key| compute(key).map_err(Error::failed))
     }
 
-    /// As [`get_or_compute`](Self::get_or_compute), with the refresh that was registered for the
-    /// cache.
+    /// As [`get_or_compute`](Self::get_or_compute), with the registered refresh of the cache.
     ///
     /// ```
     /// use std::time::Duration;
@@ -138,7 +130,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoRefresh`] if there is none; else as
+    /// [`Error::NoRefresh`] if no refresh is registered; else as
     /// [`try_get_or_compute`](Self::try_get_or_compute).
     pub fn get_or_refresh(&self, key: &K) -> Result<Found<V>, Error> {
         let refresh = self.shared.refresh.clone().ok_or(Error::NoRefresh)?;
@@ -152,7 +144,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         protocol::answer(self.shared.protocol, &self.request(key), compute)
     }
 
-    /// The key's value if there is one, fresh or stale. Nothing is computed.
+    /// Returns the key's value if there is one, fresh or stale. It computes nothing.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -174,10 +166,12 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.request(key).peek()
     }
 
-    /// As [`get`](Self::get), and has the registered refresh done for what is stale, or nominated for an
-    /// early one. It waits for nothing, unless the executor runs the refresh at once: for a thread that must
-    /// not be blocked, as one that serves asynchronous requests. Who asks
-    /// once more for what is absent, on a thread that may wait, is counted as two misses.
+    /// As [`get`](Self::get), and sends the registered refresh to the executor if the value is stale, or is
+    /// nominated for an early refresh.
+    ///
+    /// It is for a thread that must not block, as one that serves asynchronous requests: it waits for nothing,
+    /// unless the executor runs the refresh at once. If an absent key is requested again on a thread that may
+    /// wait, the metrics count two misses.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -189,7 +183,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///     .clock(clock.clone())
     ///     .executor(CallerRuns) // so that the refresh is over when the stale value is returned
     ///     .build()?;
-    /// assert!(cache.get_and_refresh(&"page")?.is_none(), "for what is absent one would have to wait");
+    /// assert!(cache.get_and_refresh(&"page")?.is_none(), "a request for an absent key would have to wait");
     /// cache.insert("page", 1);
     /// clock.advance(Duration::from_secs(5));
     /// assert_eq!(cache.get_and_refresh(&"page")?.map(|found| *found), Some(1));
@@ -206,8 +200,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         Ok(protocol::serve(self.shared.protocol, &self.request(key), move |key| refresh(key)))
     }
 
-    /// Puts a value into the cache, fresh from now on. A compute that began before is discarded when it
-    /// ends. Returns the value's version.
+    /// Inserts a value, which is fresh from now on. The value of a compute in flight is discarded. Returns the
+    /// version of the inserted value.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -220,25 +214,25 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// let first = cache.insert("page", 1);
     /// cache.invalidate(&"page");
     /// let second = cache.insert("page", 2);
-    /// assert!(second > first, "versions of a key grow, through removal too");
+    /// assert!(second > first, "versions of a key grow, even through a removal");
     /// # Ok(())
     /// # }
     /// ```
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
-        let entry = self.shared.lifetimes.entry(value, self.shared.clock.now(), Duration::ZERO);
-        let Shared { store, leases, observer, .. } = &*self.shared;
-        let Wrote { version, evicted, old } =
-            store.insert(hash, (key, entry), leases, self.shared.room());
+        let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
+        let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
+        let Written { version, evicted, replaced } =
+            store.insert(hash, key, entry, leases, self.shared.room());
         observer.on(hash, Event::Inserted(version));
-        self.shared.tell_evicted(evicted);
-        drop(old);
+        self.shared.emit_evicted(evicted);
+        drop(replaced);
         version
     }
 
-    /// Removes the key. A compute that began before is discarded when it ends, also if the key is
-    /// absent; its own request still gets what it computed. Who asks while that is under way waits for its
-    /// end, and then for a compute of today.
+    /// Removes the key. The value of a compute in flight is discarded, also if the key is absent: only the
+    /// request that computed it returns it. A request that comes while that compute is in flight waits for
+    /// its end, and then for a new compute.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -254,21 +248,21 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///     1
     /// })?;
     /// assert_eq!((*own, own.version()), (1, None));
-    /// assert!(cache.get(&"page").is_none(), "what was overtaken is not published");
+    /// assert!(cache.get(&"page").is_none(), "an overtaken value is not published");
     /// # Ok(())
     /// # }
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        let old = self.shared.store.invalidate(hash, key, &self.shared.leases);
+        let removed = self.shared.store.invalidate(hash, key, &self.shared.leases);
         self.shared.observer.on(hash, Event::Invalidated);
-        drop(old);
+        drop(removed);
     }
 
-    /// Removes every key. A compute that began before is discarded when it ends.
+    /// Removes every key. The values of computes in flight are discarded.
     ///
-    /// The keys go one part of the store after the other: of two keys, one can already be gone and
-    /// the other still be there.
+    /// The shards are cleared one after the other: of two keys, one can be removed already and the other not
+    /// yet.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -286,17 +280,17 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn invalidate_all(&self) {
-        let old = self.shared.store.clear(&self.shared.leases);
+        let removed = self.shared.store.clear(&self.shared.leases);
         self.shared.observer.on(0, Event::Cleared);
-        drop(old);
+        drop(removed);
     }
 
-    /// Takes away what nobody needs any more: entries that have expired, and slots of the lease table that
-    /// are kept for a failure of long ago ([`Builder::idle`]). A thread of the cache's own does it every
-    /// now and then too ([`Builder::sweep_every`]).
+    /// Removes expired entries, and slots of the lease table whose failure was long ago
+    /// ([`Builder::idle`](crate::Builder::idle)). A thread of the cache does the same at times
+    /// ([`Builder::sweep_every`](crate::Builder::sweep_every)).
     ///
-    /// It may come at any moment, and changes nothing but the memory that is used: [`Cache::usage`].
-    /// Readers of a part of the store wait while its dead entries are taken out.
+    /// A sweep may come at any moment. It changes only the memory that is used: see [`Cache::usage`]. Readers of
+    /// a shard wait while its expired entries are removed.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -317,7 +311,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.shared.sweep()
     }
 
-    /// What the cache holds now, for gauges. The parts are looked at one after the other.
+    /// What the cache holds now, for gauges. The shards are read one after the other.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -349,22 +343,22 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     }
 }
 
-/// What a cache holds: numbers that go up and down. What only grows is counted by
-/// [`Metrics`](crate::Metrics).
+/// What a cache holds: numbers that go up and down. [`Metrics`](crate::Metrics) has the numbers that only
+/// grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Keys in the store, with those that have expired and were not swept yet.
+    /// Keys in the store, including expired ones that are not swept yet.
     pub keys: usize,
-    /// Leases that are held: refreshes that wait for a thread, and computes.
+    /// Leases that are held, by computes and by refreshes that wait for a thread.
     pub leases: usize,
-    /// Slots of the lease table: of the leases that are held, and of keys whose last compute failed.
+    /// Slots of the lease table, of held leases and of keys whose last compute failed.
     pub slots: usize,
-    /// Bytes of the store's tables, without what keys and values have on the heap.
+    /// Bytes of the store's tables, without the heap memory of keys and values.
     pub store_bytes: usize,
-    /// Bytes of the lease table, without what keys have on the heap.
+    /// Bytes of the lease table, without the heap memory of keys.
     pub lease_bytes: usize,
-    /// How long the oldest lease has been held: a compute that hangs shows here.
+    /// How long the oldest lease has been held. A compute that hangs shows here.
     pub oldest_lease: Option<Duration>,
 }
 

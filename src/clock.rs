@@ -1,4 +1,4 @@
-//! Time, as the cache sees it: nanoseconds that grow from an origin of the clock's own.
+//! Time: nanoseconds since an origin of the clock's own. A leaf: every file may use it, and it uses `sync/`.
 
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A point in time: nanoseconds since the origin of the [`Clock`] that read it.
 ///
-/// Arithmetic saturates, so a deadline past the end of time (584 years) is never reached.
+/// Arithmetic saturates: no clock reaches a deadline after the end of time (584 years).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 
@@ -31,7 +31,7 @@ impl Moment {
         Self(self.0.saturating_add(nanos(span)))
     }
 
-    /// How long before this moment `earlier` was; zero if it was not.
+    /// The time from `earlier` to this moment. Zero if `earlier` is not earlier.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -43,9 +43,9 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
-/// A source of time. It should not run backwards. If it does, a lifetime is
-/// prolonged by as much as the clock stepped back, at most by itself: after a larger step than a payload
-/// TTL an entry counts as stale, after a larger one than its storage TTL as expired.
+/// A source of time. It should not run backwards. If it does, it prolongs a lifetime by as much as it
+/// stepped back. After a larger step than its payload TTL an entry is stale, and after a larger step than
+/// its storage TTL it is expired.
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Moment;
@@ -54,8 +54,8 @@ pub trait Clock: Send + Sync + 'static {
 /// The machine's monotonic clock, read through `quanta` (about 12 ns, `Instant::now` takes 30).
 #[derive(Clone, Debug)]
 pub struct SystemClock {
-    /// Read off the process's own clock: to make another one asks the processor what it can do, which is a
-    /// trap of tens of microseconds on a virtual machine.
+    /// Of the process's one `quanta` clock. To make another clock takes tens of microseconds on a virtual
+    /// machine, since it asks the processor for its features.
     origin: quanta::Instant,
 }
 
@@ -78,7 +78,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to. Clones share their time.
+/// A clock that a program moves. Clones share their time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -97,10 +97,10 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(0)))
     }
 
-    /// Moves the time on by `span`; the end of time is not passed.
+    /// Moves the time on by `span`, at most to the end of time.
     pub fn advance(&self, span: Duration) {
-        // ORDERING: the time publishes nothing but itself; whoever has to see it is synchronised
-        // by whatever tells him that the time has moved.
+        // ORDERING: the time publishes nothing but itself. A thread that has to see it is synchronised by
+        // the message that the time has moved.
         let mut now = self.0.load(Ordering::Relaxed);
         while let Err(moved) = self.0.compare_exchange(
             now,

@@ -1,15 +1,23 @@
-//! What can go wrong: one type for building a cache, one for asking it.
+//! Two errors, one for building a cache and one for asking it, and the limits that the first one names. A
+//! leaf: every file may use it, and it uses `sync/`.
 
 use crate::sync::Arc;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-/// A configuration that no cache can have.
+/// The most shards of a cache.
+pub const MAX_SHARDS: usize = 1 << 16;
+/// The most threads of a pool.
+pub const MAX_WORKERS: usize = 1 << 10;
+/// The most jobs that wait for a thread of a pool.
+pub const MAX_QUEUE: usize = 1 << 20;
+
+/// A configuration that the builder or a pool refuses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// An entry would be gone before it was stale.
+    /// An entry would expire before it is stale.
     PayloadOutlivesStorage {
         /// The payload TTL that was asked for.
         payload: Duration,
@@ -23,24 +31,24 @@ pub enum ConfigError {
         /// The cap that was asked for, which is its limit.
         cap: Duration,
     },
-    /// A beta that no probability can be made of.
+    /// The beta makes no probability.
     Beta {
         /// The number that was asked for. The limit is 0 to 1,000,000,000.
         beta: f64,
     },
-    /// A pool without a worker, or without a place for a job.
+    /// A pool would have no worker or no place for a job, or too many.
     Workers {
         /// The threads that were asked for. The limit is 1 to 1,024.
         threads: usize,
         /// The places for jobs that were asked for. The limit is 1 to 1,048,576.
         queue: usize,
     },
-    /// No key could be kept.
+    /// The cache could not keep a key.
     Capacity {
         /// The number that was asked for. The limit is 1.
         capacity: usize,
     },
-    /// Sweeping would never end.
+    /// The cache would sweep all the time.
     SweepPeriod {
         /// The period that was asked for. The limit is 1 ms.
         period: Duration,
@@ -50,7 +58,7 @@ pub enum ConfigError {
         /// Why.
         kind: std::io::ErrorKind,
     },
-    /// The store cannot be split into this many parts.
+    /// The store cannot have so many shards.
     Shards {
         /// The number that was asked for. The limit is 1 to 65,536.
         shards: usize,
@@ -69,8 +77,7 @@ impl fmt::Display for ConfigError {
             Self::Workers { threads, queue } => write!(
                 f,
                 "{threads} workers with {queue} places are outside the limits of 1 to {} and 1 to {}",
-                crate::executor::MAX_WORKERS,
-                crate::executor::MAX_QUEUE
+                MAX_WORKERS, MAX_QUEUE
             ),
             Self::Capacity { capacity } => {
                 write!(f, "a capacity of {capacity} keys is below the limit of 1")
@@ -86,11 +93,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "beta {beta} is outside the limit of 0 to 1000000000")
             }
             Self::Shards { shards } => {
-                write!(
-                    f,
-                    "{shards} shards are outside the limit of 1 to {}",
-                    crate::builder::MAX_SHARDS
-                )
+                write!(f, "{shards} shards are outside the limit of 1 to {MAX_SHARDS}")
             }
         }
     }
@@ -98,8 +101,8 @@ impl fmt::Display for ConfigError {
 
 impl StdError for ConfigError {}
 
-/// Why a request has no value. Clones share the cause: every request that waited for a compute
-/// that failed gets the same error.
+/// The reason why a request has no value. Clones share the cause: all requests that waited for a failed
+/// compute get the same error.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -107,17 +110,17 @@ pub enum Error {
     Failed(Arc<dyn StdError + Send + Sync>),
     /// The compute panicked, with this message.
     Panicked(Arc<str>),
-    /// The compute needs a key whose compute needs this one: none of them could ever end.
+    /// The compute needs a key whose compute needs this one. None of them could ever end.
     Cycle {
-        /// The keys, each needed by the one before; the first stands at the end again.
+        /// The keys: each needs the next one, and the last is the first again.
         path: Arc<[String]>,
     },
-    /// The value was stale, and expired before its refresh was there: the refresh failed, or it is still
-    /// under way on an executor.
+    /// The value was stale, and expired before its refresh was published. The refresh failed, or it is still
+    /// in flight on an executor.
     Expired,
-    /// No refresh was registered for the cache, and the request brought none.
+    /// The cache has no registered refresh, and the request brings none.
     NoRefresh,
-    /// Another request was still computing the value when the patience of this one ended.
+    /// Another request still computed the value when this request timed out.
     Timeout {
         /// The configured limit.
         waited: Duration,
@@ -144,14 +147,14 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// What a compute returned.
+    /// The error of a compute.
     pub(crate) fn failed(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Failed(Arc::from(cause.into()))
     }
 }
 
 impl StdError for Error {
-    /// Of a compute that failed the cause's own source: the cause itself is in the text.
+    /// The source of the compute's own error. That error itself is in the text.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Failed(cause) => cause.source(),

@@ -1,12 +1,12 @@
-//! Where a refresh runs.
+//! Executors run refreshes: on the calling thread, or on a pool. The protocol sends jobs to them.
 
-use crate::error::ConfigError;
-use crate::request::discard;
+use crate::error::{ConfigError, MAX_QUEUE, MAX_WORKERS};
+use crate::panics::discard;
 use crate::sync::{Arc, Mutex, Queue, Thread};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A refresh that waits for its turn. Dropping it releases the lease that it carries.
+/// A refresh that waits for a thread. Its drop releases the lease that it carries.
 pub struct Job(Box<dyn FnOnce() + Send>);
 
 impl Job {
@@ -14,8 +14,8 @@ impl Job {
         Self(Box::new(work))
     }
 
-    /// Does the work. A compute's panic is caught and reported as a failure; one of the observer, the
-    /// clock or a key's `Clone` comes through, and frees the lease.
+    /// Runs the refresh. A panic of the compute is caught, and is a failure of the refresh. A panic of the
+    /// observer, the clock or a key's `Clone` goes on to the caller of this, and frees the lease.
     pub fn run(self) {
         (self.0)();
     }
@@ -27,7 +27,7 @@ impl fmt::Debug for Job {
     }
 }
 
-/// Runs jobs. It may run one at once, later, on another thread, or drop it.
+/// An executor runs jobs. It may run a job at once, later, on another thread, or drop it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,7 +54,7 @@ pub trait Executor: Send + Sync + 'static {
     /// The job, if the executor is full or closed: the cache drops it, which frees the key.
     fn execute(&self, job: Job) -> Result<(), Job>;
 
-    /// Whether every job has run when `execute` returns: then nobody can wait for one that has not begun.
+    /// Whether every job has run when `execute` returns. Then no request can meet a queued lease.
     #[doc(hidden)]
     fn runs_at_once(&self) -> bool {
         false
@@ -76,25 +76,20 @@ impl Executor for CallerRuns {
     }
 }
 
-/// The most threads of a pool.
-pub const MAX_WORKERS: usize = 1 << 10;
-/// The most jobs that wait for a thread of a pool.
-pub const MAX_QUEUE: usize = 1 << 20;
-
-/// What becomes of the jobs that wait when a pool is shut down.
+/// What a shutdown of a pool does with the jobs that wait for a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// They are run.
+    /// It runs them.
     Run,
-    /// They are dropped, which frees their keys.
+    /// It drops them, which frees their keys.
     Drop,
 }
 
-/// Threads of its own, `xfetch-refresh-0` and on, and a bounded queue: what does not fit is refused,
-/// and the request's stale value is served without a refresh.
+/// A pool of threads, `xfetch-refresh-0` and on, with a bounded queue. A full queue refuses a refresh: then
+/// the request returns its stale value without one.
 ///
-/// Handles are cheap to clone and share one pool. When the last handle is gone the queue is closed,
-/// and the threads end as soon as it is empty.
+/// Handles are cheap to clone and share one pool. The drop of the last handle closes the queue, and the
+/// threads end as soon as the queue is empty.
 ///
 /// ```
 /// use std::time::Duration;
@@ -127,7 +122,7 @@ impl WorkerPool {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Workers`] if there is no thread or no place, or too many of them;
+    /// [`ConfigError::Workers`] if `threads` or `queue` is zero or above its limit;
     /// [`ConfigError::NoThread`] if the system has no thread left.
     pub fn new(threads: usize, queue: usize) -> Result<Self, ConfigError> {
         if !(1..=MAX_WORKERS).contains(&threads) || !(1..=MAX_QUEUE).contains(&queue) {
@@ -147,21 +142,21 @@ impl WorkerPool {
         }
     }
 
-    /// Lets no job in any more, and waits until the threads have ended, unless another call does so
-    /// already. What is running is always run to its end.
+    /// Closes the queue and waits until the threads have ended, unless another call waits for them already.
+    /// A running job always runs to its end.
     ///
-    /// Called from a thread of the pool itself, it waits for none of them.
-    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes after.
+    /// A call from a thread of the pool itself waits for none of them.
+    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes later.
     pub fn shut_down(&self, waiting: Waiting) {
         self.0.jobs.close();
         if waiting == Waiting::Drop {
             while let Some(job) = self.0.jobs.try_pop() {
-                // What it carries may panic when it is dropped: the others are dropped all the same.
+                // The drop of a job may panic. The other jobs are dropped all the same.
                 discard(catch_unwind(AssertUnwindSafe(|| drop(job))));
             }
         }
         let mut threads = self.0.threads.lock();
-        // Whoever calls from outside is to find them, and wait.
+        // The threads stay in the list, so that a call from outside finds them and waits.
         if threads.iter().any(Thread::is_current) {
             return;
         }
@@ -171,9 +166,9 @@ impl WorkerPool {
     }
 }
 
-/// What a thread of the pool does until the queue is closed and empty.
+/// Runs jobs until the queue is closed and empty.
 ///
-/// The observer and the clock that a job calls may panic: the thread goes on.
+/// The observer and the clock of a job may panic: the thread goes on.
 fn work(jobs: &Queue<Job>) {
     while let Some(job) = jobs.pop() {
         discard(catch_unwind(AssertUnwindSafe(|| job.run())));

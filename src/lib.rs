@@ -2,59 +2,56 @@
 //! staleness window**. The README says how much of that has been checked, and how.
 //!
 //! An entry is fresh until its payload deadline, stale until its storage deadline, then expired. A
-//! *staleness window* is one version, or one absence, of a key: from when it first needs a compute
-//! until a newer version is published, or the key is removed or inserted anew. At most one compute
-//! is started per window as long as none has failed; after a failure one more each, never two at a
+//! *staleness window* belongs to one version, or one absence, of a key. It begins when the key first needs a
+//! compute. It ends when a newer version is published, or when the key is removed or inserted anew. At most
+//! one compute starts per window as long as none fails. After each failure one more may start, never two at a
 //! time.
 //!
-//! Start with [`Cache`]. The protocol is the shortest file of the crate, `src/protocol.rs`.
+//! Start with [`Cache`]. To read the code, start with the protocol, `src/protocol/mod.rs`.
 
-mod back_off;
 mod builder;
 mod cache;
 mod clock;
-mod early;
-mod entry;
 mod error;
-mod event;
 mod executor;
-mod key_lock;
-mod metrics;
+mod ids;
+mod observe;
+mod panics;
+mod policy;
 mod protocol;
-mod request;
-mod shared;
-mod store;
-mod sweep;
 mod sync;
-#[cfg(feature = "tracing")]
-mod trace;
-mod waits;
-mod world;
+mod tables;
 
-pub use builder::{Builder, MAX_SHARDS};
+pub use builder::Builder;
 pub use cache::{Cache, Usage};
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
-pub use entry::{Found, Freshness, Version};
-pub use error::{ConfigError, Error};
-pub use event::{Event, NoObserver, Observer};
-pub use executor::{CallerRuns, Executor, Job, MAX_QUEUE, MAX_WORKERS, Waiting, WorkerPool};
-pub use key_lock::LeaseId;
-pub use metrics::{Metrics, Snapshot};
-pub use sweep::Swept;
+pub use error::{ConfigError, Error, MAX_QUEUE, MAX_SHARDS, MAX_WORKERS};
+pub use executor::{CallerRuns, Executor, Job, Waiting, WorkerPool};
+pub use ids::{LeaseId, Version};
+pub use observe::event::{Event, NoObserver, Observer};
+pub use observe::metrics::{Metrics, Snapshot};
 #[cfg(feature = "tracing")]
-pub use trace::Trace;
-pub use world::{Key, Parts, With};
+pub use observe::trace::Trace;
+pub use policy::lifetimes::Freshness;
+pub use protocol::sweep::Swept;
+pub use protocol::world::{Key, Parts, With};
+pub use tables::entry::Found;
 
-/// What the suite's broken twins are made of. Hidden and unstable.
+/// What the suite's broken twins use. Hidden and unstable.
 #[doc(hidden)]
 pub mod steps {
-    pub use crate::key_lock::{Ended, LeaseTable, Refusal, SlotState, Takeover};
+    pub use crate::protocol::lease::{Lease, Turn};
+    pub use crate::protocol::request::{
+        Compute, Computed, Look, Recheck, RefreshCandidate, Request,
+    };
+    pub use crate::protocol::sweep::Sweep;
+    pub use crate::protocol::world::World;
     pub use crate::protocol::{Answer, DoubleRecheck, Protocol, finish, sweep};
-    pub use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
-    pub use crate::store::{Sight, Stamp};
-    pub use crate::sweep::Sweep;
     pub use crate::sync::{BACKEND, Condvar, Mutex, thread_local};
-    pub use crate::world::World;
+    pub use crate::tables::fences::Stamp;
+    pub use crate::tables::leases::{LeaseTable, SlotState, Takeover};
+    pub use crate::tables::outcome::{LeaseOutcome, Refusal};
+    pub use crate::tables::store::MapSnapshot;
 }
 
 /// README's example compiles and runs.

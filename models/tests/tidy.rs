@@ -3,7 +3,7 @@
 //! - docs/INVARIANTS.md has a section for each invariant, with its sentence and its twins;
 //! - every `INVARIANT(slug)` in the core names one of them, and each of them has its marker;
 //! - every twin differs in the steps that its entry in the catalogue names, and in no other;
-//! - only `src/sync.rs` names a synchronisation crate;
+//! - only `src/sync/` names a synchronisation crate, and the layers of `src/` import downwards only;
 //! - docs/CERTIFICATE.md has a row for each promise of the catalogue and no other; what `sections` sees in it is
 //!   measured again, and a snapshot has it too;
 //! - docs/FINDINGS.md has a heading for each claim (`exploration.rs` compares the rest);
@@ -37,14 +37,23 @@ fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The sources of the core, each with its name.
+/// The sources of the core, each with its path in `src/`.
 fn sources() -> Vec<(String, String)> {
-    let files = fs::read_dir(root().join("src")).expect("the core has sources");
-    let read = |file: fs::DirEntry| {
-        let text = fs::read_to_string(file.path()).expect("text");
-        (file.file_name().to_string_lossy().into_owned(), text)
-    };
-    files.map(|file| read(file.expect("readable"))).collect()
+    let mut sources = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(&folder).expect("the core has sources") {
+            let path = file.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root().join("src")).expect("in src");
+            let name = name.to_string_lossy().into_owned();
+            sources.push((name, fs::read_to_string(&path).expect("text")));
+        }
+    }
+    sources
 }
 
 #[test]
@@ -222,12 +231,140 @@ fn the_commands_of_the_readme_are_those_of_ci() {
 #[test]
 fn only_the_facade_names_a_synchronisation_crate() {
     let names = ["parking_lot::", "std::sync", "crossbeam", "loom::", "shuttle::", "sections::"];
-    for (file, text) in sources().iter().filter(|(file, _)| file != "sync.rs") {
+    let facade = |file: &str| file.starts_with("sync/");
+    for (file, text) in sources().iter().filter(|(file, _)| !facade(file)) {
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             let named = names.iter().find(|name| line.contains(**name));
             assert_eq!(named, None, "{file}: {line}");
         }
     }
+}
+
+/// The layers of the core, top to bottom. A file or folder imports itself and the layers below it, and nothing
+/// else of its own layer. `lib.rs` names them all.
+const LAYERS: [&[&str]; 7] = [
+    &["builder.rs"],
+    &["cache.rs"],
+    &["protocol/"],
+    &["executor.rs", "observe/", "tables/"],
+    &["policy/"],
+    &["clock.rs", "error.rs", "ids.rs", "panics.rs"],
+    &["sync/"],
+];
+
+/// The layer of a file, and its entry there.
+fn place(file: &str) -> (usize, &'static str) {
+    let is_in = |entry: &&str| file == *entry || (entry.ends_with('/') && file.starts_with(*entry));
+    let mut layers = LAYERS.iter().enumerate();
+    let found =
+        layers.find_map(|(layer, entries)| Some((layer, *entries.iter().find(|it| is_in(it))?)));
+    found.unwrap_or_else(|| panic!("{file} is in no layer"))
+}
+
+/// The paths of a `use` tree, or of a path inside code, that begins here.
+fn paths(text: &str, before: &[String]) -> Vec<Vec<String>> {
+    let mut path = before.to_vec();
+    let mut rest = text.trim_start();
+    loop {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if end > 0 {
+            path.push(rest[..end].to_owned());
+        } else if let Some(list) = rest.strip_prefix('{') {
+            let (mut depth, mut from, mut all) = (0, 0, Vec::new());
+            for (at, c) in list.char_indices() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth > 0 => depth -= 1,
+                    ',' | '}' if depth == 0 => {
+                        all.extend(paths(&list[from..at], &path));
+                        from = at + 1;
+                        if c == '}' {
+                            break;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            return all;
+        }
+        match rest[end..].strip_prefix("::") {
+            Some(more) => rest = more,
+            None => return vec![path],
+        }
+    }
+}
+
+/// For each file of the core but `lib.rs`, the files of the core that it names by a path: in a `use`, or inside
+/// code. `mod` declarations are no imports.
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let sources: BTreeMap<_, _> =
+        sources().into_iter().filter(|(file, _)| file != "lib.rs").collect();
+    let home = |path: &[String]| {
+        let files = (1..=path.len()).rev().map(|len| path[..len].join("/"));
+        let mut files = files.flat_map(|file| [format!("{file}.rs"), format!("{file}/mod.rs")]);
+        files.find(|file| sources.contains_key(file))
+    };
+    let mut imports = BTreeMap::new();
+    for (file, text) in &sources {
+        let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        let code = lines.collect::<Vec<_>>().join("\n");
+        // Tests inside a file see the file.
+        let code = code.replace("use super::*;", "");
+        assert!(!code.contains("super::"), "{file}: paths begin with crate::");
+        let folder: Vec<_> = file.split('/').map(str::to_owned).collect();
+        let of_root = code.split("crate::").skip(1).map(|rest| (rest, &[][..]));
+        let own = code.split("self::").skip(1).map(|rest| (rest, &folder[..folder.len() - 1]));
+        let named: BTreeSet<_> = of_root
+            .chain(own)
+            .flat_map(|(rest, before)| paths(rest, before))
+            .map(|path| home(&path).unwrap_or_else(|| panic!("{file} names {path:?} of lib.rs")))
+            .filter(|named| named != file)
+            .collect();
+        imports.insert(file.clone(), named);
+    }
+    imports
+}
+
+/// The files that a file imports, and those that these import, and so on.
+fn reached<'a>(
+    imports: &'a BTreeMap<String, BTreeSet<String>>,
+    from: &'a str,
+) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![from];
+    while let Some(file) = next.pop() {
+        let named = imports[file].iter().map(String::as_str);
+        next.extend(named.filter(|named| reached.insert(*named)));
+    }
+    reached
+}
+
+#[test]
+fn the_layers_of_the_core_import_downwards_only() {
+    let imports = imports();
+    let mut upwards = Vec::new();
+    for (file, named) in &imports {
+        let (layer, entry) = place(file);
+        for other in named {
+            let (below, of) = place(other);
+            if of != entry && below <= layer {
+                upwards.push(format!("{file} imports {other}"));
+            }
+        }
+    }
+    assert!(upwards.is_empty(), "{upwards:#?}");
+
+    let reached: BTreeMap<&str, _> =
+        imports.keys().map(|file| (file.as_str(), reached(&imports, file))).collect();
+    let circle = |file: &String| -> BTreeSet<&str> {
+        let back = |other: &&str| reached[other].contains(file.as_str());
+        reached[file.as_str()].iter().copied().filter(back).collect()
+    };
+    let circles: BTreeSet<_> =
+        imports.keys().map(circle).filter(|circle| !circle.is_empty()).collect();
+    let [circle] = &circles.iter().collect::<Vec<_>>()[..] else { panic!("{circles:#?}") };
+    assert!(circle.len() <= 5, "{circle:#?}");
+    assert!(circle.iter().all(|file| file.starts_with("protocol/")), "{circle:#?}");
 }
 
 #[test]

@@ -5,8 +5,9 @@
 //! steps that its entry in the catalogue names, and in no other: [`Twin::in_step`] hides it elsewhere.
 
 use super::core::steps::{
-    self, Answer, Computed, DoubleRecheck, Ended, Judgement, Lease, LeaseTable, Look, Protocol,
-    Refusal, Request, Sight, SlotState, Stale, Sweep, Takeover, Turn, World, thread_local,
+    self, Answer, Computed, DoubleRecheck, Lease, LeaseOutcome, LeaseTable, Look, MapSnapshot,
+    Protocol, Recheck, RefreshCandidate, Refusal, Request, SlotState, Sweep, Takeover, Turn, World,
+    thread_local,
 };
 use super::core::{Error, Found, Swept};
 use super::locks;
@@ -35,11 +36,11 @@ fn private_lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
 }
 
 /// A re-check that looks as the first look does: it draws, and is counted.
-fn as_a_look<W: World>(request: &Request<W>) -> Judgement<W> {
+fn as_a_look<W: World>(request: &Request<W>) -> Recheck<W> {
     match request.look() {
-        Look::Fresh(found) => Judgement::Current(found),
-        Look::Stale(stale) => Judgement::Needed(stale.captured()),
-        Look::Absent => Judgement::Needed(request.sight()),
+        Look::Fresh(found) => Recheck::Current(found),
+        Look::Stale(candidate) => Recheck::Needed(candidate.captured()),
+        Look::Absent => Recheck::Needed(request.snapshot()),
     }
 }
 
@@ -64,14 +65,18 @@ impl Protocol for Twin {
         }
     }
 
-    fn recheck_before<W: World>(self, request: &Request<W>, stale: &Stale<W>) -> Judgement<W> {
+    fn recheck_before<W: World>(
+        self,
+        request: &Request<W>,
+        candidate: &RefreshCandidate<W>,
+    ) -> Recheck<W> {
         match self.in_step(Step::RecheckBefore) {
             Some(LockOnly | LockOnlyRemoved | LockOnlyKept | InsideOnly) => {
-                Judgement::Needed(stale.captured())
+                Recheck::Needed(candidate.captured())
             }
             // A look, and counted like one.
             Some(CountTwice) => as_a_look(request),
-            _ => DoubleRecheck.recheck_before(request, stale),
+            _ => DoubleRecheck.recheck_before(request, candidate),
         }
     }
 
@@ -160,24 +165,24 @@ impl Protocol for Twin {
         self,
         request: &Request<W>,
         lease: &Lease<W>,
-        captured: Sight<W::Value>,
-    ) -> Judgement<W> {
+        captured: MapSnapshot<W::Value>,
+    ) -> Recheck<W> {
         match self.in_step(Step::RecheckInside) {
             Some(
                 LockOnly | LockOnlyRemoved | LockOnlyKept | BeforeOnly | BeforeOnlyRemoved
                 | BeforeOnlyKept,
-            ) => Judgement::Needed(captured),
+            ) => Recheck::Needed(captured),
             // The bug behind the report's run with 73 triggers and no compute: whatever is in the map
             // counts as refreshed.
             Some(AlwaysSkip) => match request.look() {
-                Look::Fresh(found) => Judgement::Current(found),
-                Look::Stale(stale) => Judgement::Current(stale.found),
-                Look::Absent => Judgement::Needed(captured),
+                Look::Fresh(found) => Recheck::Current(found),
+                Look::Stale(candidate) => Recheck::Current(candidate.found),
+                Look::Absent => Recheck::Needed(captured),
             },
-            Some(CapturedRecheck) => request.judge_captured(lease, captured),
+            Some(CapturedRecheck) => request.recheck_captured(lease, captured),
             // A caller that saw nothing has nothing to compare with, it seems.
             Some(MissUnchecked) if captured.version().is_none() => {
-                Judgement::Needed(request.sight())
+                Recheck::Needed(request.snapshot())
             }
             // A look like the first one, with a draw of its own.
             Some(RedrawRecheck) => as_a_look(request),
@@ -189,33 +194,35 @@ impl Protocol for Twin {
         self,
         request: &Request<W>,
         mut lease: Lease<W>,
-        sight: Sight<W::Value>,
+        snapshot: MapSnapshot<W::Value>,
         computed: Computed<W>,
     ) -> Answer<W> {
         match self.in_step(Step::Finish) {
             Some(ReleaseBeforePublish) => {
                 let id = lease.id();
                 drop(lease);
-                request.publish(id, &sight, computed).0
+                request.publish(id, &snapshot, computed).0
             }
             // An early return on an error.
             Some(LeaseLeaksOnFailure) if computed.failed() => {
-                let answer = request.publish(lease.id(), &sight, computed).0;
+                let answer = request.publish(lease.id(), &snapshot, computed).0;
                 std::mem::forget(lease);
                 answer
             }
             // The fence is read as if it were the compute's beginning.
-            Some(UnfencedPublish) => steps::finish(self, request, lease, request.sight(), computed),
+            Some(UnfencedPublish) => {
+                steps::finish(self, request, lease, request.snapshot(), computed)
+            }
             Some(NoBackOff) => {
-                let (answer, ended) = request.publish(lease.id(), &sight, computed);
-                lease.end(match ended {
-                    Ended::Failed(_) => Ended::Unused,
-                    ended => ended,
+                let (answer, outcome) = request.publish(lease.id(), &snapshot, computed);
+                lease.set_outcome(match outcome {
+                    LeaseOutcome::Failed(_) => LeaseOutcome::Unused,
+                    outcome => outcome,
                 });
                 self.release(lease);
                 answer
             }
-            _ => steps::finish(self, request, lease, sight, computed),
+            _ => steps::finish(self, request, lease, snapshot, computed),
         }
     }
 

@@ -1,28 +1,29 @@
-//! Who waits for whom: finds computes that would wait for each other for ever.
+//! The graph of waits: it finds computes that would wait for each other for ever. The leases of this
+//! folder use it.
 //!
-//! A compute may ask the cache for other keys. If one of them is absent and being computed, its
-//! thread waits for that lease, and with it every lease under which it computes. An edge of the graph
-//! goes from each of these to the lease that is waited for; a cycle in it can never end. Only threads
-//! that wait inside a compute touch the graph.
+//! A compute may ask the cache for other keys. If such a key is absent and another thread computes it,
+//! the thread of the compute waits for that lease. Every lease under which the thread computes waits with
+//! it: the graph has an edge from each of them to the lease that the thread waits for. The waits of a
+//! cycle never end. Only threads that wait inside a compute touch the graph.
 
-use crate::key_lock::LeaseId;
+use crate::ids::LeaseId;
 use crate::sync::{Arc, Mutex, thread_local};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Debug;
 
 thread_local! {
-    /// The leases under which this thread computes, the outermost first.
+    /// The leases under which this thread computes, outermost first.
     static COMPUTING: RefCell<Vec<Computing>> = RefCell::default();
 }
 
-/// A key that can be named in an error.
+/// A key, for the text of an error.
 pub(crate) type Name = Arc<dyn Debug + Send + Sync>;
 
 /// A lease under which a thread computes.
 #[derive(Clone)]
 pub(crate) struct Computing {
-    /// Which cache it is of: its address, while it is alive.
+    /// The address of the lease's cache, which lives as long as the compute.
     pub(crate) cache: usize,
     pub(crate) lease: LeaseId,
     pub(crate) name: Name,
@@ -31,9 +32,9 @@ pub(crate) struct Computing {
 impl Computing {
     /// The thread computes under this lease until the guard is dropped.
     ///
-    /// A thread that is ending has no thread-locals any more: what it still computes is in no graph.
-    pub(crate) fn begin(self) -> Until {
-        Until(COMPUTING.try_with(|computing| computing.borrow_mut().push(self)).is_ok())
+    /// A thread that is ending has no thread-locals any more: its last computes are in no graph.
+    pub(crate) fn begin(self) -> ComputeGuard {
+        ComputeGuard(COMPUTING.try_with(|computing| computing.borrow_mut().push(self)).is_ok())
     }
 
     /// The leases of this cache under which this thread computes.
@@ -46,20 +47,20 @@ impl Computing {
     }
 }
 
-/// Ends a compute, by its return or its panic.
-pub(crate) struct Until(bool);
+/// A compute under way on this thread. Its drop is the end of the compute, by a return or a panic.
+pub(crate) struct ComputeGuard(bool);
 
-impl Drop for Until {
+impl Drop for ComputeGuard {
     fn drop(&mut self) {
         if self.0 {
-            // The key that it carries is the user's: it is dropped when nothing is borrowed.
+            // It carries a key of the user's, which is dropped when nothing is borrowed.
             let ended = COMPUTING.try_with(|computing| computing.borrow_mut().pop());
             drop(ended);
         }
     }
 }
 
-/// The edges of a cache.
+/// The edges of a cache: from a lease to the lease that its thread waits for.
 pub(crate) struct Waits(Mutex<HashMap<LeaseId, Computing>>);
 
 impl Waits {
@@ -67,25 +68,27 @@ impl Waits {
         Self(Mutex::new(HashMap::new()))
     }
 
-    /// The thread that computes under `own` is about to wait for `wanted`, until the guard is dropped.
+    /// Adds the edges of a thread that computes under `own` and is about to wait for `wanted`. They stay
+    /// until the guard is dropped.
     ///
     /// # Errors
     ///
-    /// The cycle that this would close: from one of its own leases over those that are waited for,
-    /// to the last one, which waits for the first.
-    // INVARIANT(no-deadlock): whoever closes a cycle sees it, since all edges are under one lock and
-    // an edge is there before its thread waits.
+    /// The cycle that the edges would close. It begins with one of the thread's own leases; each lease
+    /// waits for the next one, and the last for the first.
+    // INVARIANT(no-deadlock): the thread that would close a cycle finds it, since all edges are under one
+    // lock and a thread adds its edges before it waits.
     pub(crate) fn enter<'a>(
         &'a self,
         own: &'a [Computing],
         wanted: &Computing,
     ) -> Result<Edges<'a>, Vec<Computing>> {
         let mut edges = self.0.lock();
-        let (mut path, mut last) = (Vec::new(), Some(wanted.clone()));
+        let mut path = Vec::new();
+        let mut last = Some(wanted.clone());
         while let Some(lease) = last {
             if let Some(place) = own.iter().position(|mine| mine.lease == lease.lease) {
                 drop(edges);
-                // From the lease that is waited for to the innermost one, then around.
+                // From the own lease that the path leads to, down to the innermost own lease, then along the path.
                 let mut cycle = own[place..].to_vec();
                 cycle.extend(path);
                 return Err(cycle);
@@ -109,9 +112,10 @@ pub(crate) struct Edges<'a> {
 impl Drop for Edges<'_> {
     fn drop(&mut self) {
         let mut edges = self.waits.0.lock();
-        let gone: Vec<_> = self.own.iter().map(|mine| edges.remove(&mine.lease)).collect();
+        let removed: Vec<_> = self.own.iter().map(|mine| edges.remove(&mine.lease)).collect();
         drop(edges);
-        drop(gone);
+        // They carry keys of the user's.
+        drop(removed);
     }
 }
 
@@ -124,15 +128,15 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_is_never_left_behind_by_who_has_waited() {
+    fn a_thread_that_has_waited_leaves_no_edge_behind() {
         let waits = Waits::new();
         let own = [of(1), of(2)];
-        let Ok(edges) = waits.enter(&own, &of(3)) else { unreachable!("nobody else waits") };
+        let Ok(edges) = waits.enter(&own, &of(3)) else { unreachable!("no other thread waits") };
         assert_eq!(waits.0.lock().len(), 2);
         let closed = waits.enter(&[of(3)], &of(1)).err().expect("3 waits for 1, and 1 for 3");
         assert_eq!(closed.iter().map(|it| it.lease.0).collect::<Vec<_>>(), [3, 1]);
         drop(edges);
         assert!(waits.0.lock().is_empty());
-        assert!(waits.enter(&[of(3)], &of(1)).is_ok(), "1 waits for nobody any more");
+        assert!(waits.enter(&[of(3)], &of(1)).is_ok(), "1 waits no more");
     }
 }

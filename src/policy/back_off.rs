@@ -1,4 +1,4 @@
-//! How long a key whose compute failed is left alone.
+//! The back-off of a key whose compute failed. The lease table asks it at each acquisition and release.
 
 use crate::clock::{Moment, nanos};
 use crate::error::{ConfigError, Error};
@@ -6,11 +6,10 @@ use std::time::Duration;
 
 /// Exponential back-off with a cap and jitter.
 ///
-/// After the n-th failure in a row nobody computes the key for a time between a half and the whole
-/// of `initial * 2^(n-1)`, at most `cap`. Where in between is drawn ("equal jitter", Brooker 2015),
-/// so that many keys that failed together do not come back together. A failure that comes an idle time
-/// after the last back-off's end is the first in a row again: so a sweeper can take a slot away that is
-/// kept for nothing else.
+/// After the n-th failure in a row the key backs off for a time between a half and the whole of
+/// `initial * 2^(n-1)`, at most `cap`. The time is drawn ("equal jitter", Brooker 2015), so that keys that
+/// failed together are not computed again together. A failure an idle time after the end of the last
+/// back-off is the first in a row again. So a sweep can remove a slot that remembers only an older failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BackOff {
     initial: u64,
@@ -31,13 +30,13 @@ impl BackOff {
         Ok(Self { initial: nanos(initial), cap: nanos(cap), idle })
     }
 
-    /// Whether nobody could tell if this failure were forgotten: its back-off has ended so long ago that
-    /// the next one would be the first in a row.
+    /// Whether the failure no longer matters: its back-off ended so long ago that the next failure would be
+    /// the first in a row.
     pub(crate) fn has_forgotten(&self, failure: &Failure, now: Moment) -> bool {
         now >= failure.until.after(self.idle)
     }
 
-    /// What is remembered of a failure after `before`.
+    /// The failure to remember, if `before` is remembered and the compute fails again.
     pub(crate) fn after(&self, before: Option<&Failure>, failed: &Failed) -> Failure {
         let before = before.filter(|failure| !self.has_forgotten(failure, failed.at));
         let in_a_row = before.map_or(0, |failure| failure.in_a_row).saturating_add(1);
@@ -59,30 +58,30 @@ pub struct Failed {
     pub(crate) jitter: f64,
 }
 
-/// What is remembered of a key's failures in a row.
+/// What a slot remembers of a key's failures in a row.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    /// Of the last one.
+    /// The error of the last one.
     pub(crate) error: Error,
     in_a_row: u32,
     until: Moment,
     longest: u64,
 }
 
-/// Why a key is left alone.
+/// The reason why a key is not computed.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct BackingOff {
     pub error: Error,
-    /// The clock says that there is longer to go than any back-off is long.
+    /// By the clock, the rest of the back-off is longer than any back-off.
     pub(crate) from_the_future: bool,
 }
 
-/// The time, as whoever wants a lease has read it.
+/// The time, as a request that wants a lease has read it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     now: Moment,
-    /// It was read after somebody had been told that the back-off is from the future.
+    /// It was read again, since by the first reading the back-off was from the future.
     again: bool,
 }
 
@@ -101,11 +100,12 @@ impl Reading {
 }
 
 impl Failure {
-    /// Whether the key is still to be left alone.
+    /// Whether the key still backs off.
     ///
-    /// More to go than any back-off is long has two reasons: the clock has stepped back, or whoever asks
-    /// has read it long ago and was descheduled since. The first reading is refused, so that it is read
-    /// again: if that says the same, the clock has stepped back, and the back-off is over.
+    /// The rest of the back-off can be longer than any back-off, for two reasons. The clock has stepped back,
+    /// or the request has read it long ago and was descheduled. So the first reading is refused, and the
+    /// request reads the clock again. If that says the same, the clock has stepped back, and the back-off is
+    /// over.
     pub(crate) fn holds(&self, Reading { now, again }: Reading) -> Option<BackingOff> {
         let from_the_future = self.until.since(now) > Duration::from_nanos(self.longest);
         let holds = now < self.until && !(again && from_the_future);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn it_doubles_up_to_the_cap() {
+    fn a_back_off_doubles_up_to_the_cap() {
         let back_off =
             BackOff::new(Duration::from_nanos(100), Duration::from_nanos(1_000), Duration::MAX);
         let back_off = back_off.expect("the cap is longer");
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(spans(&back_off, f64::MIN_POSITIVE, 2), [50, 100]);
     }
 
-    /// What a sweeper may take away is what the next failure does not look at any more.
+    /// A sweep may forget a failure when the next failure does not look at it any more.
     #[test]
     fn a_failure_is_forgotten_an_idle_time_after_its_back_off() {
         let span = Duration::from_nanos(100);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_does_not_prolong_it() {
+    fn a_clock_that_steps_back_does_not_prolong_a_back_off() {
         let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(8), Duration::MAX);
         let back_off = back_off.expect("the cap is longer");
         let error = Error::Panicked("".into());
@@ -173,7 +173,7 @@ mod tests {
         let early = failure.holds(Reading::first(Moment::ORIGIN)).expect("read again");
         assert!(early.from_the_future);
         assert!(failure.holds(Reading::again(Moment::ORIGIN)).is_none(), "the clock stepped back");
-        // A straggler, who has read the clock long before the failure, reads it again.
+        // A straggler has read the clock long before the failure, and reads it again.
         assert!(failure.holds(Reading::again(late)).is_some());
     }
 }

@@ -1,8 +1,7 @@
-//! The event stream as `tracing` events, and each compute as a span.
+//! An observer that tells `tracing`: each event as an event, and each compute as a span. Users plug it in.
 
-use crate::entry::Version;
-use crate::event::{Event, Observer};
-use crate::key_lock::LeaseId;
+use crate::ids::{LeaseId, Version};
+use crate::observe::event::{Event, Observer};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread_local;
 use std::cell::RefCell;
@@ -10,16 +9,16 @@ use tracing::field::Empty;
 use tracing::span::EnteredSpan;
 use tracing::{Level, Span, debug, debug_span, trace, warn};
 
-/// An observer that tells `tracing`, under the target `xfetch`: computes and what becomes of their
-/// values at `debug`, what fails or comes to nothing at `warn`, every other step at `trace`.
+/// An observer that tells `tracing`, under the target `xfetch`. Computes and the fate of their values are at
+/// `debug`, failures and refused refreshes at `warn`, and every other step at `trace`.
 ///
-/// Each event has `key`, the key's hash, and `caller`, a small number for the thread that took the step;
-/// and where there is one `lease`, `version` and `saw`, the version that was seen. They are the same
-/// numbers all along: who follows a lease through its life, from one thread to another, filters by it.
+/// Each event has `key`, the key's hash, and `caller`, a small number for the thread that took the step.
+/// It has `lease`, `version` and `saw` (the version that was seen) where there is one. A lease keeps its
+/// number from one thread to another: filter by it to follow a lease.
 ///
-/// A compute runs in a span `compute`, at `debug`, with `key`, `lease`, `saw`, `caller` and in the end its
-/// `outcome`: `published`, `discarded` or `failed`, or none if something else of yours panicked. What
-/// the compute logs is inside.
+/// A compute runs in a span `compute`, at `debug`, with `key`, `lease`, `saw` and `caller`. At its end the
+/// span gets the `outcome`: `published`, `discarded` or `failed`. It gets none if an observer, a clock or a
+/// key's `Clone` panicked. The compute's own log lines are inside the span.
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,18 +64,18 @@ type Of = (u64, LeaseId);
 
 /// The spans of a thread's computes.
 ///
-/// Disabled spans are here too: who ends a compute finds its own, whoever listened when it began.
+/// Disabled spans are here too: the end of a compute finds its own span, enabled or not.
 #[derive(Default)]
 struct Computes {
-    /// Under way, the outermost first.
+    /// Of computes in flight, outermost first.
     running: Vec<(Of, EnteredSpan)>,
-    /// Returned a value; whether it is published is decided next.
+    /// Of computes that have returned a value. Whether it is published is decided next.
     returned: Vec<(Of, Span)>,
 }
 
 impl Drop for Computes {
-    /// What is still here has an end that nobody told, and its thread is ending: a subscriber that lost
-    /// its thread-locals before might panic, and here that ends the process.
+    /// Forgets the spans of computes that ended without an event. The thread is ending: a subscriber that
+    /// has lost its thread-locals might panic, and here a panic aborts the process.
     fn drop(&mut self) {
         std::mem::forget((std::mem::take(&mut self.running), std::mem::take(&mut self.returned)));
     }
@@ -87,7 +86,7 @@ thread_local! {
     static COMPUTES: RefCell<Computes> = RefCell::default();
 }
 
-// ORDERING: only that no two threads get the same number.
+// ORDERING: the only need is that no two threads get the same number.
 static CALLERS: AtomicU64 = AtomicU64::new(1);
 
 /// The number of this thread; 0 if it is ending.
@@ -95,12 +94,12 @@ fn caller() -> u64 {
     CALLER.try_with(|caller| *caller).unwrap_or(0)
 }
 
-/// Nothing that `change` does may reach a subscriber, which might ask a cache in turn.
+/// `change` must not call a subscriber: a subscriber might ask a cache, and get here again.
 fn computes<R>(change: impl FnOnce(&mut Computes) -> R) -> Option<R> {
     COMPUTES.try_with(|computes| change(&mut computes.borrow_mut())).ok()
 }
 
-/// A thread that is ending has no thread-locals any more: the span is left as soon as it was entered.
+/// A thread that is ending has no thread-locals any more. Its span is left as soon as it is entered.
 fn begin(of: Of, saw: Option<Version>) {
     let (key, lease, saw) = (of.0, of.1.get(), saw.map(Version::get));
     let span = debug_span!(
@@ -125,10 +124,10 @@ fn end(of: Of, outcome: &str) {
     }
 }
 
-/// The lease is gone, and its compute came to no end that was told: a clock or a `Clone` has panicked.
+/// The lease is released. Its compute may have ended without an event: a clock or a `Clone` panicked.
 fn abandon(of: Of) {
     drop(take_returned(of));
-    // Else it is another cache's lease of the same number that is released inside this compute.
+    // Without a panic, this is a lease of another cache with the same number, released inside this compute.
     if std::thread::panicking() {
         drop(take_running(of));
     }
@@ -141,7 +140,7 @@ fn take_returned(of: Of) -> Option<Span> {
     .flatten()
 }
 
-/// Leaves the compute's span, and before it those that were forgotten inside.
+/// Leaves the compute's span, and before it the spans that were forgotten inside.
 fn take_running(of: Of) -> Option<Span> {
     let forgotten_too = |Computes { running, .. }: &mut Computes| {
         innermost(running, of).map(|place| running.split_off(place))
@@ -157,7 +156,7 @@ fn innermost<S>(spans: &[(Of, S)], of: Of) -> Option<usize> {
 #[inline]
 fn tell(key: u64, event: Event) {
     let (level, step) = described(event);
-    // The macros want a level that is known when they are compiled, and look at nothing if it is off.
+    // The macros need a level that is known at compile time, and evaluate nothing if it is off.
     macro_rules! with {
         ($at:ident) => {
             $at!(

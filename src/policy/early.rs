@@ -1,16 +1,15 @@
-//! XFetch: now and then a request refreshes an entry before its deadline (Vattani, Chierichetti and
-//! Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
+//! XFetch: a request sometimes refreshes an entry before its deadline (Vattani, Chierichetti and Lowenstein,
+//! "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015). The look of the protocol asks it.
 //!
-//! A request nominates the entry's version if `delta * beta * -ln(u) >= remaining`, where `delta` is
-//! how long the entry's own compute took, `remaining` is the time until its deadline, and `u` is
-//! drawn from (0, 1]. So it does with probability `exp(-remaining / (beta * delta))`. A nomination
-//! decides nothing: the lease and the re-check of the version do.
+//! A request nominates the entry's version if `delta * beta * -ln(u) >= remaining`. Here `delta` is how long
+//! the entry's own compute took, `remaining` is the time until its deadline, and `u` is drawn from (0, 1]. So
+//! the probability is `exp(-remaining / (beta * delta))`. A nomination alone decides nothing: the lease and
+//! the re-check of the version decide.
 
 use crate::error::ConfigError;
 
-/// The longest gap, in units of `beta * delta`: no draw that has 53 bits is below 2^-53, and
-/// `-ln(2^-53) = 53 * ln 2 = 36.73...`. With more time than that left no draw can nominate, and none
-/// is made.
+/// The longest gap, in units of `beta * delta`. A draw has 53 bits, so it is never below 2^-53, and
+/// `-ln(2^-53) = 53 * ln 2 = 36.73...`. With more time left no draw can nominate, so none is made.
 const LONGEST_GAP: f64 = 53.0 * std::f64::consts::LN_2;
 
 /// How early entries are refreshed.
@@ -39,7 +38,7 @@ impl Early {
     }
 }
 
-/// What a user's source of chance says, brought into (0, 1]: ln(0) would be infinite.
+/// A draw of a user's source, clamped to (0, 1]: ln(0) would be infinite.
 pub(crate) fn unit_interval(draw: f64) -> f64 {
     if draw.is_nan() { 1.0 } else { draw.clamp(f64::EPSILON / 2.0, 1.0) }
 }
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn no_draw_is_made_where_none_can_nominate() {
+    fn no_draw_is_made_if_none_can_nominate() {
         let delta = 1_000;
         let longest = (LONGEST_GAP * delta as f64) as u64;
         assert!(early(1.0).nominates(longest, delta, || SMALLEST));
@@ -69,7 +68,7 @@ mod tests {
         assert!(!early(1.0).nominates(1, 0, || unreachable!("no compute was measured")));
     }
 
-    /// Where the longest gap is a whole number of nanoseconds.
+    /// This longest gap is a whole number of nanoseconds.
     #[test]
     fn the_smallest_draw_nominates_at_the_longest_gap() {
         let delta = 1_u64 << 57;
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_draws_evenly_from_all_of_the_interval() {
+    fn draws_are_spread_evenly_over_the_interval() {
         fastrand::seed(7);
         let drawn: Vec<_> = (0..10_000).map(|_| draw()).collect();
         assert!(drawn.iter().all(|drawn| (SMALLEST..=1.0).contains(drawn)));
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_chance_that_leaves_the_interval_is_brought_back() {
+    fn a_draw_outside_the_interval_is_clamped() {
         assert_eq!(unit_interval(0.0), SMALLEST);
         assert_eq!(unit_interval(-3.0), SMALLEST);
         assert_eq!(unit_interval(7.0), 1.0);
@@ -109,9 +108,8 @@ mod tests {
         assert!(!early(1.0).nominates(999, 999, || 0.37));
     }
 
-    /// Pearson's chi-square of nominations against `exp(-g / (beta * delta))`, one degree of freedom,
-    /// for each setting; 10.83 is its 99.9 % quantile, and with 12 settings and a fixed seed none may
-    /// pass it twice.
+    /// Pearson's chi-square of nominations against `exp(-g / (beta * delta))`, with one degree of freedom for
+    /// each of 15 settings. 10.83 is its 99.9 % quantile; the seed is fixed.
     #[test]
     fn nominations_are_as_frequent_as_the_paper_says() {
         let mut chance = fastrand::Rng::with_seed(20_261_125);

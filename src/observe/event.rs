@@ -1,23 +1,25 @@
-//! One stream of events, many readers: metrics, tracing and the suite's ledger all read this one.
+//! The events of a cache: one stream, which metrics, tracing and the suite's recorder read. The protocol and
+//! the public face emit them.
 
-use crate::entry::Version;
-use crate::key_lock::LeaseId;
+use crate::ids::{LeaseId, Version};
+use crate::sync::Arc;
 
 /// A step that a request has taken.
 ///
-/// Each is emitted directly after the unlock that made it true, with no synchronising operation
-/// between the two: whoever runs one section at a time sees the events in the order of the sections.
+/// An event is emitted directly after the unlock that made it true, with no synchronising operation
+/// between the two. So a scheduler that runs one section at a time sees the events in the order of the
+/// sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The look has read the map, and saw this version. Whether that is fresh depends on the clock,
-    /// which is read next.
+    /// The look has read the map, and saw this version. The clock is read next, and says whether the
+    /// version is fresh.
     Looked(Option<Version>),
     /// The look found a fresh entry.
     FreshHit(Version),
     /// The look found a stale entry.
     StaleHit(Version),
-    /// The look found nothing, or an expired entry.
+    /// The look found no entry, or an expired one.
     Miss,
     /// The look found this version fresh, and nominated it for an early refresh.
     Nominated(Version),
@@ -27,45 +29,45 @@ pub enum Event {
     SkippedBefore(Version),
     /// The request holds the key's lease.
     Leased(LeaseId),
-    /// Someone else holds it; a stale request goes home with its stale value.
+    /// Another request holds the lease. A stale request returns its stale value.
     Busy(LeaseId),
-    /// Someone else held it; a miss has waited until it was released.
+    /// A miss has waited until another request released the lease.
     Waited(LeaseId),
-    /// Someone else holds it, and the patience of a miss has ended.
+    /// A miss has waited for the lease until its time-out.
     TimedOut(LeaseId),
     /// The key's last compute failed, and its back-off has not ended.
     BackingOff,
-    /// A miss would have waited for a compute that waits for its own.
+    /// A miss inside a compute would have waited for a compute that waits for its own.
     Cycle(LeaseId),
-    /// A refresh has waited for its thread so long that a miss has taken its lease over. It does nothing.
+    /// A refresh has got a thread after a miss took over its lease. It does nothing.
     TakenOver(LeaseId),
     /// The re-check under the lease found an entry that needs no compute.
     SkippedInside(LeaseId, Version),
-    /// A compute starts. It saw this version, or an absence.
+    /// A compute starts. Its re-check saw this version, or none.
     ComputeStarted(LeaseId, Option<Version>),
     /// The compute has returned a value (`true`), or an error or a panic.
     ComputeFinished(LeaseId, bool),
     /// The value is in the store under this version.
     Published(LeaseId, Version),
-    /// The value was discarded: an insert or an invalidation came after the compute had begun.
+    /// The value was discarded: an insert or an invalidation overtook its compute.
     Discarded(LeaseId),
     /// The lease is free again.
     Released(LeaseId),
-    /// A user's value is in the store under this version.
+    /// An inserted value is in the store under this version.
     Inserted(Version),
-    /// A user removed the key.
+    /// The key was invalidated.
     Invalidated,
-    /// A user removed every key. It is told of key 0.
+    /// Every key was invalidated. The key of this event is 0.
     Cleared,
-    /// The entry with this version made room for another key.
+    /// The entry with this version was evicted to make room for another key.
     Evicted(Version),
     /// The entry with this version had expired, and was swept.
     Swept(Version),
-    /// The key's failures were long ago, and its slot in the lease table was swept.
+    /// The key's slot in the lease table was swept: its last failure was long ago.
     Forgotten,
-    /// The executor refused the refresh, which is dropped next.
+    /// The executor refused the refresh. The refresh is dropped next.
     Rejected(LeaseId),
-    /// A refresh was dropped before it ran: it was refused, or the executor let go of it. Its lease is
+    /// A refresh was dropped before it ran: the executor refused it, or dropped it later. Its lease is
     /// released next.
     Dropped(LeaseId),
 }
@@ -101,14 +103,14 @@ pub enum Event {
 /// # }
 /// ```
 ///
-/// It is called on the thread that took the step, never under a lock of the
-/// cache, and must not ask the cache for a key whose compute it is told of.
+/// The cache calls it on the thread that took the step, never under a lock of the cache. It must not ask the
+/// cache for the key of a compute that the event is about.
 pub trait Observer: Send + Sync + 'static {
-    /// The step that was taken for the key with this hash.
+    /// A step was taken for the key with this hash.
     fn on(&self, key: u64, event: Event);
 }
 
-/// Nobody reads the events, and nothing of them remains in the compiled code.
+/// The observer that reads nothing. Nothing of the events remains in the compiled code.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 
@@ -117,13 +119,13 @@ impl Observer for NoObserver {
     fn on(&self, _key: u64, _event: Event) {}
 }
 
-impl<O: Observer> Observer for crate::sync::Arc<O> {
+impl<O: Observer> Observer for Arc<O> {
     fn on(&self, key: u64, event: Event) {
         O::on(self, key, event);
     }
 }
 
-/// Two readers of one stream, the first one first.
+/// Two observers of one stream. The first one reads an event first.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline]
     fn on(&self, key: u64, event: Event) {

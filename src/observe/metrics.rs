@@ -1,15 +1,15 @@
-//! Counts, read off the event stream.
+//! An observer that counts. Users read its snapshots.
 
-use crate::event::{Event, Observer};
+use crate::observe::event::{Event, Observer};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::fmt;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// What was counted since the last [`Metrics::reset`]. Everything is a number of events.
+        /// The counts since the last [`Metrics::reset`]. Each is a number of events.
         ///
-        /// The names are the field's. Where the field report has a name of its own, it is given.
+        /// Where the field report has another name for a count, the name stands in parentheses.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Snapshot { $($(#[$doc])* pub $name: u64),* }
@@ -30,8 +30,8 @@ macro_rules! counters {
 
         impl Counters {
             fn read(&self) -> Snapshot {
-                // ORDERING: each counter for itself. They balance at rest, when whoever reads them has
-                // been told so by other means.
+                // ORDERING: each counter stands for itself. The counters balance at rest, and a reader
+                // learns by other means that the cache is at rest.
                 Snapshot { $($name: self.$name.load(Ordering::Relaxed)),* }
             }
         }
@@ -43,53 +43,53 @@ counters! {
     hits_fresh,
     /// Requests that found a stale value (`cache_hit_stale`).
     hits_stale,
-    /// Requests that found nothing, or an expired value (`cache_miss`).
+    /// Requests that found no value, or an expired one (`cache_miss`).
     misses,
     /// Fresh hits that nominated their entry for an early refresh.
     nominated,
     /// Re-checks before the lease that found the key refreshed.
     skipped_before,
-    /// Leases that were taken.
+    /// Leases that were acquired.
     leased,
-    /// Stale requests, and misses inside a compute, that found the lease taken
+    /// Stale requests, and misses inside a compute, that found the lease held
     /// (`xfetch_lock_contention_total`).
     contended,
-    /// Misses that waited for another request's compute, until it ended.
+    /// Misses that waited until another request released the lease.
     waited,
-    /// Misses whose patience ended.
+    /// Misses that waited until their time-out.
     timed_out,
-    /// Requests that met a back-off.
+    /// Requests that were refused by a back-off.
     backed_off,
     /// Misses that would have closed a cycle of leases.
     cycles,
     /// Refreshes that the executor refused.
     rejected,
-    /// Refreshes that were dropped before they ran: those that were refused, and those that the executor
-    /// has let go of, as at a shutdown.
+    /// Refreshes that were dropped before they ran: the refused ones, and those that the executor dropped
+    /// later, as at a shutdown.
     dropped,
-    /// Refreshes that waited for a thread so long that a miss has computed instead.
+    /// Refreshes whose lease a miss took over while they waited for a thread.
     taken_over,
     /// Re-checks under the lease that found the key refreshed.
     skipped_inside,
-    /// Computes that were started (`compute_calls`).
+    /// Computes that started (`compute_calls`).
     computes,
     /// Computes that returned an error or panicked.
     failed,
-    /// Values that were put into the map by a compute.
+    /// Computed values that were put into the store.
     published,
-    /// Values that were overtaken by an insert or an invalidation.
+    /// Computed values that an insert or an invalidation overtook.
     discarded,
     /// Leases that were released.
     released,
-    /// Values that a user has put into the map.
+    /// Values that were inserted.
     inserted,
-    /// Keys that a user has removed, and times that he has removed all.
+    /// Invalidations: of one key, or of all keys.
     invalidated,
-    /// Entries that made room for another key.
+    /// Entries that were evicted to make room for another key.
     evicted,
-    /// Entries that had expired and were swept.
+    /// Expired entries that were swept.
     swept,
-    /// Keys that had failed long ago and whose slot was swept.
+    /// Slots of keys that had failed long ago, and that were swept.
     forgotten,
 }
 
@@ -104,16 +104,16 @@ impl Snapshot {
         self.hits_stale + self.misses + self.nominated
     }
 
-    /// Computes that have started and not ended. Leases that are held are `leased - released`.
+    /// Computes that are in flight. Leases that are held are `leased - released`.
     pub fn in_flight(&self) -> u64 {
         self.computes.saturating_sub(self.failed + self.published + self.discarded)
     }
 
-    /// The part of the triggers that needed no compute of their own: 1 where a thousand requests share
-    /// one, 0 where each computes. Nothing if nobody has triggered.
+    /// The share of the triggers that needed no compute of their own. It is near 1 if a thousand requests
+    /// share one compute, and 0 if each computes. `None` without a trigger.
     ///
-    /// The field report divides computes by triggers and asks for 90 %: a cache that prevents every
-    /// stampede scores near 0 there, and one that prevents none scores 100.
+    /// The field report divides computes by triggers and asks for 90 %. By that rule, a cache that prevents
+    /// every stampede scores near 0, and a cache that prevents none scores 100.
     pub fn efficiency(&self) -> Option<f64> {
         let triggers = self.triggers();
         let own = self.computes.min(triggers);
@@ -121,7 +121,7 @@ impl Snapshot {
     }
 }
 
-/// An observer that counts: one counter a kind of event, totals are derived.
+/// An observer that counts. Each kind of event has one counter, and totals are derived.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -154,22 +154,23 @@ impl Metrics {
         Self { counters: Counters::default(), baseline: Mutex::new(Snapshot::default()) }
     }
 
-    /// What was counted since the last reset.
+    /// The counts since the last reset.
     ///
-    /// The counters are read one after the other: while requests are under way a sum may be ahead of
-    /// its parts by what came between. At rest they balance.
+    /// The counters are read one after the other. So while requests are in flight, a sum can differ from
+    /// its parts by the events in between. At rest the counters balance.
     pub fn snapshot(&self) -> Snapshot {
         let baseline = *self.baseline.lock();
         self.counters.read().since(baseline)
     }
 
-    /// Counts from here. What is under way ends after it: they balance again if this is called at rest. The counters themselves only grow, so that no event is lost or counted twice.
+    /// Counts from here on. Call it at rest: a request in flight ends after the reset, and its counts do not
+    /// balance. The counters themselves only grow, so that no event is lost or counted twice.
     pub fn reset(&self) {
         let mut baseline = self.baseline.lock();
         *baseline = self.counters.read();
     }
 
-    // INVARIANT(metrics-balance): one counter a kind of event; what a sum says is derived.
+    // INVARIANT(metrics-balance): each kind of event has one counter; sums are derived.
     fn counters_of(&self, event: Event) -> [Option<&AtomicU64>; 2] {
         let Counters { hits_fresh, hits_stale, misses, nominated, .. } = &self.counters;
         let all = &self.counters;

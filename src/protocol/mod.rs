@@ -1,33 +1,43 @@
-//! The protocol: five steps, in order.
+//! The protocol: five steps, in order. The public face runs it; it uses everything below.
 //!
-//! 1. **look**: fresh, stale or absent. What is fresh is the answer, unless this request nominates it
-//!    for an early refresh.
-//! 2. **re-check before**: read the map again just before the lease; what was refreshed meanwhile
-//!    is the answer, and no lease is touched.
-//! 3. **lease**: one per key. A stale request tries, a miss waits.
-//! 4. **re-check inside**: under the lease read the map's current entry, on the thread that
-//!    computes. Compute only if that entry still needs it.
-//! 5. **compute, publish, release**, in this order.
+//! 1. **Look**: the key is fresh, stale or absent. A fresh value is the answer, unless this request
+//!    nominates it for an early refresh.
+//! 2. **Re-check before**: read the map again just before the lease. If the key was refreshed meanwhile,
+//!    its value is the answer, and no lease is touched.
+//! 3. **Lease**: at most one per key. A stale request tries to acquire it, a miss waits for it.
+//! 4. **Re-check inside**: under the lease, read the map again, on the thread that computes. Compute
+//!    only if the key still needs it.
+//! 5. **Compute, publish, release**, in this order.
 //!
-//! And beside all requests, at any moment: **sweep**, what nobody needs any more.
+//! Beside all requests, at any moment: **sweep**, which removes dead entries and idle slots.
 //!
 //! The functions below put the steps together, once for every protocol. A [`Protocol`] is a value that
-//! has the steps; [`DoubleRecheck`], which is shipped, has them as they stand here. The suite's broken
-//! twins replace a step, and never how the steps are put together.
+//! has the steps. [`DoubleRecheck`] is the protocol of the published crate, and has them as they stand
+//! here. The suite's broken twins replace steps, and never how the steps are put together.
 
-use crate::Found;
+pub(crate) mod lease;
+mod publish;
+pub(crate) mod request;
+pub(crate) mod sweep;
+pub(crate) mod sweeper;
+pub(crate) mod waits;
+pub(crate) mod world;
+
 use crate::error::Error;
-use crate::key_lock::{Ended, SlotState, Takeover};
-use crate::request::{Compute, Computed, Judgement, Lease, Look, Request, Stale, Turn};
-use crate::store::Sight;
-use crate::sweep::{Sweep, Swept};
-use crate::world::World;
+use crate::protocol::lease::{Lease, Turn};
+use crate::protocol::request::{Compute, Computed, Look, Recheck, RefreshCandidate, Request};
+use crate::protocol::sweep::{Sweep, Swept};
+use crate::protocol::world::World;
+use crate::tables::entry::Found;
+use crate::tables::leases::{SlotState, Takeover};
+use crate::tables::outcome::LeaseOutcome;
+use crate::tables::store::MapSnapshot;
 
-/// What a request gets.
+/// The answer of a request.
 #[doc(hidden)]
 pub type Answer<W> = Result<Found<<W as World>::Value>, Error>;
 
-/// Answers a request, with all five steps if need be.
+/// Answers a request, with as many of the five steps as it needs.
 pub(crate) fn answer<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
@@ -36,14 +46,14 @@ pub(crate) fn answer<W: World, F: Compute<W>>(
     match protocol.look(request) {
         // INVARIANT(fresh-takes-no-lease): a fresh value is returned here, before any lease.
         Look::Fresh(found) => Ok(found),
-        Look::Stale(stale) => revalidate(protocol, request, stale, compute),
+        Look::Stale(candidate) => revalidate(protocol, request, candidate, compute),
         Look::Absent => {
             fetch(protocol, request, compute).or_else(|error| request.look_again().ok_or(error))
         }
     }
 }
 
-/// The same without the part that waits: what is absent stays so.
+/// Answers a request without waiting: an absent key stays absent.
 pub(crate) fn serve<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
@@ -51,7 +61,7 @@ pub(crate) fn serve<W: World, F: Compute<W>>(
 ) -> Option<Found<W::Value>> {
     match protocol.look(request) {
         Look::Fresh(found) => Some(found),
-        Look::Stale(stale) => revalidate(protocol, request, stale, compute).ok(),
+        Look::Stale(candidate) => revalidate(protocol, request, candidate, compute).ok(),
         Look::Absent => None,
     }
 }
@@ -60,22 +70,22 @@ pub(crate) fn serve<W: World, F: Compute<W>>(
 fn revalidate<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
-    stale: Stale<W>,
+    candidate: RefreshCandidate<W>,
     compute: F,
 ) -> Answer<W> {
-    let sight = match protocol.recheck_before(request, &stale) {
-        Judgement::Current(found) => return Ok(found),
-        Judgement::Needed(sight) => sight,
+    let snapshot = match protocol.recheck_before(request, &candidate) {
+        Recheck::Current(found) => return Ok(found),
+        Recheck::Needed(snapshot) => snapshot,
     };
     // INVARIANT(stale-never-waits): a stale request tries the lease and does not wait for it.
-    let Some(lease) = protocol.lease(request) else { return Ok(stale.found) };
+    let Some(lease) = protocol.lease(request) else { return Ok(candidate.found) };
     protocol.dispatch(request, lease, move |request, lease| {
-        refresh(protocol, request, lease, sight, compute)
+        refresh(protocol, request, lease, snapshot, compute)
     });
-    protocol.settle(request, stale.found)
+    protocol.settle(request, candidate.found)
 }
 
-/// Waits for the key's lease until there is a value or the lease is ours.
+/// Waits until there is a value, or computes it under the key's lease.
 fn fetch<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
@@ -84,11 +94,11 @@ fn fetch<W: World, F: Compute<W>>(
     loop {
         match protocol.lease_for_miss(request)? {
             Turn::Ours(lease) => {
-                return refresh(protocol, request, lease, Sight::nothing(), compute);
+                return refresh(protocol, request, lease, MapSnapshot::nothing(), compute);
             }
-            Turn::Over(Ended::Value(found, _)) => return Ok(found),
-            Turn::Over(Ended::Failed(failed)) => return Err(failed.error),
-            Turn::Over(Ended::Unused | Ended::Discarded) => {}
+            Turn::Over(LeaseOutcome::Value(found, _)) => return Ok(found),
+            Turn::Over(LeaseOutcome::Failed(failed)) => return Err(failed.error),
+            Turn::Over(LeaseOutcome::Unused | LeaseOutcome::Discarded) => {}
         }
         if let Some(found) = request.look_again() {
             return Ok(found);
@@ -96,51 +106,50 @@ fn fetch<W: World, F: Compute<W>>(
     }
 }
 
-/// Under the lease: compute what is still needed.
+/// Under the lease: computes the value if it is still needed.
 fn refresh<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
     lease: Lease<W>,
-    captured: Sight<W::Value>,
+    captured: MapSnapshot<W::Value>,
     compute: F,
 ) -> Answer<W> {
     match protocol.recheck_inside(request, &lease, captured) {
-        Judgement::Current(found) => {
+        Recheck::Current(found) => {
             protocol.release(lease);
             Ok(found)
         }
-        Judgement::Needed(sight) => {
-            let computed = request.compute(&lease, &sight, compute);
-            protocol.finish(request, lease, sight, computed)
+        Recheck::Needed(snapshot) => {
+            let computed = request.compute(&lease, &snapshot, compute);
+            protocol.finish(request, lease, snapshot, computed)
         }
     }
 }
 
-/// The end of step 5: publish, then release.
+/// The end of step 5: publishes, then releases.
 // INVARIANT(one-compute-per-window): the value is in the map before the lease is free.
 #[doc(hidden)]
 pub fn finish<W: World>(
     protocol: impl Protocol,
     request: &Request<W>,
     mut lease: Lease<W>,
-    sight: Sight<W::Value>,
+    snapshot: MapSnapshot<W::Value>,
     computed: Computed<W>,
 ) -> Answer<W> {
-    let (answer, ended) = request.publish(lease.id(), &sight, computed);
-    lease.end(ended);
+    let (answer, outcome) = request.publish(lease.id(), &snapshot, computed);
+    lease.set_outcome(outcome);
     protocol.release(lease);
     answer
 }
 
-/// Takes away what nobody needs any more.
+/// Removes dead entries, then idle slots.
 // INVARIANT(bounded-memory): dead entries and idle slots, both.
 #[doc(hidden)]
 pub fn sweep<W: World>(protocol: impl Protocol, sweep: &Sweep<W>) -> Swept {
     Swept::new(sweep.entries(), sweep.slots(|slot| protocol.sweeps(slot)))
 }
 
-/// The steps. Hidden and unstable: it exists so that the suite can break one step at a time on the
-/// very code that is shipped.
+/// The steps. Hidden and unstable: the suite breaks one step at a time of the published code.
 #[doc(hidden)]
 pub trait Protocol: Copy + Send + Sync + 'static {
     /// Step 1.
@@ -150,17 +159,21 @@ pub trait Protocol: Copy + Send + Sync + 'static {
 
     /// Step 2.
     // INVARIANT(refreshed-in-time-takes-no-lease): the map is read after the look, before the lease.
-    fn recheck_before<W: World>(self, request: &Request<W>, _stale: &Stale<W>) -> Judgement<W> {
+    fn recheck_before<W: World>(
+        self,
+        request: &Request<W>,
+        _candidate: &RefreshCandidate<W>,
+    ) -> Recheck<W> {
         request.recheck_before()
     }
 
-    /// Step 3 for a stale request; nothing if somebody has the lease, or the key backs off.
+    /// Step 3 for a stale request. Nothing if another request holds the lease, or the key backs off.
     fn lease<W: World>(self, request: &Request<W>) -> Option<Lease<W>> {
         request.try_lease().ok()
     }
 
-    /// Which leases a miss takes over. Waiting for a thread is not computing: the miss has a thread, and
-    /// the refresh that waits finds, when it begins, that it comes too late.
+    /// Which leases a miss takes over. A queued refresh has not begun to compute, and the miss has a
+    /// thread. The refresh learns of it when it begins, and does nothing.
     fn takeover(self) -> Takeover {
         Takeover::Queued
     }
@@ -178,25 +191,24 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         lease: Lease<W>,
         refresh: impl FnOnce(&Request<W>, Lease<W>) -> Answer<W> + Send + 'static,
     ) {
-        // INVARIANT(lease-always-released): a job that is refused is dropped, and its lease with it.
+        // INVARIANT(lease-always-released): a refused job is dropped, and its lease with it.
         drop(request.dispatch(lease, refresh));
     }
 
-    /// A refresh that was sent to the executor has got a thread: whether its lease is still its own.
+    /// A thread has come to a refresh that was sent to it. Returns whether the lease is still its own.
     // INVARIANT(one-compute-per-window): a refresh whose lease was taken over does not compute.
     fn begins<W: World>(self, request: &Request<W>, lease: &Lease<W>) -> bool {
         request.begins(lease)
     }
 
     /// Step 4.
-    // INVARIANT(no-wasted-compute): the map is read under the lease, and what was captured before
-    // is not used.
+    // INVARIANT(no-wasted-compute): the map is read under the lease; the captured snapshot is not used.
     fn recheck_inside<W: World>(
         self,
         request: &Request<W>,
         lease: &Lease<W>,
-        _captured: Sight<W::Value>,
-    ) -> Judgement<W> {
+        _captured: MapSnapshot<W::Value>,
+    ) -> Recheck<W> {
         request.recheck_inside(lease)
     }
 
@@ -205,46 +217,46 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         self,
         request: &Request<W>,
         lease: Lease<W>,
-        sight: Sight<W::Value>,
+        snapshot: MapSnapshot<W::Value>,
         computed: Computed<W>,
     ) -> Answer<W> {
-        finish(self, request, lease, sight, computed)
+        finish(self, request, lease, snapshot, computed)
     }
 
-    /// Gives the lease back, computed or not.
+    /// Releases the lease, after a compute or without one.
     fn release<W: World>(self, lease: Lease<W>) {
         drop(lease);
     }
 
-    /// What a stale request returns when its refresh was sent, or done.
+    /// What a stale request returns after its refresh was sent or has run.
     fn settle<W: World>(self, request: &Request<W>, found: Found<W::Value>) -> Answer<W> {
         request.still(found)
     }
 
-    /// How many keys a shard of the store may have, of those that it is to have at most.
+    /// How many keys a shard of the store may have.
     fn room(self, capacity: usize) -> usize {
         capacity
     }
 
-    /// Whether the release of a lease takes its slot out of the table.
-    // INVARIANT(lock-table-drains): only a failure to remember keeps it.
+    /// Whether the release of a lease removes its slot from the table.
+    // INVARIANT(lock-table-drains): only a slot that remembers a failure stays.
     fn retires(self, slot: SlotState) -> bool {
         !slot.remembers
     }
 
-    /// A sweep, which may come at any moment.
+    /// A sweep. It may come at any moment.
     fn sweep<W: World>(self, of: &Sweep<W>) -> Swept {
         sweep(self, of)
     }
 
-    /// Whether the sweeper may take a slot away. What is in use is not judged by its age.
+    /// Whether a sweep removes a slot. A slot in use is not judged by its age.
     // INVARIANT(one-lease-per-key): a slot that is held stays, however old it is.
     fn sweeps(self, slot: SlotState) -> bool {
         !slot.held && !slot.remembers
     }
 }
 
-/// The protocol that is shipped.
+/// The protocol of the published crate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DoubleRecheck;
 

@@ -1,0 +1,98 @@
+//! The last step of the protocol: running the compute, and publishing what it returned.
+
+use crate::clock::{Clock, Moment};
+use crate::error::Error;
+use crate::ids::LeaseId;
+use crate::observe::event::Event;
+use crate::panics::{discard, message};
+use crate::policy::back_off::Failed;
+use crate::policy::early::unit_interval;
+use crate::policy::lifetimes::Freshness;
+use crate::protocol::Answer;
+use crate::protocol::lease::Lease;
+use crate::protocol::request::{Compute, Computed, Request};
+use crate::protocol::world::{Shared, World};
+use crate::sync::Arc;
+use crate::tables::entry::{Entry, Found};
+use crate::tables::outcome::LeaseOutcome;
+use crate::tables::store::{MapSnapshot, Written};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+impl<W: World> Request<'_, W> {
+    /// Runs the compute, outside every lock. A panic of the compute is a failure like any other.
+    // INVARIANT(one-in-flight): a compute is called under the key's lease, and nowhere else.
+    pub fn compute<F: Compute<W>>(
+        &self,
+        lease: &Lease<W>,
+        snapshot: &MapSnapshot<W::Value>,
+        compute: F,
+    ) -> Computed<W> {
+        let clock = &self.shared.clock;
+        self.emit(Event::ComputeStarted(lease.id(), snapshot.version()));
+        let began = clock.now();
+        let computing = self.computing(lease.id()).begin();
+        let result = catch_unwind(AssertUnwindSafe(|| compute(self.key))).unwrap_or_else(|panic| {
+            let error = Error::Panicked(message(panic.as_ref()).into());
+            discard(Err::<(), _>(panic));
+            Err(error)
+        });
+        drop(computing);
+        let took = clock.now().since(began);
+        self.emit(Event::ComputeFinished(lease.id(), result.is_ok()));
+        Computed { result, took, began }
+    }
+
+    /// Publishes what a compute returned, unless a write has overtaken it. Returns the answer of this
+    /// request, and the outcome for the waiters of the lease.
+    // INVARIANT(versions-never-regress): the version is made in the section that writes the entry.
+    pub fn publish(
+        &self,
+        lease: LeaseId,
+        snapshot: &MapSnapshot<W::Value>,
+        computed: Computed<W>,
+    ) -> (Answer<W>, LeaseOutcome<W::Value>) {
+        let Computed { result, took, began } = computed;
+        let value = match result {
+            Ok(value) => value,
+            Err(error) => {
+                let failed = self.failed(error.clone(), began);
+                return (Err(error), LeaseOutcome::Failed(failed));
+            }
+        };
+        let Shared { store, lifetimes, clock, .. } = &**self.shared;
+        let entry = Entry::new(*lifetimes, value, clock.now(), took);
+        let written = store.publish(
+            self.hash,
+            self.key.clone(),
+            Arc::clone(&entry),
+            lease,
+            snapshot.stamp(),
+            self.shared.room(),
+        );
+        match written {
+            Ok(Written { version, evicted, replaced }) => {
+                self.emit(Event::Published(lease, version));
+                self.shared.emit_evicted(evicted);
+                drop(replaced);
+                let found = Found::new(version, &entry, Freshness::Fresh);
+                (Ok(found.clone()), LeaseOutcome::Value(found, snapshot.stamp()))
+            }
+            Err(overtaken) => {
+                self.emit(Event::Discarded(lease));
+                drop(overtaken);
+                (Ok(Found::unpublished(entry)), LeaseOutcome::Discarded)
+            }
+        }
+    }
+
+    /// A failure is remembered even if the clock or the draw panics.
+    fn failed(&self, error: Error, began: Moment) -> Failed {
+        let Shared { clock, draw, .. } = &**self.shared;
+        let drawn = catch_unwind(AssertUnwindSafe(|| (clock.now(), unit_interval(draw()))));
+        let (at, jitter) = drawn.unwrap_or_else(|panic| {
+            discard(Err::<(), _>(panic));
+            (began, 1.0)
+        });
+        Failed { error, at, jitter }
+    }
+}

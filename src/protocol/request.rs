@@ -1,0 +1,232 @@
+//! One request for one key: its looks and its re-checks. The steps of the protocol are made of this.
+
+use crate::clock::{Clock, Moment};
+use crate::error::Error;
+use crate::ids::Version;
+use crate::observe::event::{Event, Observer};
+use crate::policy::lifetimes::Freshness;
+use crate::protocol::Answer;
+use crate::protocol::lease::Lease;
+use crate::protocol::world::{Shared, World};
+use crate::sync::Arc;
+use crate::tables::entry::{Entry, Found};
+use crate::tables::store::MapSnapshot;
+use std::cell::Cell;
+use std::time::Duration;
+
+/// A function that computes a value.
+#[doc(hidden)]
+pub trait Compute<W: World>: FnOnce(&W::Key) -> Result<W::Value, Error> + Send + 'static {}
+
+impl<W, F> Compute<W> for F
+where
+    W: World,
+    F: FnOnce(&W::Key) -> Result<W::Value, Error> + Send + 'static,
+{
+}
+
+/// What a compute returned, when it began, and how long it took.
+#[doc(hidden)]
+pub struct Computed<W: World> {
+    pub(super) result: Result<W::Value, Error>,
+    pub(super) took: Duration,
+    pub(super) began: Moment,
+}
+
+impl<W: World> Computed<W> {
+    pub fn failed(&self) -> bool {
+        self.result.is_err()
+    }
+}
+
+/// What the look found.
+#[doc(hidden)]
+pub enum Look<W: World> {
+    Fresh(Found<W::Value>),
+    /// An entry that is served and refreshed: it is stale, or this request has nominated it.
+    Stale(RefreshCandidate<W>),
+    Absent,
+}
+
+/// An entry to refresh, as the look saw it.
+#[doc(hidden)]
+pub struct RefreshCandidate<W: World> {
+    /// The value that the request returns.
+    pub found: Found<W::Value>,
+    snapshot: MapSnapshot<W::Value>,
+}
+
+impl<W: World> RefreshCandidate<W> {
+    /// What the look saw, whatever has become of the key since.
+    pub fn captured(&self) -> MapSnapshot<W::Value> {
+        self.snapshot.clone()
+    }
+}
+
+/// The result of a re-check.
+#[doc(hidden)]
+pub enum Recheck<W: World> {
+    /// The key needs no compute: this is its value.
+    Current(Found<W::Value>),
+    /// The key needs a compute: this is what the re-check saw.
+    Needed(MapSnapshot<W::Value>),
+}
+
+/// A request at work.
+#[doc(hidden)]
+pub struct Request<'a, W: World> {
+    pub(crate) shared: &'a Arc<Shared<W>>,
+    pub(crate) key: &'a W::Key,
+    pub(crate) hash: u64,
+    /// The version that the look of this request nominated. It is drawn once.
+    pub(super) nominated: Cell<Option<Version>>,
+    /// When this request stops to wait.
+    pub(super) wait_deadline: Cell<Option<Moment>>,
+}
+
+impl<'a, W: World> Request<'a, W> {
+    pub(crate) fn new(shared: &'a Arc<Shared<W>>, key: &'a W::Key, hash: u64) -> Self {
+        Self { shared, key, hash, nominated: Cell::new(None), wait_deadline: Cell::new(None) }
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        self.shared.observer.on(self.hash, event);
+    }
+
+    /// What the map has now, and the time. The clock is read second, so that no entry is from the future.
+    fn read(&self) -> (MapSnapshot<W::Value>, Moment) {
+        let snapshot = self.shared.store.read(self.hash, self.key);
+        (snapshot, self.shared.clock.now())
+    }
+
+    pub fn look(&self) -> Look<W> {
+        let (snapshot, now) = self.first_read();
+        self.look_at(snapshot, now)
+    }
+
+    fn first_read(&self) -> (MapSnapshot<W::Value>, Moment) {
+        let snapshot = self.shared.store.read(self.hash, self.key);
+        self.emit(Event::Looked(snapshot.version()));
+        (snapshot, self.shared.clock.now())
+    }
+
+    /// A look that refreshes nothing.
+    pub(crate) fn peek(&self) -> Option<Found<W::Value>> {
+        let (snapshot, now) = self.first_read();
+        let seen = usable(&snapshot, now);
+        self.emit(match &seen {
+            Some((found, version)) if found.is_stale() => Event::StaleHit(*version),
+            Some((_, version)) => Event::FreshHit(*version),
+            None => Event::Miss,
+        });
+        seen.map(|(found, _)| found)
+    }
+
+    /// A look that takes the time for `ago` earlier than it is.
+    pub fn look_as_of(&self, ago: Duration) -> Look<W> {
+        let (snapshot, now) = self.first_read();
+        let then = now.as_nanos().saturating_sub(ago.as_nanos() as u64);
+        self.look_at(snapshot, Moment::from_nanos(then))
+    }
+
+    fn look_at(&self, snapshot: MapSnapshot<W::Value>, now: Moment) -> Look<W> {
+        match usable(&snapshot, now) {
+            Some((found, version)) if found.is_stale() => {
+                self.emit(Event::StaleHit(version));
+                Look::Stale(RefreshCandidate { found, snapshot })
+            }
+            Some((found, version)) if self.nominates(&snapshot, now) => {
+                self.nominated.set(Some(version));
+                self.emit(Event::Nominated(version));
+                Look::Stale(RefreshCandidate { found, snapshot })
+            }
+            Some((found, version)) => {
+                self.emit(Event::FreshHit(version));
+                Look::Fresh(found)
+            }
+            None => {
+                self.emit(Event::Miss);
+                Look::Absent
+            }
+        }
+    }
+
+    fn nominates(&self, snapshot: &MapSnapshot<W::Value>, now: Moment) -> bool {
+        let Some((_, entry)) = snapshot.entry() else { return false };
+        let Shared { early, draw, .. } = &**self.shared;
+        early.nominates(entry.remaining(now), entry.delta(), || draw())
+    }
+
+    /// What a miss finds after it has waited or failed.
+    pub(crate) fn look_again(&self) -> Option<Found<W::Value>> {
+        let (snapshot, now) = self.read();
+        usable(&snapshot, now).map(|(found, _)| found)
+    }
+
+    /// The value that the look found. If it has expired meanwhile, what the map has now.
+    pub(crate) fn still(&self, found: Found<W::Value>) -> Answer<W> {
+        // INVARIANT(never-serve-expired): a compute on this thread may have taken long.
+        if found.has_expired(self.shared.clock.now()) {
+            return self.look_again().ok_or(Error::Expired);
+        }
+        Ok(found)
+    }
+
+    /// A compute is needed if the key is absent or past its payload deadline, or if the entry is the
+    /// version that this request nominated. There is no second draw.
+    // INVARIANT(nomination-at-most-once): a nomination counts only as long as its version is current.
+    fn recheck(
+        &self,
+        snapshot: MapSnapshot<W::Value>,
+        now: Moment,
+        skipped: impl FnOnce(Version) -> Event,
+    ) -> Recheck<W> {
+        match usable(&snapshot, now) {
+            Some((found, version))
+                if !found.is_stale() && self.nominated.get() != Some(version) =>
+            {
+                self.emit(skipped(version));
+                Recheck::Current(found)
+            }
+            _ => Recheck::Needed(snapshot),
+        }
+    }
+
+    pub fn recheck_before(&self) -> Recheck<W> {
+        let (snapshot, now) = self.read();
+        let recheck = self.recheck(snapshot, now, Event::SkippedBefore);
+        if matches!(recheck, Recheck::Needed(_)) {
+            self.emit(Event::StillNeeded);
+        }
+        recheck
+    }
+
+    pub fn recheck_inside(&self, lease: &Lease<W>) -> Recheck<W> {
+        let (snapshot, now) = self.read();
+        self.recheck(snapshot, now, |version| Event::SkippedInside(lease.id(), version))
+    }
+
+    /// A re-check of what was captured before, as if nothing could have been written since.
+    pub fn recheck_captured(
+        &self,
+        lease: &Lease<W>,
+        captured: MapSnapshot<W::Value>,
+    ) -> Recheck<W> {
+        let now = self.shared.clock.now();
+        self.recheck(captured, now, |version| Event::SkippedInside(lease.id(), version))
+    }
+
+    /// What the map has now, with the stamp at which it was read.
+    pub fn snapshot(&self) -> MapSnapshot<W::Value> {
+        self.read().0
+    }
+}
+
+/// The value that a snapshot has at `now`, and its version. Nothing if it is absent or expired.
+fn usable<V>(snapshot: &MapSnapshot<V>, now: Moment) -> Option<(Found<V>, Version)> {
+    let (version, entry): (Version, &Arc<Entry<V>>) = snapshot.entry()?;
+    match entry.freshness(now) {
+        Freshness::Expired => None,
+        freshness => Some((Found::new(version, entry, freshness), version)),
+    }
+}

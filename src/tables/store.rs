@@ -1,0 +1,308 @@
+//! The store: keys to entries, in sharded hash tables, each under a read-write lock of its own. The
+//! protocol reads and publishes; the public face inserts, invalidates and sweeps.
+//!
+//! Keys are hashed outside the locks and the hash is kept, so that a table never hashes a key again. A
+//! key's `Eq` is the only foreign code that runs under a lock.
+
+use crate::clock::Moment;
+use crate::ids::{LeaseId, Version};
+use crate::sync::{Arc, Mark, RwLock};
+use crate::tables::entry::Entry;
+use crate::tables::eviction::Hand;
+use crate::tables::fences::{Fences, Stamp};
+use crate::tables::leases::LeaseTable;
+use crate::tables::shards::{shard_index, shrink};
+use hashbrown::HashTable;
+use std::ops::DerefMut;
+
+/// What a read of the map saw of a key, and at which place in the order of writes.
+#[doc(hidden)]
+pub struct MapSnapshot<V> {
+    entry: Option<(Version, Arc<Entry<V>>)>,
+    stamp: Stamp,
+}
+
+impl<V> MapSnapshot<V> {
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The snapshot of a request that has not read the map.
+    pub(crate) fn nothing() -> Self {
+        Self { entry: None, stamp: Stamp::default() }
+    }
+
+    pub(crate) fn entry(&self) -> Option<(Version, &Arc<Entry<V>>)> {
+        self.entry.as_ref().map(|(version, entry)| (*version, entry))
+    }
+
+    pub fn version(&self) -> Option<Version> {
+        self.entry.as_ref().map(|(version, _)| *version)
+    }
+}
+
+impl<V> Clone for MapSnapshot<V> {
+    fn clone(&self) -> Self {
+        Self { entry: self.entry.clone(), stamp: self.stamp }
+    }
+}
+
+struct StoredEntry<K, V> {
+    hash: u64,
+    key: K,
+    version: Version,
+    entry: Arc<Entry<V>>,
+    /// A request has read it since the hand last passed.
+    visited: Mark,
+}
+
+struct Shard<K, V> {
+    entries: HashTable<StoredEntry<K, V>>,
+    /// The stamp of the last write. Versions are made from it.
+    stamp: u64,
+    fences: Fences,
+    hand: Hand,
+}
+
+/// Keys and entries that a write has replaced or removed. They are the user's: the caller first emits the
+/// write, then drops them, under no lock.
+pub(crate) type Replaced<K, V> = Vec<(K, Arc<Entry<V>>)>;
+
+/// An entry that was evicted or swept: the hash of its key, and its version.
+pub(crate) struct Removed {
+    pub(crate) hash: u64,
+    pub(crate) version: Version,
+}
+
+/// A write that has put an entry into the store.
+pub(crate) struct Written<K, V> {
+    pub(crate) version: Version,
+    /// The entry that made room.
+    pub(crate) evicted: Option<Removed>,
+    pub(crate) replaced: Replaced<K, V>,
+}
+
+/// A key and its entry on their way into a shard.
+struct NewEntry<K, V> {
+    hash: u64,
+    key: K,
+    entry: Arc<Entry<V>>,
+}
+
+impl<K: Eq, V> NewEntry<K, V> {
+    /// Puts the entry into a shard that the caller has locked, and unlocks it.
+    fn put_into(
+        self,
+        shard: impl DerefMut<Target = Shard<K, V>>,
+        version: Version,
+        room: usize,
+    ) -> Written<K, V> {
+        // A local is dropped before the parameters. So if an `Eq` panics below, the lock is free before
+        // the key and the entry are dropped.
+        let mut shard = shard;
+        if let Some(stored) = shard.find(self.hash, &self.key) {
+            stored.version = version;
+            let before = std::mem::replace(&mut stored.entry, self.entry);
+            drop(shard);
+            return Written { version, evicted: None, replaced: vec![(self.key, before)] };
+        }
+        let evicted = shard.insert_new(self, version, room);
+        drop(shard);
+        let removed = evicted.as_ref().map(StoredEntry::removed);
+        let replaced = evicted.map(|stored| (stored.key, stored.entry));
+        Written { version, evicted: removed, replaced: replaced.into_iter().collect() }
+    }
+}
+
+impl<K, V> StoredEntry<K, V> {
+    fn removed(&self) -> Removed {
+        Removed { hash: self.hash, version: self.version }
+    }
+}
+
+impl<K: Eq, V> Shard<K, V> {
+    fn snapshot(&self, hash: u64, key: &K) -> MapSnapshot<V> {
+        let stored = self.entries.find(hash, |stored| stored.key == *key);
+        let entry = stored.map(|stored| {
+            stored.visited.set();
+            (stored.version, Arc::clone(&stored.entry))
+        });
+        MapSnapshot { entry, stamp: Stamp(self.stamp) }
+    }
+
+    fn find(&mut self, hash: u64, key: &K) -> Option<&mut StoredEntry<K, V>> {
+        self.entries.find_mut(hash, |stored| stored.key == *key)
+    }
+
+    /// Inserts an entry whose key the shard does not have. Returns the entry that made room for it.
+    // INVARIANT(bounded-memory): a new key enters a full shard in the section in which another one leaves.
+    fn insert_new(
+        &mut self,
+        new: NewEntry<K, V>,
+        version: Version,
+        room: usize,
+    ) -> Option<StoredEntry<K, V>> {
+        let full = self.entries.len() >= room;
+        let evicted = if full { self.evict(new.entry.published_at()) } else { None };
+        let NewEntry { hash, key, entry } = new;
+        let stored = StoredEntry { hash, key, version, entry, visited: Mark::default() };
+        self.entries.insert_unique(hash, stored, |stored| stored.hash);
+        evicted
+    }
+
+    /// Removes an entry that no request has read since the hand last passed it, or that is dead.
+    fn evict(&mut self, now: Moment) -> Option<StoredEntry<K, V>> {
+        let Self { entries, hand, .. } = self;
+        hand.evict(entries, |stored| !stored.visited.take() || stored.entry.is_dead(now))
+    }
+
+    fn remove(&mut self, hash: u64, key: &K) -> Option<StoredEntry<K, V>> {
+        let found = self.entries.find_entry(hash, |stored| stored.key == *key);
+        found.ok().map(|stored| stored.remove().0)
+    }
+
+    fn tick(&mut self) -> Stamp {
+        self.stamp += 1;
+        Stamp(self.stamp)
+    }
+}
+
+/// The store of a cache.
+pub(crate) struct Store<K, V> {
+    shards: Box<[RwLock<Shard<K, V>>]>,
+    /// The most keys of a shard.
+    pub(crate) capacity: usize,
+}
+
+impl<K: Eq, V> Store<K, V> {
+    /// `shards` is a power of two; `capacity` is of each of them.
+    pub(crate) fn new(shards: usize, capacity: usize) -> Self {
+        let shard = || Shard {
+            entries: HashTable::new(),
+            stamp: 0,
+            fences: Fences::default(),
+            hand: Hand::default(),
+        };
+        Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect(), capacity }
+    }
+
+    /// What the map has for the key now.
+    pub(crate) fn read(&self, hash: u64, key: &K) -> MapSnapshot<V> {
+        self.shards[self.index(hash)].read().snapshot(hash, key)
+    }
+
+    /// Publishes a computed entry.
+    ///
+    /// # Errors
+    ///
+    /// The key and the entry, if a user has written the key since `began`.
+    pub(crate) fn publish(
+        &self,
+        hash: u64,
+        key: K,
+        entry: Arc<Entry<V>>,
+        lease: LeaseId,
+        began: Stamp,
+        room: usize,
+    ) -> Result<Written<K, V>, Replaced<K, V>> {
+        let index = self.index(hash);
+        let new = NewEntry { hash, key, entry };
+        let mut shard = self.shards[index].write();
+        // INVARIANT(invalidation-wins): the fence is read under the lock under which the entry changes,
+        // so that nothing comes between the two.
+        if shard.fences.take(lease, began) {
+            drop(shard);
+            return Err(vec![(new.key, new.entry)]);
+        }
+        let version = self.version(index, shard.tick());
+        Ok(new.put_into(shard, version, room))
+    }
+
+    /// Inserts a user's entry. It overtakes every compute that is in flight for the key.
+    pub(crate) fn insert(
+        &self,
+        hash: u64,
+        key: K,
+        entry: Arc<Entry<V>>,
+        leases: &LeaseTable<K, V>,
+        room: usize,
+    ) -> Written<K, V> {
+        let index = self.index(hash);
+        let new = NewEntry { hash, key, entry };
+        let mut shard = self.shards[index].write();
+        let stamp = shard.tick();
+        leases.fence(hash, &new.key, stamp, &mut shard.fences);
+        new.put_into(shard, self.version(index, stamp), room)
+    }
+
+    /// Removes the key, present or absent. It overtakes every compute that is in flight for the key.
+    pub(crate) fn invalidate(
+        &self,
+        hash: u64,
+        key: &K,
+        leases: &LeaseTable<K, V>,
+    ) -> Replaced<K, V> {
+        let mut shard = self.shards[self.index(hash)].write();
+        let stamp = shard.tick();
+        leases.fence(hash, key, stamp, &mut shard.fences);
+        let removed = shard.remove(hash, key);
+        drop(shard);
+        removed.map(|stored| (stored.key, stored.entry)).into_iter().collect()
+    }
+
+    /// Removes every key, shard by shard. It overtakes every compute that is in flight.
+    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) -> Replaced<K, V> {
+        let mut removed = Vec::new();
+        for (index, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.write();
+            let stamp = shard.tick();
+            leases.fence_all(index, stamp, &mut shard.fences);
+            removed.push(std::mem::take(&mut shard.entries));
+        }
+        removed.into_iter().flatten().map(|stored| (stored.key, stored.entry)).collect()
+    }
+
+    /// Removes the entries that had expired at `now`, shard by shard.
+    ///
+    /// Most of the time a shard has none. So the sweep looks under the read lock first, which holds no
+    /// reader up.
+    pub(crate) fn sweep(&self, now: Moment) -> Vec<(Removed, (K, Arc<Entry<V>>))> {
+        let dead = |stored: &StoredEntry<K, V>| stored.entry.is_dead(now);
+        let mut swept = Vec::new();
+        for shard in &self.shards {
+            if shard.read().entries.iter().any(dead) {
+                let mut shard = shard.write();
+                swept.extend(shard.entries.extract_if(|stored| dead(stored)));
+                shrink(&mut shard.entries, |stored| stored.hash);
+            }
+        }
+        swept.into_iter().map(|stored| (stored.removed(), (stored.key, stored.entry))).collect()
+    }
+
+    /// How many keys there are, and the bytes of the tables that hold them.
+    pub(crate) fn usage(&self) -> (usize, usize) {
+        let mut keys = 0;
+        let mut bytes = 0;
+        for shard in &self.shards {
+            let entries = &shard.read().entries;
+            keys += entries.len();
+            bytes += entries.allocation_size();
+        }
+        (keys, bytes)
+    }
+
+    /// How many fences a shard has.
+    #[cfg(test)]
+    pub(super) fn fences(&self, shard: usize) -> usize {
+        self.shards[shard].read().fences.len()
+    }
+
+    fn index(&self, hash: u64) -> usize {
+        shard_index(hash, self.shards.len())
+    }
+
+    /// Unique in the cache: the stamps of a shard grow, and each shard has the numbers of its own index.
+    fn version(&self, index: usize, stamp: Stamp) -> Version {
+        Version(stamp.0 * self.shards.len() as u64 + index as u64)
+    }
+}

@@ -1,0 +1,251 @@
+//! Tests of the two tables, alone and together.
+
+use crate::clock::Moment;
+use crate::error::Error;
+use crate::ids::LeaseId;
+use crate::policy::back_off::{BackOff, Failed, Reading};
+use crate::policy::lifetimes::{Freshness, Lifetimes};
+use crate::sync::Arc;
+use crate::tables::entry::{Entry, Found};
+use crate::tables::leases::{LeaseTable, Takeover, Wants};
+use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
+use crate::tables::store::Store;
+use std::time::Duration;
+
+type Table = LeaseTable<&'static str, ()>;
+
+const HASH: u64 = 7;
+
+fn back_off() -> BackOff {
+    let second = Duration::from_secs(1);
+    BackOff::new(second, second, second).expect("equal is allowed")
+}
+
+fn release(table: &Table, lease: LeaseId, outcome: LeaseOutcome<()>) {
+    drop(table.release(HASH, lease, outcome, &back_off(), |slot| !slot.remembers));
+}
+
+fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
+    table.try_acquire(HASH, "k", Reading::first(now), Wants::Queue).0
+}
+
+fn slots(table: &Table) -> usize {
+    table.shards.iter().map(|shard| shard.lock().slots.len()).sum()
+}
+
+/// The first lease is released twice. The second release must not touch the slot, which has a new lease.
+#[test]
+fn a_lease_is_never_released_by_another_one_of_its_key() {
+    let table = Table::new(1);
+    let first = acquire(&table, Moment::ORIGIN).expect("free");
+    release(&table, first, LeaseOutcome::Unused);
+    let second = acquire(&table, Moment::ORIGIN).expect("free again");
+    release(&table, first, LeaseOutcome::Unused);
+    let busy = acquire(&table, Moment::ORIGIN).expect_err("the second one holds it");
+    assert!(matches!(busy, Refusal::Busy(holder) if holder == second));
+}
+
+#[test]
+fn a_slot_is_never_left_behind_by_a_release() {
+    let table = Table::new(1);
+    for _ in 0..3 {
+        let lease = acquire(&table, Moment::ORIGIN).expect("free");
+        assert_eq!(slots(&table), 1);
+        release(&table, lease, LeaseOutcome::Unused);
+        assert_eq!(slots(&table), 0);
+    }
+}
+
+#[test]
+fn a_slot_that_remembers_a_failure_stays_until_the_next_success() {
+    let table = Table::new(1);
+    let lease = acquire(&table, Moment::ORIGIN).expect("free");
+    let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
+    release(&table, lease, LeaseOutcome::Failed(failed));
+    assert!(matches!(acquire(&table, Moment::ORIGIN), Err(Refusal::BackingOff(_))));
+    let later = Moment::ORIGIN.after(Duration::from_secs(1));
+    let lease = acquire(&table, later).expect("the back-off has ended");
+    release(&table, lease, LeaseOutcome::Discarded);
+    assert_eq!(slots(&table), 0);
+}
+
+/// The report's soft cleanup goes by age: a compute that takes longer loses its lock.
+#[test]
+fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
+    let table = Table::new(1);
+    let later = |seconds| Moment::ORIGIN.after(Duration::from_secs(seconds));
+    let sweep = |now| table.sweep(now, &back_off(), |slot| !slot.held && !slot.remembers).len();
+    let lease = acquire(&table, Moment::ORIGIN).expect("free");
+    assert_eq!(sweep(later(1_000_000)), 0, "it is held");
+    let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
+    release(&table, lease, LeaseOutcome::Failed(failed));
+    // One second of back-off, and one in which a further failure would be the second in a row.
+    assert_eq!((sweep(Moment::ORIGIN), sweep(later(1))), (0, 0));
+    assert_eq!((sweep(later(2)), slots(&table)), (1, 0));
+}
+
+#[test]
+fn a_table_that_was_large_gives_its_memory_back() {
+    let table = LeaseTable::<u64, ()>::new(1);
+    let now = Reading::first(Moment::ORIGIN);
+    let leases: Vec<_> = (0..1_000)
+        .map(|key| (key, table.try_acquire(key, key, now, Wants::Queue).0.expect("free")))
+        .collect();
+    let most = table.usage();
+    assert_eq!((most.slots, most.held, most.oldest), (1_000, 1_000, Some(Moment::ORIGIN)));
+    for (key, lease) in leases {
+        drop(table.release(key, lease, LeaseOutcome::Unused, &back_off(), |slot| !slot.remembers));
+    }
+    drop(table.sweep(Moment::ORIGIN, &back_off(), |slot| !slot.held));
+    let least = table.usage();
+    assert_eq!((least.slots, least.held, least.oldest), (0, 0, None));
+    assert!(least.bytes < most.bytes / 100, "{} of {} bytes", least.bytes, most.bytes);
+}
+
+#[test]
+fn a_lease_is_never_taken_over_once_its_thread_has_begun() {
+    let table = Table::new(1);
+    let miss = || {
+        let now = Reading::first(Moment::ORIGIN);
+        table.try_acquire(HASH, "k", now, Wants::Compute(Takeover::Queued)).0
+    };
+    let queued = acquire(&table, Moment::ORIGIN).expect("free");
+    let other = acquire(&table, Moment::ORIGIN);
+    assert!(matches!(other, Err(Refusal::Busy(_))), "a stale request takes nothing over");
+    let taken = miss().expect("it waits in a queue");
+    assert!(!table.begin(HASH, queued), "a miss has taken it over");
+    release(&table, queued, LeaseOutcome::Unused);
+    assert!(matches!(miss(), Err(Refusal::Busy(holder)) if holder == taken));
+    release(&table, taken, LeaseOutcome::Unused);
+    let begun = acquire(&table, Moment::ORIGIN).expect("free");
+    assert!(table.begin(HASH, begun));
+    assert!(matches!(miss(), Err(Refusal::Busy(holder)) if holder == begun));
+}
+
+/// No release is left that could wake such a waiter.
+#[test]
+fn a_wait_for_a_lease_that_is_over_returns_at_once() {
+    let table = Table::new(1);
+    let lease = acquire(&table, Moment::ORIGIN).expect("free");
+    release(&table, lease, LeaseOutcome::Unused);
+    let waited = table.wait(HASH, lease, Duration::MAX);
+    assert!(matches!(waited, Waited::Released(over, LeaseOutcome::Unused) if over == lease));
+}
+
+fn waiters(table: &Table) -> u32 {
+    let shard = table.shards[0].lock();
+    shard.slots.iter().filter_map(|slot| slot.waiting.as_ref()).map(|waiting| waiting.waiters).sum()
+}
+
+#[test]
+fn every_waiter_gets_the_outcome_and_the_last_one_leaves_none_behind() {
+    let table = Table::new(1);
+    let lease = acquire(&table, Moment::ORIGIN).expect("free");
+    std::thread::scope(|scope| {
+        let wait = || match table.wait(HASH, lease, Duration::MAX) {
+            Waited::Released(_, LeaseOutcome::Failed(failed)) => failed.error.to_string(),
+            _ => unreachable!("another outcome"),
+        };
+        let both = [scope.spawn(wait), scope.spawn(wait)];
+        while waiters(&table) < 2 {
+            std::thread::yield_now();
+        }
+        let failed = Failed { error: Error::Expired, at: Moment::ORIGIN, jitter: 1.0 };
+        release(&table, lease, LeaseOutcome::Failed(failed));
+        for waiter in both {
+            assert_eq!(waiter.join().expect("no panic"), Error::Expired.to_string());
+        }
+    });
+    assert!(table.shards[0].lock().outcomes.kept.is_empty());
+}
+
+type Write = fn(&Store<&'static str, ()>, &Table);
+
+fn entry() -> Arc<Entry<()>> {
+    let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
+    Entry::new(lifetimes, (), Moment::ORIGIN, Duration::ZERO)
+}
+
+const NOTHING: Write = |_, _| {};
+const INSERT: Write = |store, leases| drop(store.insert(HASH, "k", entry(), leases, usize::MAX));
+const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases));
+const CLEAR: Write = |store, leases| drop(store.clear(leases));
+
+/// Whether a waiter gets the value of a compute. The key was written once before its lease. `before` comes
+/// between the lease and the re-check, `during` comes during the compute.
+fn waiter_gets_the_value(before: Write, during: Write) -> bool {
+    let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+    let version = store.insert(HASH, "k", entry(), &table, usize::MAX).version;
+    let lease = acquire(&table, Moment::ORIGIN).expect("free");
+    before(&store, &table);
+    let began = store.read(HASH, &"k").stamp();
+    during(&store, &table);
+    let found = Found::new(version, &entry(), Freshness::Fresh);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| match table.wait(HASH, lease, Duration::MAX) {
+            Waited::Released(_, LeaseOutcome::Value(..)) => true,
+            Waited::Released(_, LeaseOutcome::Discarded) => false,
+            _ => unreachable!("another outcome"),
+        });
+        while waiters(&table) < 1 {
+            std::thread::yield_now();
+        }
+        release(&table, lease, LeaseOutcome::Value(found, began));
+        waiter.join().expect("no panic")
+    })
+}
+
+#[test]
+fn a_waiter_gets_the_value_unless_the_key_was_written_during_the_compute() {
+    assert!(waiter_gets_the_value(NOTHING, NOTHING), "written before the lease was taken");
+    for write in [INSERT, INVALIDATE, CLEAR] {
+        assert!(waiter_gets_the_value(write, NOTHING), "the compute has seen it");
+        assert!(!waiter_gets_the_value(NOTHING, write));
+        assert!(!waiter_gets_the_value(write, write));
+    }
+}
+
+#[test]
+fn the_bytes_of_a_table_are_those_of_its_slots_and_outcomes() {
+    let table = Table::new(2);
+    assert_eq!(table.usage().bytes, 0);
+    let one = size_of::<(LeaseId, LeaseOutcome<()>, u32)>();
+    let mut bytes = 0;
+    for (shard, kept) in [(0, 3), (1, 5)] {
+        let hash = HASH | shard << 32;
+        let now = Reading::first(Moment::ORIGIN);
+        assert!(table.try_acquire(hash, "k", now, Wants::Queue).0.is_ok());
+        let mut shard = table.shards[shard as usize].lock();
+        shard.outcomes.kept.reserve_exact(kept);
+        assert!(shard.slots.allocation_size() > 0 && shard.outcomes.kept.capacity() >= kept);
+        bytes += shard.slots.allocation_size() + shard.outcomes.kept.capacity() * one;
+    }
+    assert_eq!(table.usage().bytes, bytes);
+}
+
+#[test]
+fn a_waiter_that_timed_out_is_not_counted_any_more() {
+    let table = Table::new(1);
+    let lease = acquire(&table, Moment::ORIGIN).expect("free");
+    assert!(matches!(table.wait(HASH, lease, Duration::ZERO), Waited::TimedOut(_)));
+    assert_eq!(waiters(&table), 0);
+    release(&table, lease, LeaseOutcome::Unused);
+    assert!(table.shards[0].lock().outcomes.kept.is_empty());
+}
+
+/// An overtaken compute that then fails publishes nothing, so it does not take its fence away.
+#[test]
+fn fences_of_leases_that_are_over_are_removed_by_the_next_insert() {
+    let (store, leases) = (Store::new(1, usize::MAX), LeaseTable::new(1));
+    let back_off =
+        BackOff::new(Duration::ZERO, Duration::ZERO, Duration::ZERO).expect("equal is allowed");
+    for _ in 0..3 {
+        let now = Reading::first(Moment::ORIGIN);
+        let lease = leases.try_acquire(HASH, "k", now, Wants::Queue).0.expect("free");
+        store.insert(HASH, "k", entry(), &leases, 1);
+        assert_eq!(store.fences(0), 1);
+        drop(leases.release(HASH, lease, LeaseOutcome::Unused, &back_off, |slot| !slot.remembers));
+    }
+    store.insert(HASH, "k", entry(), &leases, 1);
+    assert_eq!(store.fences(0), 0);
+}
