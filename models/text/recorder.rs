@@ -94,38 +94,51 @@ impl Observer for Recorder {
     }
 }
 
-/// The event in terms of no particular build of the core.
-fn plain(event: core::Event) -> Event {
-    use core::Event as E;
-    match event {
-        E::Looked(version) => Event::Looked(version.map(|version| version.get())),
-        E::FreshHit(version) => Event::FreshHit(version.get()),
-        E::StaleHit(version) => Event::StaleHit(version.get()),
-        E::Miss => Event::Miss,
-        E::Nominated(version) => Event::Nominated(version.get()),
-        E::StillNeeded => Event::StillNeeded,
-        E::SkippedBefore(version) => Event::SkippedBefore(version.get()),
-        E::Leased(lease) => Event::Leased(lease.get()),
-        E::Busy(lease) => Event::Busy(lease.get()),
-        E::Waited(lease) => Event::Waited(lease.get()),
-        E::TimedOut(lease) => Event::TimedOut(lease.get()),
-        E::BackingOff => Event::BackingOff,
-        E::Cycle(lease) => Event::Cycle(lease.get()),
-        E::SkippedInside(lease, version) => Event::SkippedInside(lease.get(), version.get()),
-        E::ComputeStarted(lease, saw) => Event::ComputeStarted(lease.get(), saw.map(|v| v.get())),
-        E::ComputeFinished(lease, done) => Event::ComputeFinished(lease.get(), done),
-        E::Published(lease, version) => Event::Published(lease.get(), version.get()),
-        E::Discarded(lease) => Event::Discarded(lease.get()),
-        E::Released(lease) => Event::Released(lease.get()),
-        E::Inserted(version) => Event::Inserted(version.get()),
-        E::Invalidated => Event::Invalidated,
-        E::Cleared => Event::Cleared,
-        E::Evicted(version) => Event::Evicted(version.get()),
-        E::Swept(version) => Event::Swept(version.get()),
-        E::Forgotten => Event::Forgotten,
-        E::Dropped(lease) => Event::Dropped(lease.get()),
-        E::TakenOver(lease) => Event::TakenOver(lease.get()),
-        E::Rejected(lease) => Event::Rejected(lease.get()),
-        other => unreachable!("the recorder does not know the event {other:?}"),
+/// An identifier of this build of the core as a number.
+trait Plain {
+    type Number;
+    fn plain(self) -> Self::Number;
+}
+
+impl Plain for core::Version {
+    type Number = u64;
+    fn plain(self) -> u64 {
+        self.get()
     }
 }
+
+impl Plain for core::LeaseId {
+    type Number = u64;
+    fn plain(self) -> u64 {
+        self.get()
+    }
+}
+
+impl Plain for bool {
+    type Number = Self;
+    fn plain(self) -> Self {
+        self
+    }
+}
+
+impl<T: Plain> Plain for Option<T> {
+    type Number = Option<T::Number>;
+    fn plain(self) -> Self::Number {
+        self.map(T::plain)
+    }
+}
+
+macro_rules! convert {
+    ($($(#[$doc:meta])* $Event:ident $(($($part:ident: $Part:ty),+))?,)*) => {
+        /// The event in terms of no particular build of the core.
+        fn plain(event: core::Event) -> Event {
+            match event {
+                $(core::Event::$Event $(($($part),+))? => Event::$Event $(($($part.plain()),+))?,)*
+                // The core allows itself further events; its list has all that there are.
+                other => unreachable!("{other:?} is not in the list of events"),
+            }
+        }
+    };
+}
+
+core::for_each_event!(convert);

@@ -4,73 +4,91 @@
 use crate::ids::{LeaseId, Version};
 use crate::sync::Arc;
 
-/// A step that a request has taken.
-///
-/// An event is emitted directly after the unlock that made it true, with no synchronising operation
-/// between the two. So a scheduler that runs one section at a time sees the events in the order of the
-/// sections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// The look has read the map, and saw this version. The clock is read next, and says whether the
-    /// version is fresh.
-    Looked(Option<Version>),
-    /// The look found a fresh entry.
-    FreshHit(Version),
-    /// The look found a stale entry.
-    StaleHit(Version),
-    /// The look found no entry, or an expired one.
-    Miss,
-    /// The look found this version fresh, and nominated it for an early refresh.
-    Nominated(Version),
-    /// The re-check before the lease found that the key still needs a compute.
-    StillNeeded,
-    /// The re-check before the lease found a newer entry: no lease was touched.
-    SkippedBefore(Version),
-    /// The request holds the key's lease.
-    Leased(LeaseId),
-    /// Another request holds the lease. A stale request returns its stale value.
-    Busy(LeaseId),
-    /// A miss has waited until another request released the lease.
-    Waited(LeaseId),
-    /// A miss has waited for the lease until its time-out.
-    TimedOut(LeaseId),
-    /// The key's last compute failed, and its back-off has not ended.
-    BackingOff,
-    /// A miss inside a compute would have waited for a compute that waits for its own.
-    Cycle(LeaseId),
-    /// A refresh has got a thread after a miss took over its lease. It does nothing.
-    TakenOver(LeaseId),
-    /// The re-check under the lease found an entry that needs no compute.
-    SkippedInside(LeaseId, Version),
-    /// A compute starts. Its re-check saw this version, or none.
-    ComputeStarted(LeaseId, Option<Version>),
-    /// The compute has returned a value (`true`), or an error or a panic.
-    ComputeFinished(LeaseId, bool),
-    /// The value is in the store under this version.
-    Published(LeaseId, Version),
-    /// The value was discarded: an insert or an invalidation overtook its compute.
-    Discarded(LeaseId),
-    /// The lease is free again.
-    Released(LeaseId),
-    /// An inserted value is in the store under this version.
-    Inserted(Version),
-    /// The key was invalidated.
-    Invalidated,
-    /// Every key was invalidated. The key of this event is 0.
-    Cleared,
-    /// The entry with this version was evicted to make room for another key.
-    Evicted(Version),
-    /// The entry with this version had expired, and was swept.
-    Swept(Version),
-    /// The key's slot in the lease table was swept: its last failure was long ago.
-    Forgotten,
-    /// The executor refused the refresh. The refresh is dropped next.
-    Rejected(LeaseId),
-    /// A refresh was dropped before it ran: the executor refused it, or dropped it later. Its lease is
-    /// released next.
-    Dropped(LeaseId),
+/// Calls `$then!` with every event: its documentation, its name, its parts. [`Event`] is made from this list, and so
+/// is its mirror in the suite, which names no build of the core. Hidden and unstable.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_event {
+    ($then:ident) => {
+        $then! {
+            /// The look has read the map, and saw this version. The clock is read next, and says whether the
+            /// version is fresh.
+            Looked(seen: Option<Version>),
+            /// The look found a fresh entry.
+            FreshHit(version: Version),
+            /// The look found a stale entry.
+            StaleHit(version: Version),
+            /// The look found no entry, or an expired one.
+            Miss,
+            /// The look found this version fresh, and nominated it for an early refresh.
+            Nominated(version: Version),
+            /// The re-check before the lease found that the key still needs a compute.
+            StillNeeded,
+            /// The re-check before the lease found a newer entry: no lease was touched.
+            SkippedBefore(version: Version),
+            /// The request holds the key's lease.
+            Leased(lease: LeaseId),
+            /// Another request holds the lease. A stale request returns its stale value.
+            Busy(lease: LeaseId),
+            /// A miss has waited until another request released the lease.
+            Waited(lease: LeaseId),
+            /// A miss has waited for the lease until its time-out.
+            TimedOut(lease: LeaseId),
+            /// The key's last compute failed, and its back-off has not ended.
+            BackingOff,
+            /// A miss inside a compute would have waited for a compute that waits for its own.
+            Cycle(lease: LeaseId),
+            /// A refresh has got a thread after a miss took over its lease. It does nothing.
+            TakenOver(lease: LeaseId),
+            /// The re-check under the lease found an entry that needs no compute.
+            SkippedInside(lease: LeaseId, version: Version),
+            /// A compute starts. Its re-check saw this version, or none.
+            ComputeStarted(lease: LeaseId, seen: Option<Version>),
+            /// The compute has returned a value (`true`), or an error or a panic.
+            ComputeFinished(lease: LeaseId, returned: bool),
+            /// The value is in the store under this version.
+            Published(lease: LeaseId, version: Version),
+            /// The value was discarded: an insert or an invalidation overtook its compute.
+            Discarded(lease: LeaseId),
+            /// The lease is free again.
+            Released(lease: LeaseId),
+            /// An inserted value is in the store under this version.
+            Inserted(version: Version),
+            /// The key was invalidated.
+            Invalidated,
+            /// Every key was invalidated. The key of this event is 0.
+            Cleared,
+            /// The entry with this version was evicted to make room for another key.
+            Evicted(version: Version),
+            /// The entry with this version had expired, and was swept.
+            Swept(version: Version),
+            /// The key's slot in the lease table was swept: its last failure was long ago.
+            Forgotten,
+            /// The executor refused the refresh. The refresh is dropped next.
+            Rejected(lease: LeaseId),
+            /// A refresh was dropped before it ran: the executor refused it, or dropped it later. Its lease is
+            /// released next.
+            Dropped(lease: LeaseId),
+        }
+    };
 }
+
+macro_rules! declare {
+    ($($(#[$doc:meta])* $Event:ident $(($($part:ident: $Part:ty),+))?,)*) => {
+        /// A step that a request has taken.
+        ///
+        /// An event is emitted directly after the unlock that made it true, with no synchronising operation
+        /// between the two. So a scheduler that runs one section at a time sees the events in the order of the
+        /// sections.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($(#[$doc])* $Event $(($($Part),+))?,)*
+        }
+    };
+}
+
+for_each_event!(declare);
 
 /// A reader of events.
 ///

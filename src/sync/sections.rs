@@ -33,7 +33,8 @@ impl Thread {
 pub struct Condvar(sections::sync::Condvar);
 
 impl Condvar {
-    /// A condition variable without a waiter.
+    /// A condition variable without a waiter. The caller's line names it in a timeline.
+    #[track_caller]
     pub fn new() -> Self {
         Self(sections::sync::Condvar::new())
     }

@@ -3,60 +3,39 @@
 /// The number of a published value, as the core gave it.
 pub type Version = u64;
 /// The number of a lease, as the core gave it.
-pub type Lease = u64;
+pub type LeaseId = u64;
 
 /// The number of a value: each compute and each insert makes a new one.
 pub type Content = u64;
 
-/// A step that a request took; see `xfetch_core::Event`, which it mirrors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is documented at xfetch_core::Event")]
-pub enum Event {
-    Looked(Option<Version>),
-    FreshHit(Version),
-    StaleHit(Version),
-    Miss,
-    Nominated(Version),
-    StillNeeded,
-    SkippedBefore(Version),
-    Leased(Lease),
-    Busy(Lease),
-    Waited(Lease),
-    TimedOut(Lease),
-    BackingOff,
-    Cycle(Lease),
-    SkippedInside(Lease, Version),
-    ComputeStarted(Lease, Option<Version>),
-    ComputeFinished(Lease, bool),
-    Published(Lease, Version),
-    Discarded(Lease),
-    Released(Lease),
-    Inserted(Version),
-    Invalidated,
-    Cleared,
-    Evicted(Version),
-    Swept(Version),
-    Forgotten,
-    TakenOver(Lease),
-    Rejected(Lease),
-    Dropped(Lease),
-    /// The scenario: a request begins.
-    Asked,
-    /// The scenario: the compute under way makes this content. Contents are numbered.
-    Makes(Content),
-    /// The scenario: the request goes home with this content.
-    Answered(Content),
-    /// The scenario: the request goes home with an error.
-    Refused,
-    /// The scenario: the user has put this content there.
-    Put(Content),
-    /// The scenario: the pool was shut down.
-    ShutDown,
-    /// The scenario: time passes.
-    Tick,
-    /// The scenario: everybody is home. What follows is one more request and a look.
-    Rest,
+macro_rules! declare {
+    ($($(#[$doc:meta])* $Event:ident $(($($part:ident: $Part:ty),+))?,)*) => {
+        /// A step that a request took: the mirror of `xfetch_core::Event`, made from the same list. The last ones are
+        /// notes of the scenario.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Event {
+            $($(#[$doc])* $Event $(($($Part),+))?,)*
+            /// A request begins.
+            Asked,
+            /// The compute under way makes this content. Contents are numbered.
+            Makes(Content),
+            /// The request returns this content.
+            Answered(Content),
+            /// The request returns an error.
+            Refused,
+            /// The caller has put this content into the cache.
+            Put(Content),
+            /// The pool was shut down.
+            ShutDown,
+            /// The clock moves.
+            Tick,
+            /// All callers have returned. One more request and one look follow.
+            Rest,
+        }
+    };
 }
+
+xfetch_core::for_each_event!(declare);
 
 /// An event, who caused it and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
