@@ -87,6 +87,7 @@ impl Objects {
             Kind::Wait | Kind::Woken | Kind::WokenOrTimeout => "wait".into(),
             Kind::NotifyOne | Kind::NotifyAll => "notify".into(),
             Kind::WriteLock => format!("{}, write", self.name(step.operation.object)),
+            Kind::Join => "join".into(),
             _ => self.name(step.operation.object),
         };
         format!("{what}: {}", said.join(", "))
