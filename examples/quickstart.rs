@@ -1,4 +1,4 @@
-//! A value that goes stale, an origin that fails once, and what was counted: `cargo run --example quickstart`.
+//! A value that goes stale, an origin that fails once, and the metrics: `cargo run --example quickstart`.
 
 use std::num::ParseIntError;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use xfetch_core::{Cache, ManualClock, Metrics, Waiting, WorkerPool};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (metrics, pool) = (Arc::new(Metrics::new()), WorkerPool::new(2, 64)?);
-    // Only so that the example need not sleep: without `.clock` it is the system's.
+    let metrics = Arc::new(Metrics::new());
+    let pool = WorkerPool::new(2, 64)?;
+    // So that the example need not sleep. The default is the system's clock.
     let clock = ManualClock::new();
     let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120)) // fresh, kept
         .clock(clock.clone())
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     clock.advance(Duration::from_secs(5));
     let stale = ask("42")?;
     println!("5 s later, served at once:       {} (stale: {})", *stale, stale.is_stale());
-    pool.shut_down(Waiting::Run); // waits for the refresh, which a thread of the pool does
+    pool.shut_down(Waiting::Run); // waits for the refresh, which runs on a thread of the pool
     println!("meanwhile refreshed by the pool: {}", *ask("43")?);
 
     println!("\nWhat was counted:");

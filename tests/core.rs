@@ -1,6 +1,6 @@
 //! The core as its users see it, on one thread.
 //!
-//! - fresh is served, stale is served and refreshed, absent and expired are computed;
+//! - a fresh value is served, a stale one is served and refreshed, an absent or expired one is computed;
 //! - an insert or an invalidation beats a compute that began before it;
 //! - a compute that fails or panics leaves the key usable.
 
@@ -86,7 +86,7 @@ fn an_invalidation_of_an_absent_key_beats_a_compute_that_began_before_it() {
     assert!(cache.get(&"k").is_none());
 }
 
-/// Of a cache that is empty: there is nothing to remove, and something in flight.
+/// The cache is empty: the invalidation removes nothing, and a compute is in flight.
 #[test]
 fn an_invalidation_of_everything_beats_a_compute_of_an_absent_key() {
     let (cache, _) = cache();
@@ -99,7 +99,7 @@ fn an_invalidation_of_everything_beats_a_compute_of_an_absent_key() {
     assert_eq!(cache.usage().keys, 0);
 }
 
-/// Of two keys in one part of the store: the mark of the one is not taken for the other's.
+/// The two keys are in one shard: the fence of one is not taken for the fence of the other.
 #[test]
 fn each_of_two_computes_that_an_invalidation_overtakes_is_discarded() {
     let cache = Cache::builder(PAYLOAD, STORAGE).shards(1).build().expect("valid");
@@ -118,7 +118,7 @@ fn each_of_two_computes_that_an_invalidation_overtakes_is_discarded() {
     assert!(cache.get(&"outer").is_none() && cache.get(&"inner").is_none());
 }
 
-/// Of a key they grow, and no two values have the same, whatever part of the store they are in.
+/// No two values have the same version, whichever shards they are in.
 #[test]
 fn each_value_has_a_version_of_its_own_and_those_of_a_key_grow() {
     let cache = Cache::builder(PAYLOAD, STORAGE).build().expect("valid");
@@ -144,7 +144,7 @@ fn a_failed_compute_leaves_the_key_usable() {
 }
 
 #[test]
-fn a_key_that_backs_off_is_not_computed_and_gives_its_last_error() {
+fn a_key_that_backs_off_is_not_computed_and_returns_its_last_error() {
     let (cache, _) = cache();
     let fails = |_: &&'static str| Err(io::Error::other("origin is down"));
     drop(cache.try_get_or_compute(&"k", fails));
@@ -157,8 +157,7 @@ fn a_key_that_backs_off_is_not_computed_and_gives_its_last_error() {
     assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("inserted"), 1);
 }
 
-/// What a user writes while the origin is asked says nothing of the origin: the second failure in a row is the
-/// second one.
+/// A write during a compute says nothing of the origin: the next failure is the second in a row all the same.
 #[test]
 fn a_failure_is_not_forgotten_because_its_key_was_written_during_the_next_compute() {
     let writes: [fn(&Tested); 3] = [
@@ -199,7 +198,7 @@ fn a_stale_value_is_served_while_its_key_backs_off() {
 }
 
 #[test]
-fn an_entry_is_refreshed_early_by_who_nominates_it_and_by_nobody_else() {
+fn only_a_request_that_nominates_an_entry_refreshes_it_early() {
     let clock = ManualClock::new();
     let draw = Arc::new(AtomicBool::new(false));
     let nominates = Arc::clone(&draw);
@@ -231,7 +230,7 @@ fn a_registered_refresh_computes_any_key() {
 }
 
 #[test]
-fn who_must_not_wait_is_served_what_is_there_and_has_it_refreshed() {
+fn a_request_that_must_not_wait_is_served_a_stale_value_and_has_it_refreshed() {
     let clock = ManualClock::new();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
     let cache = cache.refresh(|_: &&'static str| 2).build().expect("valid");
@@ -248,7 +247,7 @@ fn who_must_not_wait_is_served_what_is_there_and_has_it_refreshed() {
 }
 
 #[test]
-fn a_configuration_that_no_cache_can_have_names_its_limit() {
+fn a_refused_configuration_names_its_limit() {
     let error = Cache::<u8, u8>::builder(STORAGE, PAYLOAD).build().expect_err("too long");
     assert_eq!(error.to_string(), "payload TTL 120s is longer than its limit, the storage TTL 5s");
     let error = Cache::<u8, u8>::builder(PAYLOAD, STORAGE).shards(0).build().expect_err("none");
@@ -266,15 +265,15 @@ fn a_configuration_that_no_cache_can_have_names_its_limit() {
 }
 
 #[test]
-fn lifetimes_without_end_do_not_overflow() {
+fn endless_lifetimes_do_not_overflow() {
     let cache = Cache::builder(Duration::MAX, Duration::MAX).build().expect("valid");
     cache.insert("k", 1);
     assert_eq!(cache.get(&"k").map(|found| *found), Some(1));
 }
 
-/// Text, a boxed error and an error of a type of its own: what a compute returns is what the cause is.
+/// Text, a boxed error, and an error of a type of its own: the error of the compute is the cause.
 #[test]
-fn a_compute_may_fail_with_whatever_is_an_error() {
+fn a_compute_may_fail_with_any_error_type() {
     let clock = ManualClock::new();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock).build().expect("valid");
     let text = cache.try_get_or_compute(&1, |_| Err::<u32, _>("down"));
@@ -289,7 +288,7 @@ fn a_compute_may_fail_with_whatever_is_an_error() {
     }
 }
 
-/// Writes the events down.
+/// Records the events.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<Event>>>);
 
@@ -300,7 +299,7 @@ impl Observer for Events {
 }
 
 #[test]
-fn a_look_tells_which_version_it_has_seen() {
+fn a_look_emits_the_version_that_it_has_seen() {
     let events = Events::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).observer(events.clone()).build().expect("valid");
     assert!(cache.get(&"k").is_none());
@@ -314,7 +313,7 @@ fn a_look_tells_which_version_it_has_seen() {
     assert_eq!(looked.collect::<Vec<_>>(), [None, Some(version)]);
 }
 
-/// By its number a reader of the events tells one lease from the next.
+/// A reader of the events tells leases apart by their numbers.
 #[test]
 fn each_lease_has_a_number_of_its_own() {
     let events = Events::default();

@@ -1,4 +1,4 @@
-//! What is dropped may panic, and a pool may be shut down from anywhere: nothing else is lost by that.
+//! A drop may panic, and a pool may be shut down from any thread: nothing else is lost by that.
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 use xfetch_core::{Cache, CallerRuns, ManualClock, Metrics, Waiting, WorkerPool};
 
-/// Panics when it is dropped; without the process-wide hook, which would print it.
+/// Panics when it is dropped, without the process-wide hook, which would print the panic.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -21,14 +21,15 @@ impl Drop for Bomb {
     }
 }
 
-/// Waits for what must come; a minute is longer than any machine takes.
+/// Waits for a message that must come. A minute is longer than any machine takes.
 fn receive<T>(from: &mpsc::Receiver<T>) -> T {
     from.recv_timeout(Duration::from_secs(60)).expect("it never came")
 }
 
 #[test]
 fn a_refresh_whose_drop_panics_takes_no_other_with_it() {
-    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let clock = ManualClock::new();
+    let metrics = Arc::new(Metrics::new());
     let pool = WorkerPool::new(1, 8).expect("valid");
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(metrics.clone());
     let cache = cache.executor(pool.clone()).build().expect("valid");
@@ -52,7 +53,7 @@ fn a_refresh_whose_drop_panics_takes_no_other_with_it() {
         drop(cache.get_or_compute(&key, compute));
     }
     let ends = thread::spawn(move || pool.shut_down(Waiting::Drop));
-    // The pool's thread is held: whatever ends the queue's jobs is the shutdown.
+    // The pool's thread is busy, so that only the shutdown can end the jobs of the queue.
     while metrics.snapshot().released < 3 && !ends.is_finished() {
         thread::yield_now();
     }
@@ -75,7 +76,7 @@ fn a_sweep_survives_values_whose_drop_panics() {
 
 /// The first shutdown comes from the pool's own thread, which cannot wait for itself; the second one can.
 #[test]
-fn who_shuts_down_from_outside_waits_though_it_was_done_from_inside() {
+fn a_shutdown_from_outside_waits_even_after_one_from_inside() {
     let clock = ManualClock::new();
     let pool = WorkerPool::new(1, 8).expect("valid");
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(pool.clone());
@@ -100,7 +101,7 @@ fn who_shuts_down_from_outside_waits_though_it_was_done_from_inside() {
         pool.shut_down(Waiting::Run);
         _ = end.send(finished.load(Ordering::SeqCst));
     });
-    // It may not be back yet, however long that takes; a moment is enough to see one that does not wait.
+    // It must not have returned yet. A moment is enough to see a shutdown that does not wait.
     assert!(ended.recv_timeout(Duration::from_millis(50)).is_err());
     drop(go);
     assert!(receive(&ended), "it came back before the pool's thread had ended");

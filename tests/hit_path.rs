@@ -1,11 +1,11 @@
-//! What a fresh hit costs, counted and not timed: no lease, no allocation, one look at the clock.
+//! The cost of a fresh hit, counted and not timed: no lease, no allocation, one reading of the clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use xfetch_core::{Cache, Clock, Metrics, Moment};
 
-/// A clock that stands still and counts who looks at it.
+/// A clock that stands still and counts its readings.
 #[derive(Clone, Default)]
 struct Counted(Arc<AtomicU64>);
 
@@ -17,8 +17,9 @@ impl Clock for Counted {
 }
 
 #[test]
-fn a_fresh_hit_takes_no_lease_allocates_nothing_and_looks_at_the_clock_once() {
-    let (clock, metrics) = (Counted::default(), Arc::new(Metrics::new()));
+fn a_fresh_hit_takes_no_lease_allocates_nothing_and_reads_the_clock_once() {
+    let clock = Counted::default();
+    let metrics = Arc::new(Metrics::new());
     let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
         .clock(clock.clone())
         .observer(Arc::clone(&metrics))
@@ -40,7 +41,7 @@ fn a_fresh_hit_takes_no_lease_allocates_nothing_and_looks_at_the_clock_once() {
     assert_eq!((counted.hits_fresh, counted.leased, counted.contended), (100, 0, 0));
 }
 
-/// The counter counts: the same on a key that is not there.
+/// The counter of allocations counts: the same for an absent key.
 #[test]
 fn a_miss_does_allocate() {
     let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120)).build();
@@ -50,7 +51,7 @@ fn a_miss_does_allocate() {
 }
 
 #[test]
-fn handles_are_cheap_to_clone_and_go_anywhere() {
+fn handles_clone_without_an_allocation_and_can_be_sent() {
     fn anywhere<T: Clone + Send + Sync + 'static>(_: &T) {}
     let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120)).build();
     let cache: Cache<String, Vec<u8>> = cache.expect("valid");

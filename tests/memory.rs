@@ -1,8 +1,8 @@
 //! Bounded memory: what is evicted, what is swept, and what neither may ever touch.
 //!
-//! - never more keys than the capacity, whatever is done;
-//! - the eviction rule keeps what is asked for, as well as least-recently-used would;
-//! - a sweep takes what is dead and idle, and nothing that anybody could see.
+//! - there are never more keys than the capacity;
+//! - the eviction rule hits about as often as least-recently-used;
+//! - a sweep removes dead entries and idle slots, and nothing that a request could see.
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
@@ -54,7 +54,7 @@ proptest! {
 }
 
 #[test]
-fn a_key_that_is_asked_for_is_never_evicted_by_keys_that_are_not() {
+fn a_requested_key_is_never_evicted_by_keys_without_requests() {
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(ManualClock::new()).capacity(16).shards(1);
     let cache = cache.build().expect("valid");
     cache.insert(u32::MAX, 0);
@@ -65,9 +65,9 @@ fn a_key_that_is_asked_for_is_never_evicted_by_keys_that_are_not() {
     assert_eq!(cache.usage().keys, 16);
 }
 
-/// Both were asked for since the hand has passed; only one can still be served.
+/// Both keys were requested since the hand has passed. Only one can still be served.
 #[test]
-fn what_is_dead_never_stays_in_the_place_of_what_is_not() {
+fn a_dead_entry_is_evicted_before_a_live_one() {
     for (dead, alive) in (0..20).flat_map(|key| [(key, key + 20), (key + 20, key)]) {
         let clock = ManualClock::new();
         let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).capacity(2).shards(1);
@@ -136,7 +136,7 @@ fn hits_of_ours(requests: &[u32], capacity: usize) -> usize {
 #[test]
 fn the_eviction_rule_is_never_much_worse_than_least_recently_used() {
     let requests = zipf(50_000);
-    // Few places, as well: a part of the store must have a choice of what to evict.
+    // Few places too: a shard must have a choice of what to evict.
     for capacity in [4, 20, 31, 100, 1_000] {
         let (ours, lru) = (hits_of_ours(&requests, capacity), hits_of_lru(&requests, capacity));
         let percent = |hits: usize| hits as f64 * 100.0 / requests.len() as f64;
@@ -146,8 +146,9 @@ fn the_eviction_rule_is_never_much_worse_than_least_recently_used() {
 }
 
 #[test]
-fn a_refresh_of_a_key_that_is_evicted_meanwhile_is_never_lost() {
-    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+fn a_refresh_is_never_lost_to_an_eviction_of_its_key() {
+    let clock = ManualClock::new();
+    let jobs = HeldJobs::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
     let cache = cache.capacity(1).build().expect("valid");
     cache.insert("k", 1);
@@ -161,7 +162,7 @@ fn a_refresh_of_a_key_that_is_evicted_meanwhile_is_never_lost() {
 }
 
 #[test]
-fn a_sweep_takes_dead_entries_and_idle_slots_and_nothing_else() {
+fn a_sweep_removes_dead_entries_and_idle_slots_and_nothing_else() {
     let (cache, clock) = cache();
     let fail = || drop(cache.try_get_or_compute(&"fails", |_| Err::<u32, _>(io::Error::other(""))));
     fail();
@@ -169,7 +170,7 @@ fn a_sweep_takes_dead_entries_and_idle_slots_and_nothing_else() {
     clock.advance(STORAGE - PAYLOAD);
     cache.insert("stale", 1);
     clock.advance(PAYLOAD);
-    // The back-off of 100 ms at most has ended 119 s ago; idle is 60 s.
+    // The back-off of at most 100 ms ended 119 s ago, and the idle time is 60 s.
     let swept = cache.sweep();
     assert_eq!((swept.keys, swept.slots), (1, 1));
     fail();
@@ -179,9 +180,9 @@ fn a_sweep_takes_dead_entries_and_idle_slots_and_nothing_else() {
     assert_eq!((usage.keys, usage.slots, usage.leases), (1, 1, 0));
 }
 
-/// By the hash a reader of the events tells one key from the other.
+/// A reader of the events tells keys apart by their hashes.
 #[test]
-fn a_sweep_tells_of_each_key_by_its_own_hash() {
+fn a_sweep_emits_each_key_with_its_own_hash() {
     #[derive(Clone, Default)]
     struct Told(Arc<Mutex<Vec<(u64, Event)>>>);
     impl Observer for Told {
@@ -189,7 +190,8 @@ fn a_sweep_tells_of_each_key_by_its_own_hash() {
             self.0.lock().expect("no panic").push((key, event));
         }
     }
-    let (clock, told) = (ManualClock::new(), Told::default());
+    let clock = ManualClock::new();
+    let told = Told::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(told.clone());
     let cache = cache.sweep_every(Duration::MAX).build().expect("valid");
     for key in 0..5 {
@@ -215,9 +217,9 @@ fn a_sweep_tells_of_each_key_by_its_own_hash() {
     assert_eq!((leased.len(), leased), (5, forgotten));
 }
 
-/// A lease that is held longer than any idle time: the report's soft cleanup would take its lock away.
+/// The lease is held longer than the idle time: the report's soft cleanup would remove its lock.
 #[test]
-fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
+fn a_sweep_never_removes_the_slot_of_a_compute_in_flight() {
     let (cache, clock) = cache();
     let inner = cache.clone();
     let computed = cache.get_or_compute(&"k", move |_| {
@@ -238,9 +240,9 @@ fn a_sweep_never_takes_the_slot_of_a_compute_in_flight() {
     assert_eq!(cache.usage().slots, 0);
 }
 
-/// Not since the clock began, nor since its key failed for the first time.
+/// Its age counts neither from the clock's origin nor from the first failure of the key.
 #[test]
-fn the_oldest_lease_is_as_old_as_it_has_been_held() {
+fn the_age_of_the_oldest_lease_is_the_time_that_it_is_held() {
     let (cache, clock) = cache();
     for _ in 0..3 {
         clock.advance(STORAGE);
@@ -255,7 +257,7 @@ fn the_oldest_lease_is_as_old_as_it_has_been_held() {
     }
 }
 
-/// Calls a test once, after it has read the time.
+/// A clock that calls a test once, after a reading.
 #[derive(Clone, Default)]
 struct Descheduled(ManualClock, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
 
@@ -270,10 +272,10 @@ impl Clock for Descheduled {
     }
 }
 
-/// What it meets is younger than the time that it has read: by more than a lifetime, as if the clock had
-/// stepped back.
+/// The entry is younger than the time that the sweep has read, by more than a lifetime. It looks as if the
+/// clock had stepped back.
 #[test]
-fn a_sweeper_that_was_descheduled_never_takes_what_was_written_meanwhile() {
+fn a_descheduled_sweep_never_removes_an_entry_that_was_written_meanwhile() {
     let clock = Descheduled::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).build().expect("valid");
     cache.insert("k", 1);
@@ -287,7 +289,7 @@ fn a_sweeper_that_was_descheduled_never_takes_what_was_written_meanwhile() {
 }
 
 #[test]
-fn a_cache_is_swept_by_a_thread_of_its_own_as_long_as_it_lives() {
+fn a_thread_sweeps_the_cache_as_long_as_the_cache_lives() {
     struct Tells(mpsc::Sender<Event>);
     impl Observer for Tells {
         fn on(&self, _: u64, event: Event) {
@@ -297,7 +299,8 @@ fn a_cache_is_swept_by_a_thread_of_its_own_as_long_as_it_lives() {
             }
         }
     }
-    let (clock, (told, tells)) = (ManualClock::new(), mpsc::channel());
+    let clock = ManualClock::new();
+    let (told, tells) = mpsc::channel();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(Tells(told));
     let cache = cache.sweep_every(Duration::from_millis(1)).build().expect("valid");
     for _ in 0..2 {
@@ -311,7 +314,7 @@ fn a_cache_is_swept_by_a_thread_of_its_own_as_long_as_it_lives() {
 }
 
 #[test]
-fn what_cannot_be_kept_or_swept_is_refused() {
+fn a_capacity_of_zero_and_a_period_of_zero_are_refused() {
     let builder = || Cache::<u8, u8>::builder(PAYLOAD, STORAGE);
     let error = builder().capacity(0).build().expect_err("none");
     assert_eq!(error.to_string(), "a capacity of 0 keys is below the limit of 1");

@@ -1,5 +1,5 @@
-//! A mixed load on real threads, with errors, panics, inserts, invalidations and a pool that refuses
-//! what does not fit. When all are home the counters balance, and every key is usable.
+//! A mixed load on real threads, with errors, panics, inserts, invalidations and a pool with a full queue.
+//! When all threads have returned, the counters balance and every key is usable.
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
@@ -17,7 +17,7 @@ const THREADS: u64 = 8;
 const REQUESTS: u64 = 5_000;
 const KEYS: u64 = 5;
 
-/// What one thread does: a little of everything, by the digits of its counter.
+/// One thread's mix of operations, chosen by the digits of its counter.
 fn load(thread: u64, ask: impl Fn(u64, u64), insert: impl Fn(u64), invalidate: impl Fn(u64)) {
     for step in 0..REQUESTS {
         let (number, key) = (step * THREADS + thread, (step * 7 + thread * 3) % KEYS);
@@ -51,7 +51,8 @@ fn balance(counted: &Snapshot) {
 
 #[test]
 fn the_counters_balance_at_rest_and_no_key_is_wedged() {
-    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let clock = ManualClock::new();
+    let metrics = Arc::new(Metrics::new());
     let pool = WorkerPool::new(2, 2).expect("valid");
     let cache = Cache::builder(Duration::from_nanos(50), Duration::from_nanos(2_000))
         .clock(clock.clone())
@@ -99,15 +100,16 @@ fn the_counters_balance_at_rest_and_no_key_is_wedged() {
 }
 
 #[test]
-fn efficiency_is_the_part_that_needed_no_compute_of_its_own() {
-    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+fn efficiency_is_the_share_of_triggers_without_a_compute_of_their_own() {
+    let clock = ManualClock::new();
+    let metrics = Arc::new(Metrics::new());
     let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
         .clock(clock.clone())
         .observer(Arc::clone(&metrics))
         .executor(CallerRuns)
         .build()
         .expect("valid");
-    assert_eq!(metrics.snapshot().efficiency(), None, "nobody has triggered anything");
+    assert_eq!(metrics.snapshot().efficiency(), None, "no request has triggered");
     cache.insert("k", 1);
     clock.advance(Duration::from_secs(5));
     let inner = cache.clone();
@@ -124,7 +126,7 @@ fn efficiency_is_the_part_that_needed_no_compute_of_its_own() {
 
 type Counted = Cache<&'static str, u32, With<ManualClock, (OnLooked, Arc<Metrics>), CallerRuns>>;
 
-/// A cache of one key whose draws nominate whatever can be nominated.
+/// A cache of one key, whose draws nominate every entry that can be nominated.
 fn counted() -> (Counted, ManualClock, OnLooked, Arc<Metrics>) {
     let (clock, hook, metrics) =
         (ManualClock::new(), OnLooked::default(), Arc::new(Metrics::new()));
@@ -182,7 +184,7 @@ fn a_miss_that_would_close_a_cycle_is_counted() {
 }
 
 #[test]
-fn a_miss_whose_patience_ends_is_counted() {
+fn a_miss_that_times_out_is_counted() {
     let (cache, _, _, metrics) = counted();
     let inner = cache.clone();
     drop(cache.get_or_compute(&"k", move |_| {
@@ -194,9 +196,9 @@ fn a_miss_whose_patience_ends_is_counted() {
     assert_eq!((counted.timed_out, counted.waited, counted.cycles), (1, 0, 0));
 }
 
-/// Whether the key that needs the room was inserted or computed.
+/// For an inserted key and for a computed one.
 #[test]
-fn a_key_that_makes_room_is_counted() {
+fn an_eviction_is_counted() {
     let (cache, _, _, metrics) = counted();
     cache.insert("first", 1);
     assert_eq!(metrics.snapshot().evicted, 0);

@@ -1,5 +1,5 @@
-//! Bugs that caches in use have had, each as a test of what must not happen. The interleavings are
-//! explored in the models; here they are forced, on real threads, with channels and no sleep.
+//! Bugs of caches in use, each as a test of what must not happen. The models explore the interleavings. Here
+//! they are forced, on real threads, with channels and no sleep.
 
 mod common;
 
@@ -13,7 +13,7 @@ use xfetch_core::{
     Cache, Clock, Error, Event, Executor, Job, ManualClock, Moment, Observer, Waiting, WorkerPool,
 };
 
-// Lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
+// A lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
 #[test]
 fn an_invalidation_is_never_lost_to_an_older_refresh() {
     let (cache, clock) = cache();
@@ -42,11 +42,12 @@ fn an_invalidation_of_everything_is_never_lost_to_an_older_refresh() {
     assert!(cache.get(&"k").is_none() && cache.get(&"other").is_none());
 }
 
-/// A miss that comes after an invalidation and waits for an older compute does not get its value.
+/// A miss after an invalidation waits for an older compute, and does not get its value.
 #[test]
-fn who_comes_after_an_invalidation_never_joins_an_older_compute() {
+fn a_miss_after_an_invalidation_never_joins_an_older_compute() {
     let (cache, _) = cache();
-    let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let started = Arc::new(Barrier::new(2));
+    let go = Arc::new(Barrier::new(2));
     let old = {
         let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
         thread::spawn(move || {
@@ -69,9 +70,9 @@ fn who_comes_after_an_invalidation_never_joins_an_older_compute() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
-// Released before publish: a late reader starts a second compute.
+// A release before the publication: a late reader starts a second compute.
 #[test]
-fn a_lease_is_never_free_before_its_value_is_there() {
+fn a_lease_is_never_free_before_its_value_is_published() {
     let seen = Arc::new(AtomicU32::new(0));
     let (cache, clock, hook) = held();
     cache.insert("k", 1);
@@ -85,10 +86,11 @@ fn a_lease_is_never_free_before_its_value_is_there() {
     assert_eq!(seen.load(Ordering::Relaxed), 1);
 }
 
-// The re-check on the captured entry: the job was queued while the key was refreshed otherwise.
+// A re-check of the captured entry: the key was written while the job was queued.
 #[test]
-fn a_queued_refresh_never_computes_what_was_inserted_meanwhile() {
-    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+fn a_queued_refresh_never_computes_a_key_that_was_inserted_meanwhile() {
+    let clock = ManualClock::new();
+    let jobs = HeldJobs::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
     let cache = cache.beta(0.0).build().expect("valid");
     cache.insert("k", 1);
@@ -99,11 +101,12 @@ fn a_queued_refresh_never_computes_what_was_inserted_meanwhile() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
-// XFetch's delta taken from a failed compute, or with the time that was spent in a queue.
+// XFetch's delta measured on a failed compute, or including the time in a queue.
 #[test]
-fn a_delta_is_never_that_of_a_failure_or_of_a_queue() {
-    let (clock, jobs, asked) =
-        (ManualClock::new(), HeldJobs::default(), Arc::new(AtomicU32::new(0)));
+fn a_delta_never_counts_a_failure_or_the_time_in_a_queue() {
+    let clock = ManualClock::new();
+    let jobs = HeldJobs::default();
+    let asked = Arc::new(AtomicU32::new(0));
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
     // The longest gap that a draw can make: about 36 times the delta.
     let cache = cache.randomness(|| f64::EPSILON).build().expect("valid");
@@ -124,7 +127,7 @@ fn a_delta_is_never_that_of_a_failure_or_of_a_queue() {
     drop(cache.try_get_or_compute(&"k", succeeds));
     clock.advance(Duration::from_secs(20));
     jobs.run_all();
-    // 36 ms before its deadline and no earlier: 20 s of either would have made it as early as can be.
+    // The refresh comes 36 ms before the deadline. With 20 s of a failure or a queue it would come at once.
     let ask = |times: u32| {
         let counter = Arc::clone(&asked);
         let counts = move |_: &&str| counter.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +141,7 @@ fn a_delta_is_never_that_of_a_failure_or_of_a_queue() {
     ask(1);
 }
 
-// The straggler: descheduled after its look, across a whole refresh and more.
+// A straggler: descheduled after its look, across a whole refresh and more.
 #[test]
 fn a_straggler_never_starts_a_second_compute() {
     let (cache, clock, hook) = held();
@@ -150,10 +153,11 @@ fn a_straggler_never_starts_a_second_compute() {
     assert_eq!(*late.expect("there is a value"), 2);
 }
 
-// A job that the executor drops silently, or refuses.
+// A job that the executor drops or refuses.
 #[test]
 fn a_dropped_job_never_freezes_its_key() {
-    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let clock = ManualClock::new();
+    let jobs = HeldJobs::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
     let cache = cache.beta(0.0).build().expect("valid");
     cache.insert("k", 1);
@@ -202,9 +206,9 @@ fn a_panic_or_an_error_never_keeps_the_lease() {
     assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("computed"), 2);
 }
 
-// A leader that is gone: its followers wait for ever.
+// A leader that has panicked: its followers wait for ever.
 #[test]
-fn followers_never_wait_for_a_leader_that_is_gone() {
+fn followers_never_wait_for_a_leader_that_has_panicked() {
     let (cache, _) = cache();
     let (started, started_here) = mpsc::channel();
     let (go, wait) = mpsc::channel::<()>();
@@ -228,7 +232,7 @@ fn followers_never_wait_for_a_leader_that_is_gone() {
     go.send(()).expect("the leader waits");
     assert!(matches!(leader.join().expect("caught"), Err(Error::Panicked(_))));
     for follower in followers {
-        // Whether it waited or came later: the leader's error, within its back-off.
+        // A follower that waited or came later gets the leader's error, within its back-off.
         let error = follower.join().expect("no panic").expect_err("the key backs off");
         assert!(matches!(error, Error::Panicked(message) if &*message == "the leader is gone"));
     }
@@ -267,7 +271,7 @@ fn a_compute_that_needs_its_own_key_never_hangs() {
     assert!(matches!(outer, Err(Error::Failed(_))));
 }
 
-/// Each computes its own key and then needs the next one's: whoever closes the cycle gets the error.
+/// Each thread computes its own key and then needs the next one. The thread that closes the cycle gets the error.
 fn ring(keys: &[&'static str]) -> Vec<Vec<String>> {
     let (cache, _) = cache();
     let all_compute = Arc::new(Barrier::new(keys.len()));
@@ -276,7 +280,8 @@ fn ring(keys: &[&'static str]) -> Vec<Vec<String>> {
             let (cache, all_compute) = (cache.clone(), Arc::clone(&all_compute));
             let (key, next) = (keys[own], keys[(own + 1) % keys.len()]);
             thread::spawn(move || {
-                let (inner, mut closed) = (cache.clone(), None);
+                let inner = cache.clone();
+                let mut closed = None;
                 let (tell, told) = mpsc::channel();
                 drop(cache.try_get_or_compute(&key, move |_| {
                     all_compute.wait();
@@ -333,7 +338,8 @@ fn computes_that_need_the_same_key_are_never_refused() {
 fn a_compute_that_waits_for_another_cache_is_never_taken_for_a_cycle() {
     let build = || Cache::builder(PAYLOAD, STORAGE).shards(1).wait_timeout(Duration::ZERO).build();
     let (outer, other) = (build().expect("valid"), build().expect("valid"));
-    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let (started, starts) = mpsc::channel();
+    let (go, held) = mpsc::channel::<()>();
     let busy = {
         let other = other.clone();
         thread::spawn(move || {
@@ -349,13 +355,13 @@ fn a_compute_that_waits_for_another_cache_is_never_taken_for_a_cycle() {
     let waited = outer.try_get_or_compute(&"k", move |_| {
         inner.get_or_compute(&"k", |_| unreachable!("one is in flight")).map(|found| *found)
     });
-    let error = waited.expect_err("its patience has ended at once").to_string();
+    let error = waited.expect_err("its time-out is zero").to_string();
     assert!(!error.contains("wait for each other"), "{error}");
     drop(go);
     assert_eq!(*busy.join().expect("no panic").expect("computed"), 1);
 }
 
-// Stale readers that wait behind the refresh.
+// Stale readers that wait for the refresh.
 #[test]
 fn stale_readers_are_never_blocked_by_a_refresh() {
     let (cache, clock) = cache();
@@ -383,10 +389,11 @@ fn stale_readers_are_never_blocked_by_a_refresh() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
-// Served past hard expiry while a refresh hangs.
+// A value served past its storage deadline while a refresh hangs.
 #[test]
 fn nothing_is_served_past_its_storage_deadline_while_a_refresh_hangs() {
-    let (clock, pool) = (ManualClock::new(), WorkerPool::new(1, 1).expect("valid"));
+    let clock = ManualClock::new();
+    let pool = WorkerPool::new(1, 1).expect("valid");
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(pool.clone());
     let cache = cache.beta(0.0).wait_timeout(Duration::ZERO).build().expect("valid");
     cache.insert("k", 1);
@@ -409,7 +416,7 @@ fn nothing_is_served_past_its_storage_deadline_while_a_refresh_hangs() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
-/// The compute runs on the requesting thread, and takes longer than the value may be used.
+/// The compute runs on the requesting thread, and takes until after the storage deadline.
 #[test]
 fn a_value_that_expires_during_its_own_refresh_is_never_served() {
     let (cache, clock) = cache();
@@ -432,11 +439,11 @@ fn a_value_that_expires_during_its_own_refresh_is_never_served() {
     assert!(matches!(error, Err(Error::Expired)));
 }
 
-/// It is published, and then its whole lifetime passes before its lease is released: whether the others have
-/// waited for it or come later, they get a value of today.
+/// The value is published, and its whole lifetime passes before its lease is released. The other requests,
+/// waiters or not, get a new value.
 #[test]
-fn who_has_waited_is_never_handed_a_value_that_has_expired() {
-    /// Time passes with the first value that is published.
+fn a_waiter_never_gets_a_value_that_has_expired() {
+    /// Time passes when the first value is published.
     struct Passes(ManualClock, AtomicU32);
     impl Observer for Passes {
         fn on(&self, _: u64, event: Event) {
@@ -450,14 +457,15 @@ fn who_has_waited_is_never_handed_a_value_that_has_expired() {
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
     let cache = cache.observer(Passes(clock, AtomicU32::new(0))).wait_timeout(Duration::MAX);
     let cache = cache.build().expect("valid");
-    let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(5)));
+    let started = Arc::new(Barrier::new(2));
+    let go = Arc::new(Barrier::new(5));
     let first = {
         let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
         thread::spawn(move || {
             cache.get_or_compute(&"k", move |_| {
                 started.wait();
                 go.wait();
-                // The others are about to wait; nothing depends on it.
+                // The others are probably about to wait. The test holds if they are not.
                 (0..100).for_each(|_| thread::yield_now());
                 1
             })
@@ -507,7 +515,7 @@ fn a_clock_that_steps_back_never_prolongs_a_back_off() {
     assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("the back-off is not hours"), 2);
 }
 
-/// A clock after whose n-th reading an hour passes, in which something happens.
+/// A clock that calls a test once, after its n-th reading.
 #[derive(Clone, Default)]
 struct Late(ManualClock, Arc<Mutex<(u32, Option<Box<dyn FnOnce() + Send>>)>>);
 
@@ -525,11 +533,11 @@ impl Clock for Late {
     }
 }
 
-/// Reads the clock, is descheduled while another one fails, and goes on with a time that is long gone:
-/// at each of its readings.
+/// After each of its readings in turn, a request is descheduled while another one fails, and goes on with the
+/// old time.
 #[test]
 fn a_straggler_never_computes_inside_a_back_off() {
-    // The look, the patience, the lease. After that the request has the lease.
+    // The readings of the look, the wait deadline and the lease. After them the request has the lease.
     for reading in 1..=3 {
         let clock = Late::default();
         let cache = Cache::builder(PAYLOAD, STORAGE)
@@ -556,7 +564,7 @@ fn a_straggler_never_computes_inside_a_back_off() {
     }
 }
 
-// No back-off: a failing refresh polled at 1 kHz.
+// No back-off: a failing origin asked a thousand times a second.
 #[test]
 fn a_failing_origin_is_never_hammered() {
     let clock = ManualClock::new();

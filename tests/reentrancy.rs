@@ -1,5 +1,5 @@
-//! No code of the user's runs under a lock of the cache: each of these asks the cache from inside a
-//! piece of user code, which would wait for itself for ever if a lock were held there.
+//! No code of the user's runs under a lock of the cache. These tests ask the cache from inside user code. If a
+//! lock were held there, the thread would wait for itself for ever.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock, Weak};
@@ -21,7 +21,7 @@ fn ask(handle: &Handle) {
     }
 }
 
-/// A value that asks when it is dropped.
+/// A value that asks the cache when it is dropped.
 struct Nosy(Handle);
 
 impl Drop for Nosy {
@@ -35,7 +35,7 @@ struct NosyClock(ManualClock, Handle, Arc<OnceLock<()>>);
 
 impl Clock for NosyClock {
     fn now(&self) -> Moment {
-        // Once: each question looks at the clock.
+        // Only once, since each request reads the clock.
         if self.1.get().is_some() && self.2.set(()).is_ok() {
             ask(&self.1);
         }
@@ -99,7 +99,7 @@ fn play() {
         value
     }));
     clock.advance(PAYLOAD);
-    // Replaced by a refresh; then by one that is overtaken, and whose value nobody keeps.
+    // First a refresh replaces the value. Then a refresh is overtaken, and its value is discarded.
     let value = nosy();
     drop(cache.get_or_compute(&7, move |_| value));
     clock.advance(PAYLOAD);
@@ -108,7 +108,7 @@ fn play() {
         inner.invalidate(&7);
         value
     }));
-    // Failures draw; one after the other, so that an error is replaced.
+    // Failures draw. The second one replaces an error.
     for _ in 0..3 {
         clock.advance(STORAGE);
         drop(cache.get_or_compute(&7, |_| std::panic::resume_unwind(Box::new("boom"))));
@@ -124,7 +124,7 @@ fn user_code_never_runs_under_a_lock() {
         play();
         done.send(()).expect("the test waits");
     });
-    // Not a limit on speed: a cache that waits for itself never comes back.
+    // Not a limit on speed: a thread that waits for itself never returns.
     match wait.recv_timeout(Duration::from_secs(120)) {
         Ok(()) => {}
         Err(RecvTimeoutError::Timeout) => {
@@ -134,7 +134,7 @@ fn user_code_never_runs_under_a_lock() {
     }
 }
 
-/// An observer that panics takes its own request with it, and nothing else; at whatever event.
+/// A panic of the observer ends its own request, and harms no other, at any event.
 #[test]
 fn a_panic_of_the_observer_never_wedges_a_key() {
     struct Panics(fn(Event) -> bool);
@@ -162,7 +162,7 @@ fn a_panic_of_the_observer_never_wedges_a_key() {
         for _ in 0..3 {
             let inner = cache.clone();
             let request = thread::spawn(move || inner.get_or_compute(&1, |_| 1));
-            // Its own request panics each time, or finds what was published: the lease is free.
+            // The request panics each time, or finds the published value: the lease is free.
             assert!(request.join().map_or(true, |answered| answered.is_ok()));
         }
     }
@@ -207,7 +207,7 @@ fn a_panic_of_eq_never_drops_a_value_under_a_lock() {
     assert!(panicked.expect("a value was dropped under the lock that its drop wants"));
 }
 
-/// A key whose drop panics, where the lease table has a slot for it already.
+/// The lease table has a slot for the key already, so that the request drops its spare copy.
 #[test]
 fn a_panic_of_a_keys_drop_never_wedges_it() {
     #[derive(Debug)]
@@ -252,7 +252,7 @@ fn a_panic_of_a_keys_drop_never_wedges_it() {
     assert_eq!(*cache.get_or_compute(&key, |_| 2).expect("the lease is free"), 2);
 }
 
-/// What was thrown may panic again when it is dropped.
+/// The payload of a panic may panic again when it is dropped.
 #[test]
 fn a_payload_that_panics_never_reaches_the_caller() {
     struct Again;

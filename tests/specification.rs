@@ -1,6 +1,5 @@
-//! The core on one thread against a specification: one map, a clock and a few lines for each
-//! operation. Random sequences of operations must give equal answers, equal computes and equal
-//! contents.
+//! The core on one thread against a specification, which is one map, a clock and a few lines for each operation.
+//! Random sequences of operations must give equal answers, equal computes and equal contents.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -37,7 +36,7 @@ enum Operation {
     Insert(u8),
     Invalidate(u8),
     InvalidateAll,
-    /// Nothing that anybody could see: the specification does not know of it.
+    /// Not in the specification, since no request could see it.
     Sweep,
     Advance(u64),
 }
@@ -81,7 +80,7 @@ impl Specification {
         self.entries.insert(key, (value, self.now));
     }
 
-    /// Computes, and says what a miss gets.
+    /// Computes, and returns the answer of a miss.
     fn compute(&mut self, key: u8, compute: Compute) -> Answer {
         self.computes += 1;
         let value = self.next();
@@ -122,7 +121,7 @@ impl Specification {
             (Some((value, true)), None) => {
                 let (_, at) = self.entries[&key];
                 self.compute(key, compute);
-                // It has taken its time: what may not be served any more is not.
+                // The compute has taken time: an expired value is not served.
                 if self.now - at >= self.storage {
                     let found = self.usable(key);
                     return found

@@ -1,11 +1,11 @@
-//! The threads that a cache starts end with it. In a file of its own: other tests start some too.
+//! The threads of a cache end with it. This test has its own file, since other tests start threads too.
 #![cfg(target_os = "linux")]
 
 use std::fs;
 use std::time::{Duration, Instant};
 use xfetch_core::{Cache, CallerRuns};
 
-/// The threads of this process whose names begin so.
+/// How many threads of this process have a name of the cache's.
 fn threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("this is linux");
     let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
@@ -13,7 +13,7 @@ fn threads() -> usize {
     names.filter(|name| name.starts_with("xfetch-")).count()
 }
 
-/// A thread takes its name when it begins, and gives it back when it has ended.
+/// Waits until there are so many. A thread has its name from its beginning to its end.
 fn wait_for(so_many: usize) {
     let began = Instant::now();
     while threads() != so_many {
@@ -27,7 +27,7 @@ fn wait_for(so_many: usize) {
 fn the_threads_of_a_cache_never_outlive_it() {
     let build = || Cache::<u32, u32>::builder(Duration::from_secs(5), Duration::from_secs(120));
     let caches: Vec<_> = (0..20).map(|_| build().build().expect("valid")).collect();
-    // Four that refresh and one that sweeps, each.
+    // Each cache has four threads that refresh and one that sweeps.
     wait_for(20 * 5);
     drop(caches);
     wait_for(0);

@@ -1,9 +1,9 @@
-//! What `tracing` is told.
+//! The output of `Trace`.
 //!
-//! - a lease can be followed by its number, from the thread that took it to the one that released it;
-//! - a compute is a span: what it logs is inside, and how it ended is written on it;
-//! - whoever listens, when the span opens or later, and whatever panics, no span is left entered;
-//! - if nobody listens a fresh hit allocates nothing.
+//! - a lease can be followed by its number, from the thread that took it to the thread that released it;
+//! - a compute is a span: its log lines are inside, and its outcome is a field of the span;
+//! - no span is left entered, whichever subscriber listens from whenever on, and whatever panics;
+//! - without a subscriber a fresh hit allocates nothing.
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
@@ -46,15 +46,16 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Where a process has one subscriber alone, `tracing` asks that of the thread which meets a log line
-/// first, and is content with the answer for all threads. Here one may have none: there are always two.
+/// A second subscriber, which reads nothing. If a process has only one, `tracing` asks it once for each log
+/// line, on the first thread that gets there, and keeps the answer for all threads. Some threads here have no
+/// subscriber, and their answer must not be kept.
 static OTHERS: LazyLock<[Dispatch; 2]> = LazyLock::new(|| [(); 2].map(|()| quiet()));
 
 fn quiet() -> Dispatch {
     Dispatch::new(tracing_subscriber::fmt().with_max_level(Level::ERROR).finish())
 }
 
-/// A subscriber, and what it has written.
+/// A subscriber, and the lines that it has written.
 #[derive(Clone)]
 struct Log(Dispatch, Lines);
 
@@ -72,7 +73,7 @@ impl Log {
         Self(Dispatch::new(subscriber), lines)
     }
 
-    /// It listens to this thread for so long.
+    /// It listens to this thread until the guard is dropped.
     fn hears<R>(&self, what: impl FnOnce() -> R) -> R {
         dispatcher::with_default(&self.0, what)
     }
@@ -87,7 +88,7 @@ impl Log {
         self.text().lines().filter(has_all).map(str::to_owned).collect()
     }
 
-    /// The span of each compute that has ended, with what was written on it.
+    /// The span of each compute that has ended, with its fields.
     fn closed(&self) -> Vec<String> {
         self.lines(&["xfetch: close"])
             .iter()
@@ -110,7 +111,7 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
     after.split([' ', '}']).next().unwrap_or_default()
 }
 
-/// Keys hash to the same everywhere.
+/// A key has the same hash in every cache.
 type Fixed = BuildHasherDefault<DefaultHasher>;
 type Traced<O = Trace, X = CallerRuns> = Cache<&'static str, u32, With<ManualClock, O, X, Fixed>>;
 
@@ -133,7 +134,8 @@ fn traced() -> (Traced, ManualClock) {
 
 #[test]
 fn a_lease_can_be_followed_through_its_life() {
-    let (log, metrics) = (Log::of(Level::DEBUG), Arc::new(Metrics::new()));
+    let log = Log::of(Level::DEBUG);
+    let metrics = Arc::new(Metrics::new());
     let (cache, clock) = traced_by((Trace, Arc::clone(&metrics)), CallerRuns);
     log.hears(|| {
         cache.insert("k", 1);
@@ -152,7 +154,8 @@ fn a_lease_can_be_followed_through_its_life() {
 
 #[test]
 fn a_lease_goes_from_the_caller_to_a_worker_under_one_number() {
-    let (log, jobs) = (Log::of(Level::TRACE), HeldJobs::default());
+    let log = Log::of(Level::TRACE);
+    let jobs = HeldJobs::default();
     let (cache, clock) = traced_by(Trace, jobs.clone());
     log.hears(|| {
         cache.insert("k", 1);
@@ -170,8 +173,9 @@ fn a_lease_goes_from_the_caller_to_a_worker_under_one_number() {
 }
 
 #[test]
-fn every_line_says_which_key_by_which_caller_and_what() {
-    let (log, (cache, clock)) = (Log::of(Level::TRACE), traced());
+fn every_line_has_its_key_its_caller_and_its_step() {
+    let log = Log::of(Level::TRACE);
+    let (cache, clock) = traced();
     log.hears(|| {
         drop(cache.get_or_compute(&"k", |_| 1));
         drop(cache.get(&"k"));
@@ -194,8 +198,9 @@ fn every_line_says_which_key_by_which_caller_and_what() {
 }
 
 #[test]
-fn what_a_compute_logs_is_inside_its_span() {
-    let (log, (cache, clock)) = (Log::of(Level::DEBUG), traced());
+fn the_log_lines_of_a_compute_are_inside_its_span() {
+    let log = Log::of(Level::DEBUG);
+    let (cache, clock) = traced();
     log.hears(|| {
         cache.insert("k", 1);
         clock.advance(PAYLOAD);
@@ -214,7 +219,8 @@ fn what_a_compute_logs_is_inside_its_span() {
 
 #[test]
 fn a_compute_ends_published_discarded_or_failed() {
-    let (log, (cache, clock)) = (Log::of(Level::DEBUG), traced());
+    let log = Log::of(Level::DEBUG);
+    let (cache, clock) = traced();
     let inside = cache.clone();
     log.hears(|| {
         drop(cache.get_or_compute(&"k", |_| 1));
@@ -234,7 +240,8 @@ fn a_compute_ends_published_discarded_or_failed() {
 
 #[test]
 fn nested_computes_close_their_spans_in_order() {
-    let (log, (cache, _)) = (Log::of(Level::DEBUG), traced());
+    let log = Log::of(Level::DEBUG);
+    let (cache, _) = traced();
     let middle = cache.clone();
     log.hears(|| {
         drop(cache.get_or_compute(&"a", move |_| {
@@ -257,10 +264,12 @@ fn nested_computes_close_their_spans_in_order() {
     assert!(log.is_outside());
 }
 
-/// Each cache numbers its own leases: the inner lease is not mistaken for the outer one.
+/// Each cache numbers its own leases: the inner lease must not be taken for the outer one.
 #[test]
 fn caches_inside_each_other_never_close_each_others_spans() {
-    let (log, (near, _), (far, clock)) = (Log::of(Level::DEBUG), traced(), traced());
+    let log = Log::of(Level::DEBUG);
+    let (near, _) = traced();
+    let (far, clock) = traced();
     log.hears(|| {
         drop(near.get_or_compute(&"k", move |key| {
             drop(far.get_or_compute(key, |_| 1));
@@ -287,8 +296,10 @@ fn caches_inside_each_other_never_close_each_others_spans() {
 
 #[test]
 fn a_subscriber_may_come_and_go_inside_a_compute() {
-    let (before, within) = (Log::of(Level::DEBUG), Log::of(Level::DEBUG));
-    let ((cache, _), heard) = (traced(), within.clone());
+    let before = Log::of(Level::DEBUG);
+    let within = Log::of(Level::DEBUG);
+    let (cache, _) = traced();
+    let heard = within.clone();
     let inner = cache.clone();
     before.hears(|| {
         drop(cache.get_or_compute(&"a", move |_| {
@@ -299,8 +310,9 @@ fn a_subscriber_may_come_and_go_inside_a_compute() {
     assert_eq!(field(&before.closed()[0], "lease"), "1");
     assert_eq!(field(&within.closed()[0], "lease"), "2");
 
-    // Nobody listens when the compute begins.
-    let (late, inner) = (Log::of(Level::DEBUG), cache.clone());
+    // No subscriber listens when the compute begins.
+    let late = Log::of(Level::DEBUG);
+    let inner = cache.clone();
     let heard = late.clone();
     drop(cache.get_or_compute(&"c", move |_| {
         heard.hears(|| drop(inner.get_or_compute(&"d", |_| 1)));
@@ -310,7 +322,7 @@ fn a_subscriber_may_come_and_go_inside_a_compute() {
     assert!(before.is_outside() && within.is_outside() && late.is_outside());
 }
 
-/// A clock that panics at one of its next readings; never at 0.
+/// A clock that panics at its n-th reading from now. With 0 it never panics.
 #[derive(Clone, Default)]
 struct Brittle(Arc<AtomicU32>);
 
@@ -327,9 +339,10 @@ impl Clock for Brittle {
 
 #[test]
 fn a_panic_of_the_clock_leaves_no_span_behind() {
-    // It is read before the compute ends, and before the value is published.
+    // The clock is read at the end of the compute, and before the publication.
     for reading in [1, 2] {
-        let (log, clock) = (Log::of(Level::DEBUG), Brittle::default());
+        let log = Log::of(Level::DEBUG);
+        let clock = Brittle::default();
         let breaks = Arc::clone(&clock.0);
         let cache = Cache::builder(PAYLOAD, STORAGE)
             .clock(clock)
@@ -342,11 +355,11 @@ fn a_panic_of_the_clock_leaves_no_span_behind() {
         assert!(computed.is_err() && log.is_outside(), "{reading}: {}", log.text());
         let closed = log.closed();
         assert_eq!(closed.len(), 1, "{reading}");
-        assert!(!closed[0].contains("outcome"), "nobody told how it ended: {closed:?}");
+        assert!(!closed[0].contains("outcome"), "no event told the outcome: {closed:?}");
     }
 }
 
-/// An observer that panics at the end of a compute and at the release: nobody after it is told.
+/// An observer that panics at the end of a compute and at the release. The observer after it gets no event.
 struct Silenced;
 
 impl Observer for Silenced {
@@ -358,9 +371,10 @@ impl Observer for Silenced {
 }
 
 #[test]
-fn a_span_whose_end_nobody_told_is_left_with_the_one_around_it() {
-    let (log, (cache, _), (silenced, _)) =
-        (Log::of(Level::DEBUG), traced(), traced_by((Silenced, Trace), CallerRuns));
+fn a_span_without_an_end_event_is_left_with_the_span_around_it() {
+    let log = Log::of(Level::DEBUG);
+    let (cache, _) = traced();
+    let (silenced, _) = traced_by((Silenced, Trace), CallerRuns);
     log.hears(|| {
         drop(cache.get_or_compute(&"k", move |_| {
             let ask = || silenced.get_or_compute(&"inner", |_| 1);
@@ -374,17 +388,19 @@ fn a_span_whose_end_nobody_told_is_left_with_the_one_around_it() {
 }
 
 #[test]
-fn a_thread_may_end_with_a_span_whose_end_nobody_told() {
-    let (log, (silenced, _)) = (Log::of(Level::DEBUG), traced_by((Silenced, Trace), CallerRuns));
+fn a_thread_may_end_with_a_span_without_an_end_event() {
+    let log = Log::of(Level::DEBUG);
+    let (silenced, _) = traced_by((Silenced, Trace), CallerRuns);
     let thread = thread::spawn(move || {
         let ask = |key| catch_unwind(AssertUnwindSafe(|| silenced.get_or_compute(&key, |_| 1)));
-        // The first is not heard: the subscriber's thread-locals come after `Trace`'s, and go before.
+        // The first compute is not logged. So the thread-locals of the subscriber are made after those of `Trace`,
+        // and dropped before them.
         drop((ask("k"), log.hears(|| ask("other"))));
     });
     assert!(thread.join().is_ok());
 }
 
-/// Asks a cache when its thread ends.
+/// A thread-local that asks a cache when its thread ends.
 struct AtTheEnd(Traced, Log);
 
 impl Drop for AtTheEnd {
@@ -399,10 +415,11 @@ thread_local! {
 
 #[test]
 fn a_thread_that_ends_may_still_compute() {
-    let (log, (cache, _)) = (Log::of(Level::DEBUG), traced());
+    let log = Log::of(Level::DEBUG);
+    let (cache, _) = traced();
     let (heard, asked) = (log.clone(), cache.clone());
     let thread = thread::spawn(move || {
-        // It is dropped after the thread-locals that come later, and those are `Trace`'s.
+        // Thread-locals that are made later are dropped earlier, and those of `Trace` are.
         LAST.with_borrow_mut(|last| *last = Some(AtTheEnd(asked.clone(), heard.clone())));
         heard.hears(|| drop(asked.get_or_compute(&"before", |_| 1)));
     });
@@ -411,7 +428,7 @@ fn a_thread_that_ends_may_still_compute() {
 }
 
 #[test]
-fn a_fresh_hit_that_nobody_listens_to_allocates_nothing() {
+fn a_fresh_hit_without_a_subscriber_allocates_nothing() {
     let (cache, _) = traced();
     drop(cache.get_or_compute(&"k", |_| 1));
     let hits = || {

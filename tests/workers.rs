@@ -1,5 +1,4 @@
-//! What must not happen when workers die, jobs are lost, pools are shut down, or computes take longer than
-//! anybody thought.
+//! What must not happen when workers die, jobs are lost, pools are shut down, or computes take very long.
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
@@ -27,12 +26,12 @@ fn stale<O: Observer>(observer: O, pool: &WorkerPool) -> (Pooled<O>, ManualClock
     (cache, clock)
 }
 
-/// Waits for what must come; a minute is longer than any machine takes.
+/// Waits for a message that must come. A minute is longer than any machine takes.
 fn receive<T>(from: &mpsc::Receiver<T>) -> T {
     from.recv_timeout(Duration::from_secs(60)).expect("it never came")
 }
 
-/// Each job goes to a thread that dies before it runs it.
+/// An executor that sends each job to a thread that dies before it runs the job.
 struct Dies;
 
 impl Executor for Dies {
@@ -47,8 +46,9 @@ impl Executor for Dies {
 }
 
 #[test]
-fn a_worker_that_dies_never_takes_its_key_with_it() {
-    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+fn a_worker_that_dies_never_freezes_its_key() {
+    let clock = ManualClock::new();
+    let metrics = Arc::new(Metrics::new());
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(metrics.clone());
     let cache = cache.executor(Dies).build().expect("valid");
     cache.insert("k", 1);
@@ -111,10 +111,11 @@ fn stale_hits_never_wait_for_a_refresh_on_the_default_executor() {
     drop(go);
 }
 
-// Load outlives the refresh interval; a job that is queued for ever freezes its key. A miss has a thread.
+// A job that is queued for ever freezes its key. But a miss has a thread.
 #[test]
 fn a_refresh_that_never_begins_never_freezes_its_key() {
-    let (clock, jobs) = (ManualClock::new(), HeldJobs::default());
+    let clock = ManualClock::new();
+    let jobs = HeldJobs::default();
     let metrics = Arc::new(Metrics::new());
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(jobs.clone());
     let cache = cache.observer(Arc::clone(&metrics)).wait_timeout(Duration::ZERO).build();
@@ -133,7 +134,7 @@ fn a_refresh_that_never_begins_never_freezes_its_key() {
     assert_eq!((counted.leased, counted.released, cache.usage().slots), (2, 2, 0));
 }
 
-/// The pool's only thread computes one key and asks for another one, whose refresh waits for the thread.
+/// The pool's only thread computes one key and asks for another one, whose refresh waits for that thread.
 #[test]
 fn a_compute_on_a_pool_never_waits_for_its_own_thread() {
     let pool = WorkerPool::new(1, 4).expect("valid");
@@ -141,7 +142,8 @@ fn a_compute_on_a_pool_never_waits_for_its_own_thread() {
     cache.insert("inner", 1);
     clock.advance(PAYLOAD);
     let (go, held) = mpsc::channel::<()>();
-    let (inner, (answered, answers)) = (cache.clone(), mpsc::channel());
+    let inner = cache.clone();
+    let (answered, answers) = mpsc::channel();
     drop(cache.get_or_compute(&"k", move |_| {
         held.recv().ok();
         let found = inner.get_or_compute(&"inner", |_| 3);
@@ -156,9 +158,10 @@ fn a_compute_on_a_pool_never_waits_for_its_own_thread() {
     assert_eq!(cache.get(&"inner").map(|found| *found), Some(3));
 }
 
-/// Two keys, one thread: one refresh runs and the other one waits while the pool is shut down.
+/// The pool has one thread. One refresh runs and another one waits while the pool is shut down.
 fn shut_down_while_refreshing(waiting: Waiting) -> (Pooled<Arc<Metrics>>, ManualClock) {
-    let (pool, metrics) = (WorkerPool::new(1, 4).expect("valid"), Arc::new(Metrics::new()));
+    let pool = WorkerPool::new(1, 4).expect("valid");
+    let metrics = Arc::new(Metrics::new());
     let (cache, clock) = stale(Arc::clone(&metrics), &pool);
     cache.insert("waits", 1);
     clock.advance(PAYLOAD);
@@ -172,7 +175,7 @@ fn shut_down_while_refreshing(waiting: Waiting) -> (Pooled<Arc<Metrics>>, Manual
     receive(&starts);
     drop(cache.get_or_compute(&"waits", |_| 2));
     let closing = thread::spawn(move || pool.shut_down(waiting));
-    // What waits is dropped while the compute is held, or is there when it ends.
+    // The waiting refresh is dropped while the compute is held, or runs after it.
     while waiting == Waiting::Drop && metrics.snapshot().dropped == 0 {
         thread::yield_now();
     }
@@ -188,7 +191,7 @@ fn a_shutdown_never_wedges_a_key() {
         let (cache, clock) = shut_down_while_refreshing(waiting);
         assert_eq!(cache.get(&"k").map(|found| *found), Some(2), "what runs is run to its end");
         assert_eq!(cache.get(&"waits").map(|found| *found), Some(expected), "{waiting:?}");
-        let refused = cache.get_or_compute(&"waits", |_| unreachable!("nobody runs it"));
+        let refused = cache.get_or_compute(&"waits", |_| unreachable!("no thread runs it"));
         assert_eq!(*refused.expect("stale or fresh"), expected, "{waiting:?}");
         clock.advance(STORAGE);
         for key in ["k", "waits"] {
@@ -197,7 +200,7 @@ fn a_shutdown_never_wedges_a_key() {
     }
 }
 
-/// Calls the test when it hears of such an event for the first time: as another thread might act just then.
+/// An observer that calls the test at the first event of a kind, as another thread might act just then.
 #[derive(Clone)]
 struct ActsOnce(fn(Event) -> bool, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
 
@@ -220,14 +223,16 @@ impl Observer for ActsOnce {
 
 #[test]
 fn a_pool_never_takes_a_job_while_a_shutdown_empties_it() {
-    let (pool, metrics) = (WorkerPool::new(1, 4).expect("valid"), Arc::new(Metrics::new()));
+    let pool = WorkerPool::new(1, 4).expect("valid");
+    let metrics = Arc::new(Metrics::new());
     let dropped = ActsOnce::at(|event| matches!(event, Event::Dropped(_)));
     let (cache, clock) = stale((dropped.clone(), Arc::clone(&metrics)), &pool);
     for key in ["waits", "late"] {
         cache.insert(key, 1);
     }
     clock.advance(PAYLOAD);
-    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let (started, starts) = mpsc::channel();
+    let (go, held) = mpsc::channel::<()>();
     drop(cache.get_or_compute(&"k", move |_| {
         started.send(()).expect("the test listens");
         held.recv().ok();
@@ -245,10 +250,11 @@ fn a_pool_never_takes_a_job_while_a_shutdown_empties_it() {
     assert_eq!((counted.rejected, counted.dropped, counted.computes), (1, 2, 1), "{counted:?}");
 }
 
-/// It has a thread from the first: who misses the key in between waits, and does not compute it too.
+/// The refresh has a thread from the first. A miss in between waits for it, and does not compute too.
 #[test]
 fn a_refresh_that_runs_at_once_is_never_taken_over() {
-    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let clock = ManualClock::new();
+    let metrics = Arc::new(Metrics::new());
     let leased = ActsOnce::at(|event| matches!(event, Event::Leased(_)));
     let cache = Cache::builder(PAYLOAD, STORAGE)
         .clock(clock.clone())
@@ -270,11 +276,12 @@ fn a_refresh_that_runs_at_once_is_never_taken_over() {
     assert_eq!((metrics.snapshot().computes, metrics.snapshot().taken_over), (1, 0));
 }
 
-/// A compute that does not end before the sender is dropped; returns when it has begun.
+/// Starts a compute that does not end before the sender is dropped. Returns when it has begun.
 fn holds<O: Observer>(
     cache: &Cache<&'static str, u32, With<ManualClock, O, CallerRuns>>,
 ) -> mpsc::Sender<()> {
-    let ((started, starts), (go, held)) = (mpsc::channel(), mpsc::channel::<()>());
+    let (started, starts) = mpsc::channel();
+    let (go, held) = mpsc::channel::<()>();
     let cache = cache.clone();
     thread::spawn(move || {
         cache.get_or_compute(&"k", move |_| {
@@ -287,16 +294,17 @@ fn holds<O: Observer>(
     go
 }
 
-/// The first lease is over without a value before this request waits for it, the second one stays; between
-/// the two the whole of its patience passes.
+/// The first lease ends without a value, and the second one is held on. The whole wait time-out passes between
+/// the two waits.
 #[test]
-fn the_patience_of_a_miss_never_begins_anew_with_the_next_lease() {
+fn the_wait_deadline_of_a_miss_never_moves_with_the_next_lease() {
     let clock = ManualClock::new();
     let busy = ActsOnce::at(|event| matches!(event, Event::Busy(_)));
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(busy.clone());
     let cache = cache.executor(CallerRuns).wait_timeout(Duration::from_secs(3_600));
     let cache = cache.build().expect("valid");
-    let (first, (kept, second)) = (holds(&cache), mpsc::channel());
+    let first = holds(&cache);
+    let (kept, second) = mpsc::channel();
     let (inner, time) = (cache.clone(), clock.clone());
     busy.act(move || {
         inner.invalidate(&"k");
@@ -307,7 +315,8 @@ fn the_patience_of_a_miss_never_begins_anew_with_the_next_lease() {
         time.advance(Duration::from_secs(3_600));
         kept.send(holds(&inner)).expect("the test listens");
     });
-    let (asking, (answered, answers)) = (cache.clone(), mpsc::channel());
+    let asking = cache.clone();
+    let (answered, answers) = mpsc::channel();
     thread::spawn(move || {
         let inner = asking.clone();
         drop(asking.try_get_or_compute(&"outer", move |_| {
@@ -321,9 +330,9 @@ fn the_patience_of_a_miss_never_begins_anew_with_the_next_lease() {
     drop(second);
 }
 
-// The lock table grows without bound: a key is asked for once, and its lock stays.
+// A lock table that grows without bound: a key is requested once, and its lock stays.
 #[test]
-fn the_lease_table_never_grows_with_the_keys_that_were_asked_for() {
+fn the_lease_table_never_grows_with_the_keys_that_were_requested() {
     let clock = ManualClock::new();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).capacity(100).build();
     let cache = cache.expect("valid");
@@ -339,7 +348,7 @@ fn the_lease_table_never_grows_with_the_keys_that_were_asked_for() {
     assert!(usage.keys <= 100 && usage.lease_bytes < 16 * 1_024, "{usage:?}");
 }
 
-/// A key that fails keeps a slot, for its back-off: until it has been left alone for an idle time.
+/// A key that fails keeps a slot for its back-off, and for the idle time after it.
 #[test]
 fn keys_that_fail_never_keep_their_slots_for_ever() {
     let (cache, clock) = cache();

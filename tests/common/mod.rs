@@ -24,7 +24,8 @@ pub fn cache() -> (Plain, ManualClock) {
 
 /// A cache whose sections a test can act at.
 pub fn held() -> (Hooked, ManualClock, OnLooked) {
-    let (clock, hook) = (ManualClock::new(), OnLooked::default());
+    let clock = ManualClock::new();
+    let hook = OnLooked::default();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(hook.clone());
     let cache = cache.executor(CallerRuns);
     (cache.beta(0.0).build().expect("valid"), clock, hook)
@@ -63,7 +64,7 @@ impl Observer for OnLooked {
     }
 }
 
-/// An executor that keeps its jobs until it is told.
+/// An executor that keeps its jobs until a test runs or drops them.
 #[derive(Clone, Default)]
 pub struct HeldJobs(Arc<Mutex<Vec<Job>>>);
 
