@@ -33,6 +33,7 @@ struct Settings {
     shards: Option<usize>,
     capacity: usize,
     wait_timeout: Duration,
+    compute_timeout: Duration,
     beta: f64,
     back_off: (Duration, Duration),
     idle: Duration,
@@ -133,6 +134,7 @@ impl<K, V> Builder<K, V> {
                 shards: None,
                 capacity: usize::MAX,
                 wait_timeout: Duration::from_secs(30),
+                compute_timeout: Duration::MAX,
                 beta: 1.0,
                 back_off: (Duration::from_millis(100), Duration::from_secs(30)),
                 idle: Duration::from_secs(60),
@@ -189,6 +191,16 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     /// request that has to wait more than once has one deadline, by the cache's clock.
     pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
         self.settings.wait_timeout = wait_timeout;
+        self
+    }
+
+    /// How long a compute may take, by the cache's clock. There is no limit by default.
+    ///
+    /// The next request that finds a compute overdue revokes its lease, as an invalidation does, and computes itself.
+    /// The overdue compute goes on, and its value is discarded. A key has at most two computes in flight: the revoked
+    /// one and the current one. So an origin that hangs twice holds its key until one of the two returns.
+    pub fn compute_timeout(mut self, compute_timeout: Duration) -> Self {
+        self.settings.compute_timeout = compute_timeout;
         self
     }
 
@@ -284,7 +296,8 @@ where
     ///
     /// [`ConfigError`] names the value that is refused, and its limit.
     pub fn build(self) -> Result<Cache<K, V, With<C, O, X, S, P>>, ConfigError> {
-        let Settings { payload, storage, wait_timeout, beta, back_off, .. } = self.settings;
+        let Settings { payload, storage, wait_timeout, compute_timeout, beta, back_off, .. } =
+            self.settings;
         let lifetimes = Lifetimes::new(payload, storage)?;
         let (shards, capacity) = self.settings.split()?;
         let period = self.settings.period()?;
@@ -296,6 +309,7 @@ where
             observer: self.observer,
             lifetimes,
             wait_timeout,
+            compute_timeout,
             waits: Waits::new(),
             early: Early::new(beta)?,
             back_off: BackOff::new(back_off.0, back_off.1, self.settings.idle)?,

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
+use crate::panics::drop_each;
 use crate::protocol;
 use crate::protocol::request::Request;
 use crate::protocol::sweep::Swept;
@@ -222,11 +223,13 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         let hash = self.hash(&key);
         let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
         let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
-        let Written { version, evicted, replaced } =
-            store.insert(hash, key, entry, leases, self.shared.room());
+        let (written, revoked) = store.insert(hash, key, entry, leases, self.shared.room());
+        let Written { version, evicted, replaced } = written;
         observer.on(hash, Event::Inserted(version));
         self.shared.emit_evicted(evicted);
-        drop(replaced);
+        self.shared.emit_revoked(&revoked);
+        revoked.discard();
+        drop_each(replaced);
         version
     }
 
@@ -254,9 +257,11 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        let removed = self.shared.store.invalidate(hash, key, &self.shared.leases);
+        let (removed, revoked) = self.shared.store.invalidate(hash, key, &self.shared.leases);
         self.shared.observer.on(hash, Event::Invalidated);
-        drop(removed);
+        self.shared.emit_revoked(&revoked);
+        revoked.discard();
+        drop_each(removed);
     }
 
     /// Removes every key. The values of computes in flight are discarded.
@@ -280,9 +285,13 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn invalidate_all(&self) {
-        let removed = self.shared.store.clear(&self.shared.leases);
+        let (removed, revoked) = self.shared.store.clear(&self.shared.leases);
         self.shared.observer.on(0, Event::Cleared);
-        drop(removed);
+        for revoked in revoked {
+            self.shared.emit_revoked(&revoked);
+            revoked.discard();
+        }
+        drop_each(removed);
     }
 
     /// Removes expired entries, and slots of the lease table whose failure was long ago

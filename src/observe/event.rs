@@ -38,7 +38,11 @@ macro_rules! for_each_event {
             BackingOff,
             /// A miss inside a compute would have waited for a compute that waits for its own.
             Cycle(lease: LeaseId),
-            /// A refresh has got a thread after a miss took over its lease. It does nothing.
+            /// An insert, an invalidation or the compute time-out has ended this lease for requests that come after
+            /// it. Its compute goes on for those that came before.
+            Revoked(lease: LeaseId),
+            /// A refresh has got a thread, or a request has got to its re-check, and its lease was taken over by a miss
+            /// or revoked. It computes nothing.
             TakenOver(lease: LeaseId),
             /// The re-check under the lease found an entry that needs no compute.
             SkippedInside(lease: LeaseId, version: Version),

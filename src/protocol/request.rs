@@ -5,7 +5,6 @@ use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
 use crate::policy::lifetimes::Freshness;
-use crate::protocol::Answer;
 use crate::protocol::lease::Lease;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
@@ -70,6 +69,8 @@ pub enum Recheck<W: World> {
     Current(Found<W::Value>),
     /// The key needs a compute: this is what the re-check saw.
     Needed(MapSnapshot<W::Value>),
+    /// A write has revoked the lease: a compute under it would be one of a window that is over.
+    Revoked,
 }
 
 /// A request at work.
@@ -163,13 +164,14 @@ impl<'a, W: World> Request<'a, W> {
         usable(&snapshot, now).map(|(found, _)| found)
     }
 
-    /// The value that the look found. If it has expired meanwhile, what the map has now.
-    pub(crate) fn still(&self, found: Found<W::Value>) -> Answer<W> {
-        // INVARIANT(never-serve-expired): a compute on this thread may have taken long.
+    /// The value that the look found. If it has expired meanwhile and the map has a newer one, that one: a compute on
+    /// this thread may have taken long.
+    // INVARIANT(never-serve-expired): what the look found was servable then, and nothing fails because it is not any more.
+    pub(crate) fn still(&self, found: Found<W::Value>) -> Found<W::Value> {
         if found.has_expired(self.shared.clock.now()) {
-            return self.look_again().ok_or(Error::Expired);
+            return self.look_again().unwrap_or(found);
         }
-        Ok(found)
+        found
     }
 
     /// A compute is needed if the key is absent or past its payload deadline, or if the entry is the
@@ -201,8 +203,14 @@ impl<'a, W: World> Request<'a, W> {
         recheck
     }
 
+    // INVARIANT(one-compute-per-window): the lease's fence is read in the section that reads the entry. So a compute
+    // belongs to the window that its lease was for.
     pub fn recheck_inside(&self, lease: &Lease<W>) -> Recheck<W> {
-        let (snapshot, now) = self.read();
+        let Some(snapshot) = self.shared.store.read_under(self.hash, self.key, lease.id()) else {
+            self.emit(Event::TakenOver(lease.id()));
+            return Recheck::Revoked;
+        };
+        let now = self.shared.clock.now();
         self.recheck(snapshot, now, |version| Event::SkippedInside(lease.id(), version))
     }
 
@@ -210,10 +218,10 @@ impl<'a, W: World> Request<'a, W> {
     pub fn recheck_captured(
         &self,
         lease: &Lease<W>,
-        captured: MapSnapshot<W::Value>,
+        captured: &MapSnapshot<W::Value>,
     ) -> Recheck<W> {
         let now = self.shared.clock.now();
-        self.recheck(captured, now, |version| Event::SkippedInside(lease.id(), version))
+        self.recheck(captured.clone(), now, |version| Event::SkippedInside(lease.id(), version))
     }
 
     /// What the map has now, with the stamp at which it was read.

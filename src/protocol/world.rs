@@ -11,7 +11,7 @@ use crate::protocol::sweeper::Sweeper;
 use crate::protocol::waits::Waits;
 use crate::protocol::{DoubleRecheck, Protocol};
 use crate::sync::Arc;
-use crate::tables::leases::LeaseTable;
+use crate::tables::leases::{LeaseTable, Revoked};
 use crate::tables::store::{Removed, Store};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
@@ -96,6 +96,7 @@ pub struct Shared<W: World> {
     pub(crate) hasher: <W::Parts as Parts>::Hasher,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) wait_timeout: Duration,
+    pub(crate) compute_timeout: Duration,
     pub(crate) early: Early,
     pub(crate) back_off: BackOff,
     pub(crate) draw: Draw,
@@ -107,6 +108,12 @@ impl<W: World> Shared<W> {
     /// How many keys a shard of the store may have.
     pub(crate) fn room(&self) -> usize {
         self.protocol.room(self.store.capacity)
+    }
+
+    pub(crate) fn emit_revoked(&self, revoked: &Revoked<W::Key>) {
+        for (hash, lease) in &revoked.leases {
+            self.observer.on(*hash, Event::Revoked(*lease));
+        }
     }
 
     pub(crate) fn emit_evicted(&self, evicted: Option<Removed>) {

@@ -27,4 +27,4 @@ pub use self::mark::Mark;
 #[cfg(any(feature = "shuttle", feature = "loom", feature = "plain"))]
 pub use self::queue::Queue;
 /// Reference counts manage memory and decide nothing, so every backend uses the standard one.
-pub use std::sync::Arc;
+pub use std::sync::{Arc, Weak};

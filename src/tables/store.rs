@@ -7,10 +7,11 @@
 use crate::clock::Moment;
 use crate::ids::{LeaseId, Version};
 use crate::sync::{Arc, Mark, RwLock};
-use crate::tables::entry::Entry;
+use crate::policy::lifetimes::Freshness;
+use crate::tables::entry::{Entry, Found};
 use crate::tables::eviction::Hand;
 use crate::tables::fences::{Fences, Stamp};
-use crate::tables::leases::LeaseTable;
+use crate::tables::leases::{LeaseTable, Revoked};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
 use std::ops::DerefMut;
@@ -186,6 +187,12 @@ impl<K: Eq, V> Store<K, V> {
         Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect(), capacity }
     }
 
+    /// What the map has for the key now. Nothing if a write has revoked the lease.
+    pub(crate) fn read_under(&self, hash: u64, key: &K, lease: LeaseId) -> Option<MapSnapshot<V>> {
+        let shard = self.shards[self.index(hash)].read();
+        if shard.fences.has(lease) { None } else { Some(shard.snapshot(hash, key)) }
+    }
+
     /// What the map has for the key now.
     pub(crate) fn read(&self, hash: u64, key: &K) -> MapSnapshot<V> {
         self.shards[self.index(hash)].read().snapshot(hash, key)
@@ -218,7 +225,7 @@ impl<K: Eq, V> Store<K, V> {
         Ok(new.put_into(shard, version, room))
     }
 
-    /// Inserts a user's entry. It overtakes every compute that is in flight for the key.
+    /// Inserts a user's entry. It revokes the lease of the key.
     pub(crate) fn insert(
         &self,
         hash: u64,
@@ -226,40 +233,57 @@ impl<K: Eq, V> Store<K, V> {
         entry: Arc<Entry<V>>,
         leases: &LeaseTable<K, V>,
         room: usize,
-    ) -> Written<K, V> {
+    ) -> (Written<K, V>, Revoked<K>) {
         let index = self.index(hash);
         let new = NewEntry { hash, key, entry };
         let mut shard = self.shards[index].write();
         let stamp = shard.tick();
-        leases.fence(hash, &new.key, stamp, &mut shard.fences);
-        new.put_into(shard, self.version(index, stamp), room)
+        let version = self.version(index, stamp);
+        let inserted = Found::new(version, &new.entry, Freshness::Fresh);
+        let revoked =
+            leases.revoke(hash, &new.key, stamp, &mut shard.fences, Some(&inserted));
+        (new.put_into(shard, version, room), revoked)
     }
 
-    /// Removes the key, present or absent. It overtakes every compute that is in flight for the key.
+    /// Removes the key, present or absent. It revokes the lease of the key.
     pub(crate) fn invalidate(
         &self,
         hash: u64,
         key: &K,
         leases: &LeaseTable<K, V>,
-    ) -> Replaced<K, V> {
+    ) -> (Replaced<K, V>, Revoked<K>) {
         let mut shard = self.shards[self.index(hash)].write();
         let stamp = shard.tick();
-        leases.fence(hash, key, stamp, &mut shard.fences);
+        let revoked = leases.revoke(hash, key, stamp, &mut shard.fences, None);
         let removed = shard.remove(hash, key);
         drop(shard);
-        removed.map(|stored| (stored.key, stored.entry)).into_iter().collect()
+        (removed.map(|stored| (stored.key, stored.entry)).into_iter().collect(), revoked)
     }
 
-    /// Removes every key, shard by shard. It overtakes every compute that is in flight.
-    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) -> Replaced<K, V> {
+    /// Revokes this lease, whose compute is overdue: what it publishes is refused. `false` if it cannot be revoked.
+    pub(crate) fn revoke_overdue(
+        &self,
+        hash: u64,
+        lease: LeaseId,
+        leases: &LeaseTable<K, V>,
+    ) -> bool {
+        let mut shard = self.shards[self.index(hash)].write();
+        let stamp = shard.tick();
+        leases.revoke_overdue(hash, lease, stamp, &mut shard.fences)
+    }
+
+    /// Removes every key and revokes every lease, shard by shard.
+    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) -> (Replaced<K, V>, Vec<Revoked<K>>) {
         let mut removed = Vec::new();
+        let mut revoked = Vec::new();
         for (index, shard) in self.shards.iter().enumerate() {
             let mut shard = shard.write();
             let stamp = shard.tick();
-            leases.fence_all(index, stamp, &mut shard.fences);
+            revoked.push(leases.revoke_all(index, stamp, &mut shard.fences));
             removed.push(std::mem::take(&mut shard.entries));
         }
-        removed.into_iter().flatten().map(|stored| (stored.key, stored.entry)).collect()
+        let replaced = removed.into_iter().flatten().map(|stored| (stored.key, stored.entry));
+        (replaced.collect(), revoked)
     }
 
     /// Removes the entries that had expired at `now`, shard by shard.
