@@ -6,19 +6,18 @@
 //! primitives, for the comparison in docs/PERFORMANCE.md. A run gives a [`history::History`]; the
 //! [`checkers`] say what it violates; an [`engine`] runs many, and reports an [`engine::Exploration`].
 //!
-//! [`field_test`] and [`soak`] run the shipped code alone, on real threads and the real clock.
+//! `xfetch-load` runs the shipped code alone, on real threads and the real clock: [`field_test`] and [`soak`].
 
 pub mod certificate;
 pub mod claims;
 pub mod engine;
-pub mod field_test;
 pub mod page;
 #[cfg(feature = "plain")]
 pub mod performance;
 pub mod plan;
 pub mod replay;
-pub mod soak;
 pub mod timeline;
 pub mod token;
 
+pub use xfetch_load::{field_test, soak};
 pub use xfetch_vocabulary::{catalogue, checkers, history, verdict};

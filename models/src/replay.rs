@@ -2,7 +2,6 @@
 
 use crate::catalogue::{Invariant, Protocol, Scenario};
 use crate::checkers::{self, Violation};
-use crate::engine::sections::{check, check_unfinished};
 use crate::engine::{Cell, Example, Exploration};
 use crate::history::History;
 use crate::token::Token;
@@ -10,7 +9,7 @@ use crate::verdict::Verdict;
 use sections::{Error, Execution, Failing, Outcome, Schedule, Search, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::ControlFlow;
+use xfetch_on_sections::{check, check_unfinished};
 
 /// An execution that came back.
 #[derive(Clone, Debug)]
@@ -127,17 +126,13 @@ impl Program {
             workers: 1,
             ..Search::default()
         };
-        type Found = Option<Example>;
-        let found = search.run(self.body(), move |found: &mut Found, execution| {
-            if !check(&execution.outcome).violated.contains(&invariant) {
-                return ControlFlow::Continue(());
-            }
-            let Execution { schedule, preemptions, .. } = execution;
-            *found = Some(Example { preemptions, schedule });
-            ControlFlow::Break(())
-        });
-        let (coverage, found) = found.unwrap_or_default();
-        let failing = found.into_iter().flatten().next();
+        let Self { scenario, protocol, callers } = self;
+        let found =
+            xfetch_on_sections::search(&search, scenario, protocol, callers, Some(invariant));
+        let (coverage, seen) = found.unwrap_or_default();
+        let outcomes = seen.into_iter().flat_map(|seen| seen.outcomes);
+        let violating = outcomes.filter(|(verdict, _)| verdict.violated.contains(&invariant));
+        let failing = violating.map(|(_, (_, example))| example).min();
         let executions = coverage.complete;
         (Searched { bound, callers: self.callers, executions, all: coverage.exhausted }, failing)
     }

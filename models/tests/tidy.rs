@@ -211,7 +211,7 @@ fn the_findings_have_a_heading_for_each_claim() {
 /// Every command of README that is whole is run by CI, but for its options of length and its placeholders.
 #[test]
 fn the_commands_of_the_readme_are_those_of_ci() {
-    let ci = read(".ci/run").replace(" --locked", "");
+    let ci = read(".ci/run").replace(" --locked", "").replace(" \\\n   ", "");
     let readme = read("README.md");
     let in_blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let commands: Vec<_> = in_blocks.flat_map(str::lines).collect();
@@ -219,6 +219,7 @@ fn the_commands_of_the_readme_are_those_of_ci() {
     for command in commands {
         let runs = |line: &str| {
             let line = line.replace("CARGO_TARGET_DIR=target/loom ", "").replace("step ", "");
+            let line = line.split(" >\"$logs").next().unwrap_or_default();
             let (line, command) = (line.trim(), command.trim());
             line == command || line.split(" --seconds").next() == command.split(" --seconds").next()
         };

@@ -54,7 +54,7 @@ impl Sample {
             let faults: Arc<Mutex<Faults>> = Arc::default();
             let stop = Arc::new(AtomicBool::new(false));
             let driver = Sampler {
-                scheduler: scheduler(),
+                scheduler: Box::new(scheduler()),
                 last: None,
                 sample: self.clone(),
                 began: Instant::now(),
@@ -94,8 +94,8 @@ struct Faults {
     discovered: Option<Object>,
 }
 
-struct Sampler<S> {
-    scheduler: S,
+struct Sampler {
+    scheduler: Box<dyn Scheduler>,
     /// Whom it chose last, whether or not that one can go on: PCT takes priority from it.
     last: Option<TaskId>,
     sample: Sample,
@@ -104,7 +104,7 @@ struct Sampler<S> {
     faults: Arc<Mutex<Faults>>,
 }
 
-impl<S: Scheduler> Driver for Sampler<S> {
+impl Driver for Sampler {
     fn begin(&mut self) -> Option<Schedule> {
         if self.stop.load(Ordering::Relaxed) || self.began.elapsed() > self.sample.time {
             return None;

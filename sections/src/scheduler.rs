@@ -67,15 +67,15 @@ pub(crate) struct Setup {
     pub(crate) recording: bool,
 }
 
-struct Bridge<D> {
-    driver: D,
+struct Bridge {
+    driver: Box<dyn Driver>,
     setup: Setup,
     begun: bool,
     pending: Vec<(TaskNumber, Operation)>,
     enabled: Vec<TaskNumber>,
 }
 
-impl<D: Driver> Bridge<D> {
+impl Bridge {
     fn end(&mut self) {
         if !std::mem::take(&mut self.begun) {
             return;
@@ -221,7 +221,7 @@ fn write_down(
     run.checksum.update(&(enabled.len() as u32).to_le_bytes());
 }
 
-impl<D: Driver> Scheduler for Bridge<D> {
+impl Scheduler for Bridge {
     fn new_execution(&mut self) -> Option<Schedule> {
         self.end();
         let schedule = self.driver.begin()?;
@@ -247,28 +247,44 @@ impl<D: Driver> Scheduler for Bridge<D> {
 }
 
 /// Runs executions of `body` for as long as the driver wants, and shows each one that counts.
-pub(crate) fn run<T, D, B, V>(driver: D, setup: Setup, body: B, visit: V) -> Result<(), Error>
-where
-    D: Driver + 'static,
-    B: Fn() -> T + Send + Sync + 'static,
-    V: Fn(Execution<T>) + Send + Sync + 'static,
-{
+///
+/// Only the two closures are compiled for each scenario: what is generic is compiled anew in every crate that has one.
+pub(crate) fn run<T: 'static>(
+    driver: impl Driver + 'static,
+    setup: Setup,
+    body: impl Fn() -> T + Send + Sync + 'static,
+    visit: impl Fn(Execution<T>) + Send + Sync + 'static,
+) -> Result<(), Error> {
+    let execution = move || {
+        let mut value = None;
+        let returned = catch_unwind(AssertUnwindSafe(|| value = Some(body())));
+        if let Some(execution) = over(returned) {
+            visit(execution.with(value));
+        }
+    };
+    run_all(Box::new(driver), setup, Box::new(execution))
+}
+
+fn run_all(
+    driver: Box<dyn Driver>,
+    setup: Setup,
+    execution: Box<dyn Fn() + Send + Sync>,
+) -> Result<(), Error> {
     let mut config = Config::new();
     config.failure_persistence = FailurePersistence::None;
     config.max_steps = MaxSteps::None;
     let (pending, enabled) = (Vec::new(), Vec::new());
     let bridge = Bridge { driver, setup, begun: false, pending, enabled };
     let runner = Runner::new(bridge, config);
-    let ran = catch_unwind(AssertUnwindSafe(|| runner.run(move || execute(&body, &visit))));
+    let ran = catch_unwind(AssertUnwindSafe(|| runner.run(execution)));
     ran.map(drop).map_err(|panic| {
         state::with(State::stop);
         Error::Shuttle(message(panic.as_ref()))
     })
 }
 
-/// One execution, on Shuttle's main task.
-fn execute<T>(body: &impl Fn() -> T, visit: &impl Fn(Execution<T>)) {
-    let returned = catch_unwind(AssertUnwindSafe(body));
+/// The body has returned, on Shuttle's main task: the execution, unless it does not count.
+fn over(returned: std::thread::Result<()>) -> Option<Execution<()>> {
     state::end();
     let (mut run, deadlock, cannot_be_trusted, last, tried) = state::with(|state| {
         let failed = state.error.is_some() || state.discovered.is_some();
@@ -276,17 +292,17 @@ fn execute<T>(body: &impl Fn() -> T, visit: &impl Fn(Execution<T>)) {
         (run, state.deadlock.take(), failed, state.step.clone(), Arc::clone(&state.tried))
     });
     if cannot_be_trusted || (run.redundant && on(Rule::RedundantIsNotCounted)) {
-        return;
+        return None;
     }
     if let Some(step) = run.steps.last_mut() {
         step.footprint = last;
     }
     let outcome = match (returned, deadlock) {
         (_, Some(waiting)) => Outcome::Deadlock(waiting),
-        (Ok(value), None) => Outcome::Returned(value),
+        (Ok(()), None) => Outcome::Returned(()),
         (Err(panic), None) => Outcome::Panicked(message(panic.as_ref())),
     };
-    visit(Execution {
+    Some(Execution {
         outcome,
         schedule: Choices::new(run.choices).trying(&tried),
         preemptions: run.preemptions,
@@ -294,7 +310,21 @@ fn execute<T>(body: &impl Fn() -> T, visit: &impl Fn(Execution<T>)) {
         steps: run.steps,
         made_at: run.made_at,
         checksum: run.checksum.finalize(),
-    });
+    })
+}
+
+impl Execution<()> {
+    /// The same with the value that the body returned.
+    fn with<T>(self, value: Option<T>) -> Execution<T> {
+        let outcome = match (self.outcome, value) {
+            (Outcome::Returned(()), Some(value)) => Outcome::Returned(value),
+            (Outcome::Returned(()), None) => Outcome::Panicked("no value".into()),
+            (Outcome::Deadlock(waiting), _) => Outcome::Deadlock(waiting),
+            (Outcome::Panicked(message), _) => Outcome::Panicked(message),
+        };
+        let Self { schedule, preemptions, decisions, steps, made_at, checksum, .. } = self;
+        Execution { outcome, schedule, preemptions, decisions, steps, made_at, checksum }
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -54,7 +54,14 @@ mod backend {
     pub(super) fn work() {}
 }
 
+mod sample;
+mod search;
+mod seen;
 #[path = "../../text/mod.rs"]
 mod text;
+mod urw;
 
+pub use sample::{Chance, sample};
+pub use search::search;
+pub use seen::{Example, Seen, check, check_unfinished};
 pub use text::{backend_name, run, unfinished};

@@ -2,19 +2,18 @@
 
 mod loom;
 mod random;
-pub(crate) mod sections;
+mod sections;
 mod threads;
-mod urw;
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
 use crate::history::History;
 use crate::verdict::Verdict;
-use ::sections::Schedule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+pub use xfetch_on_sections::{Example, Seen};
 
 /// What is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,15 +106,6 @@ impl fmt::Display for Conclusion {
     }
 }
 
-/// The smallest schedule that was seen to lead to an outcome: the fewest preemptions first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Example {
-    /// Decisions that took a caller off while it could have gone on.
-    pub preemptions: u32,
-    /// The choices.
-    pub schedule: Schedule,
-}
-
 /// What an engine found out about a cell.
 #[derive(Clone, Debug)]
 pub struct Exploration {
@@ -155,7 +145,7 @@ impl Exploration {
         }
     }
 
-    fn merge(&mut self, seen: sections::Seen) {
+    fn merge(&mut self, seen: Seen) {
         self.reached.extend(seen.reached);
         for (verdict, (count, example)) in seen.outcomes {
             let smallest = self.examples.entry(verdict.clone()).or_insert_with(|| example.clone());
@@ -225,7 +215,7 @@ impl Exploration {
 
 /// What is said of an execution of `sections`, however it ended; on the OS thread on which it ran.
 pub fn verdict_of(outcome: &::sections::Outcome<History>) -> Verdict {
-    sections::check(outcome)
+    xfetch_on_sections::check(outcome)
 }
 
 /// Why an exploration means nothing.

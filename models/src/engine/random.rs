@@ -1,31 +1,19 @@
-//! Shuttle's schedulers by chance: random, PCT at several depths, and the uniform random walk. They choose at
-//! announced operations alone, so that what they find is a schedule that can be replayed.
+//! Executions by chance: random, PCT at several depths, and the uniform random walk.
 
-use super::sections::{Seen, note};
-use super::urw::Urw;
 use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
 use crate::catalogue::Engine;
-use sections::{Outcome, Sample};
-use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use sections::Sample;
 use std::time::Instant;
+use xfetch_on_sections::Chance;
 
 /// PCT finds a bug of depth d best at depth d, and may never find it at another.
 const DEPTHS: [usize; 4] = [1, 2, 3, 5];
-
-#[derive(Default)]
-struct Sampled {
-    seen: Seen,
-    /// Seeded by nothing: the same events give the same hash in every process.
-    events: DefaultHasher,
-}
 
 pub(super) fn explore(
     cell: Cell,
     budget: &Budget,
     progress: Progress,
 ) -> Result<Exploration, Fault> {
-    assert_eq!(xfetch_on_sections::backend_name(), "sections on shuttle");
     let executions = usize::try_from(budget.executions).unwrap_or(usize::MAX);
     let (exploration, began) = (Exploration::new(cell, budget), Instant::now());
     let mut search = Search { cell, budget, progress, began, exploration, parts: 0 };
@@ -33,37 +21,13 @@ pub(super) fn explore(
         Engine::Pct => {
             for (part, depth) in DEPTHS.into_iter().enumerate() {
                 let share = ((executions + part) / DEPTHS.len()).max(1);
-                search.run(|| PctScheduler::new_from_seed(budget.seed, depth, share))?;
+                search.run(Chance::Pct { depth }, share)?;
             }
         }
-        Engine::Urw => search.run(|| Urw::new(budget.seed, executions))?,
-        _ => search.run(|| Quiet(RandomScheduler::new_from_seed(budget.seed, executions)))?,
+        Engine::Urw => search.run(Chance::UniformWalk, executions)?,
+        _ => search.run(Chance::Random, executions)?,
     }
     Ok(search.finish())
-}
-
-/// Shuttle's random scheduler takes an end before its last execution for a failure, and prints how to
-/// replay it. Here it comes to its end.
-struct Quiet(RandomScheduler);
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        while self.0.new_execution().is_some() {}
-    }
-}
-
-impl Scheduler for Quiet {
-    fn new_execution(&mut self) -> Option<Schedule> {
-        self.0.new_execution()
-    }
-
-    fn next_task(&mut self, tasks: &[&Task], now: Option<TaskId>, yields: bool) -> Option<TaskId> {
-        self.0.next_task(tasks, now, yields)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
-    }
 }
 
 struct Search<'a> {
@@ -76,22 +40,18 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn run<S: Scheduler + 'static>(&mut self, scheduler: impl Fn() -> S) -> Result<(), Fault> {
-        let (Cell { scenario, protocol, callers, .. }, until) = (self.cell, self.budget.until);
+    fn run(&mut self, chance: Chance, executions: usize) -> Result<(), Fault> {
+        let Cell { scenario, protocol, callers, .. } = self.cell;
+        let Budget { until, seed, time, .. } = *self.budget;
         if until.is_some_and(|until| self.exploration.violates(until)) {
             return Ok(());
         }
-        let time = self.budget.time.saturating_sub(self.began.elapsed());
+        let time = time.saturating_sub(self.began.elapsed());
         let sample = Sample { time, progress: self.progress.cloned(), ..Sample::default() };
-        let body = move || xfetch_on_sections::run(scenario, protocol, callers);
-        let (_, Sampled { seen, events }) =
-            sample.run(scheduler, body, move |sampled: &mut Sampled, execution| {
-                if let Outcome::Returned(history) = &execution.outcome {
-                    history.records.hash(&mut sampled.events);
-                }
-                note(&mut sampled.seen, &execution, until)
-            })?;
-        self.exploration.fingerprint ^= events.finish().rotate_left(self.parts);
+        let (seen, events) = xfetch_on_sections::sample(
+            &sample, chance, seed, executions, scenario, protocol, callers, until,
+        )?;
+        self.exploration.fingerprint ^= events.rotate_left(self.parts);
         self.parts += 1;
         self.exploration.merge(seen);
         Ok(())

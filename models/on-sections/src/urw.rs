@@ -8,7 +8,7 @@
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
 /// Chooses by what is left.
-pub(super) struct Urw {
+pub(crate) struct Urw {
     random: fastrand::Rng,
     executions: usize,
     /// Operations of each task in the first execution.
@@ -18,7 +18,7 @@ pub(super) struct Urw {
 }
 
 impl Urw {
-    pub(super) fn new(seed: u64, executions: usize) -> Self {
+    pub(crate) fn new(seed: u64, executions: usize) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self { random, executions, estimated: Vec::new(), taken: Vec::new() }
     }

@@ -1,0 +1,91 @@
+//! Executions by chance: Shuttle's random and PCT schedulers, and the uniform random walk. They choose at announced
+//! operations alone, so that what they find is a schedule that can be replayed.
+
+use crate::seen::Seen;
+use crate::urw::Urw;
+use sections::{Error, Outcome, Sample};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use xfetch_vocabulary::catalogue::{Invariant, Protocol, Scenario};
+
+/// How the next task is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chance {
+    /// Any task that can run is as likely as any other.
+    Random,
+    /// By priorities that change at a few random places (PCT), at this depth.
+    Pct {
+        /// PCT finds a bug of depth d best at depth d, and may never find it at another.
+        depth: usize,
+    },
+    /// Any interleaving is about as likely as any other.
+    UniformWalk,
+}
+
+#[derive(Default)]
+struct Sampled {
+    seen: Seen,
+    /// Without a seed: the same events give the same hash in every process.
+    events: DefaultHasher,
+}
+
+/// Runs so many executions from a seed; up to the first that violates `until`, if there is one. Returns what was seen, and
+/// a hash over every event of every execution, in order.
+///
+/// # Errors
+///
+/// [`Error`] says why the sample means nothing.
+#[expect(clippy::too_many_arguments, reason = "a cell, a budget, and what to look for")]
+pub fn sample(
+    sample: &Sample,
+    chance: Chance,
+    seed: u64,
+    executions: usize,
+    scenario: Scenario,
+    protocol: Protocol,
+    callers: usize,
+    until: Option<Invariant>,
+) -> Result<(Seen, u64), Error> {
+    assert_eq!(crate::backend_name(), "sections on shuttle");
+    let body = move || crate::run(scenario, protocol, callers);
+    let scheduler = move || -> Box<dyn Scheduler + Send> {
+        match chance {
+            Chance::Random => Box::new(Quiet(RandomScheduler::new_from_seed(seed, executions))),
+            Chance::Pct { depth } => Box::new(PctScheduler::new_from_seed(seed, depth, executions)),
+            Chance::UniformWalk => Box::new(Urw::new(seed, executions)),
+        }
+    };
+    let visit = move |sampled: &mut Sampled, execution: sections::Execution<_>| {
+        if let Outcome::Returned(history) = &execution.outcome {
+            let history: &xfetch_vocabulary::history::History = history;
+            history.records.hash(&mut sampled.events);
+        }
+        sampled.seen.note(&execution, until)
+    };
+    let (_, Sampled { seen, events }) = sample.run(scheduler, body, visit)?;
+    Ok((seen, events.finish()))
+}
+
+/// Shuttle's random scheduler takes an end before its last execution for a failure, and prints how to
+/// replay it. Here it comes to its end.
+struct Quiet(RandomScheduler);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        while self.0.new_execution().is_some() {}
+    }
+}
+
+impl Scheduler for Quiet {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.0.new_execution()
+    }
+
+    fn next_task(&mut self, tasks: &[&Task], now: Option<TaskId>, yields: bool) -> Option<TaskId> {
+        self.0.next_task(tasks, now, yields)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+}
