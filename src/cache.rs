@@ -223,7 +223,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         let hash = self.hash(&key);
         let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
         let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
-        let (written, revoked) = store.insert(hash, key, entry, leases, self.shared.room());
+        let (written, revoked) = 
+            store.insert(hash, key, entry, leases, self.shared.ends(), self.shared.room());
         let Written { version, evicted, replaced } = written;
         observer.on(hash, Event::Inserted(version));
         self.shared.emit_evicted(evicted);
@@ -257,7 +258,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        let (removed, revoked) = self.shared.store.invalidate(hash, key, &self.shared.leases);
+        let (removed, revoked) = 
+            self.shared.store.invalidate(hash, key, &self.shared.leases, self.shared.ends());
         self.shared.observer.on(hash, Event::Invalidated);
         self.shared.emit_revoked(&revoked);
         revoked.discard();
@@ -285,7 +287,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn invalidate_all(&self) {
-        let (removed, revoked) = self.shared.store.clear(&self.shared.leases);
+        let (removed, revoked) = self.shared.store.clear(&self.shared.leases, self.shared.ends());
         self.shared.observer.on(0, Event::Cleared);
         for revoked in revoked {
             self.shared.emit_revoked(&revoked);

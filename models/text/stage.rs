@@ -283,6 +283,9 @@ impl<P: Protocol> Stage<P> {
                 self.cache.insert(KEY, content);
                 self.recorder.note(KEY, Event::Put(content));
             }
+            Act::Push => {
+                self.cache.insert(KEY + 2, OLD);
+            }
             Act::Tick(span) => {
                 self.time.advance(span);
                 self.recorder.note(KEY, Event::Tick);

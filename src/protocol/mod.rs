@@ -248,6 +248,18 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         Ok(request.still(found))
     }
 
+    /// Whether a write revokes the key's lease. It does so unless another revoked one is still in flight: then
+    /// requests wait until one of the two has ended.
+    // INVARIANT(one-in-flight): a key has at most one revoked compute in flight, and one current one.
+    fn revokes(self, another_in_flight: bool) -> bool {
+        !another_in_flight
+    }
+
+    /// Whether a write ends the key's back-off: what is remembered of the key is from before.
+    fn forgets(self) -> bool {
+        true
+    }
+
     /// How many keys a shard of the store may have.
     fn room(self, capacity: usize) -> usize {
         capacity

@@ -168,10 +168,12 @@ impl<'a, W: World> Request<'a, W> {
     /// this thread may have taken long.
     // INVARIANT(never-serve-expired): what the look found was servable then, and nothing fails because it is not any more.
     pub(crate) fn still(&self, found: Found<W::Value>) -> Found<W::Value> {
-        if found.has_expired(self.shared.clock.now()) {
-            return self.look_again().unwrap_or(found);
-        }
-        found
+        self.settled(found.clone()).unwrap_or(found)
+    }
+
+    /// The value that the look found, or a newer one if it has expired; nothing if there is none.
+    pub fn settled(&self, found: Found<W::Value>) -> Option<Found<W::Value>> {
+        if found.has_expired(self.shared.clock.now()) { self.look_again() } else { Some(found) }
     }
 
     /// A compute is needed if the key is absent or past its payload deadline, or if the entry is the

@@ -11,7 +11,7 @@ use crate::protocol::sweeper::Sweeper;
 use crate::protocol::waits::Waits;
 use crate::protocol::{DoubleRecheck, Protocol};
 use crate::sync::Arc;
-use crate::tables::leases::{LeaseTable, Revoked};
+use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::store::{Removed, Store};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
@@ -108,6 +108,12 @@ impl<W: World> Shared<W> {
     /// How many keys a shard of the store may have.
     pub(crate) fn room(&self) -> usize {
         self.protocol.room(self.store.capacity)
+    }
+
+    /// What a write of a key ends.
+    pub(crate) fn ends(&self) -> Ends {
+        let revokes = [false, true].map(|another| self.protocol.revokes(another));
+        Ends { revokes, forgets: self.protocol.forgets() }
     }
 
     pub(crate) fn emit_revoked(&self, revoked: &Revoked<W::Key>) {

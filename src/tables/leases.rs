@@ -232,12 +232,12 @@ impl<K> Slot<K> {
     /// Ends what began before a write of the key: the back-off, and the current lease. What is queued is freed;
     /// what computes goes on, and requests do not meet it any more. Returns the lease if it has just been revoked,
     /// and what is left of the slot's failure.
-    // INVARIANT(one-in-flight): a lease is revoked only if no other revoked one is in flight.
     fn revoke<V>(
         &mut self,
         stamp: Stamp,
         fences: &mut Fences,
         outcomes: &mut Outcomes<V>,
+        revokes: [bool; 2],
     ) -> Option<LeaseId> {
         let mut held = self.current.take()?;
         let lease = held.lease;
@@ -247,7 +247,7 @@ impl<K> Slot<K> {
             return Some(lease);
         }
         fences.put(lease, self.hash, stamp);
-        if self.revoked.is_none() {
+        if revokes[usize::from(self.revoked.is_some())] {
             self.revoked = Some(held);
             return Some(lease);
         }
@@ -310,6 +310,15 @@ pub(super) struct Acquisition<'a, K, V> {
     pub(super) result: Result<LeaseId, Refusal>,
     /// The caller's key, unless a new slot has it. It is the user's, and is dropped under no lock.
     pub(super) spare_key: Option<K>,
+}
+
+/// What a write ends, by the protocol.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    /// Whether it revokes the current lease if no other revoked one is in flight, and if one is.
+    pub(crate) revokes: [bool; 2],
+    /// Whether it ends the back-off.
+    pub(crate) forgets: bool,
 }
 
 /// What a write has revoked. Keys and errors are the user's: the caller first emits the write, then drops them,
@@ -416,6 +425,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         key: &K,
         stamp: Stamp,
         fences: &mut Fences,
+        ends: Ends,
         inserted: Option<&Found<V>>,
     ) -> Revoked<K> {
         let mut revoked = Revoked::default();
@@ -427,9 +437,9 @@ impl<K: Eq, V> LeaseTable<K, V> {
             if let Some(found) = inserted {
                 slot.hand(found, outcomes);
             }
-            let lease = slot.revoke(stamp, fences, outcomes);
+            let lease = slot.revoke(stamp, fences, outcomes, ends.revokes);
             revoked.leases.extend(lease.map(|lease| (hash, lease)));
-            revoked.failures.extend(slot.failure.take());
+            revoked.failures.extend(slot.failure.take_if(|_| ends.forgets));
             if slot.is_idle() {
                 revoked.keys.push(entry.remove().0.key);
             }
@@ -451,19 +461,25 @@ impl<K: Eq, V> LeaseTable<K, V> {
         let Shard { slots, outcomes, .. } = &mut *shard;
         let is_current = |slot: &Slot<K>| slot.current.as_ref().is_some_and(|it| it.lease == lease);
         let slot = slots.find_mut(hash, is_current).filter(|slot| slot.revoked.is_none());
-        slot.and_then(|slot| slot.revoke(stamp, fences, outcomes)).is_some()
+        slot.and_then(|slot| slot.revoke(stamp, fences, outcomes, [true, false])).is_some()
     }
 
     /// Revokes every lease of a shard.
-    pub(crate) fn revoke_all(&self, index: usize, stamp: Stamp, fences: &mut Fences) -> Revoked<K> {
+    pub(crate) fn revoke_all(
+        &self,
+        index: usize,
+        stamp: Stamp,
+        fences: &mut Fences,
+        ends: Ends,
+    ) -> Revoked<K> {
         let mut revoked = Revoked::default();
         let mut shard = self.shards[index].lock();
         fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
         let Shard { slots, outcomes, .. } = &mut *shard;
         for slot in slots.iter_mut() {
-            let lease = slot.revoke(stamp, fences, outcomes);
+            let lease = slot.revoke(stamp, fences, outcomes, ends.revokes);
             revoked.leases.extend(lease.map(|lease| (slot.hash, lease)));
-            revoked.failures.extend(slot.failure.take());
+            revoked.failures.extend(slot.failure.take_if(|_| ends.forgets));
         }
         revoked.keys.extend(slots.extract_if(|slot| slot.is_idle()).map(|slot| slot.key));
         shrink(slots, |slot| slot.hash);

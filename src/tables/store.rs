@@ -11,7 +11,7 @@ use crate::policy::lifetimes::Freshness;
 use crate::tables::entry::{Entry, Found};
 use crate::tables::eviction::Hand;
 use crate::tables::fences::{Fences, Stamp};
-use crate::tables::leases::{LeaseTable, Revoked};
+use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
 use std::ops::DerefMut;
@@ -232,6 +232,7 @@ impl<K: Eq, V> Store<K, V> {
         key: K,
         entry: Arc<Entry<V>>,
         leases: &LeaseTable<K, V>,
+        ends: Ends,
         room: usize,
     ) -> (Written<K, V>, Revoked<K>) {
         let index = self.index(hash);
@@ -241,7 +242,7 @@ impl<K: Eq, V> Store<K, V> {
         let version = self.version(index, stamp);
         let inserted = Found::new(version, &new.entry, Freshness::Fresh);
         let revoked =
-            leases.revoke(hash, &new.key, stamp, &mut shard.fences, Some(&inserted));
+            leases.revoke(hash, &new.key, stamp, &mut shard.fences, ends, Some(&inserted));
         (new.put_into(shard, version, room), revoked)
     }
 
@@ -251,10 +252,11 @@ impl<K: Eq, V> Store<K, V> {
         hash: u64,
         key: &K,
         leases: &LeaseTable<K, V>,
+        ends: Ends,
     ) -> (Replaced<K, V>, Revoked<K>) {
         let mut shard = self.shards[self.index(hash)].write();
         let stamp = shard.tick();
-        let revoked = leases.revoke(hash, key, stamp, &mut shard.fences, None);
+        let revoked = leases.revoke(hash, key, stamp, &mut shard.fences, ends, None);
         let removed = shard.remove(hash, key);
         drop(shard);
         (removed.map(|stored| (stored.key, stored.entry)).into_iter().collect(), revoked)
@@ -273,13 +275,17 @@ impl<K: Eq, V> Store<K, V> {
     }
 
     /// Removes every key and revokes every lease, shard by shard.
-    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) -> (Replaced<K, V>, Vec<Revoked<K>>) {
+    pub(crate) fn clear(
+        &self,
+        leases: &LeaseTable<K, V>,
+        ends: Ends,
+    ) -> (Replaced<K, V>, Vec<Revoked<K>>) {
         let mut removed = Vec::new();
         let mut revoked = Vec::new();
         for (index, shard) in self.shards.iter().enumerate() {
             let mut shard = shard.write();
             let stamp = shard.tick();
-            revoked.push(leases.revoke_all(index, stamp, &mut shard.fences));
+            revoked.push(leases.revoke_all(index, stamp, &mut shard.fences, ends));
             removed.push(std::mem::take(&mut shard.entries));
         }
         let replaced = removed.into_iter().flatten().map(|stored| (stored.key, stored.entry));

@@ -8,7 +8,7 @@ use crate::policy::lifetimes::Lifetimes;
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
 use crate::tables::fences::Stamp;
-use crate::tables::leases::{Ask, LeaseTable, Slot, Takeover, Wants};
+use crate::tables::leases::{Ask, Ends, LeaseTable, Slot, Takeover, Wants};
 use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
 use crate::tables::store::Store;
 use std::time::Duration;
@@ -183,10 +183,11 @@ fn entry() -> Arc<Entry<()>> {
     Entry::new(lifetimes, (), Moment::ORIGIN, Duration::ZERO)
 }
 
+const ENDS: Ends = Ends { revokes: [true, false], forgets: true };
 const NOTHING: Write = |_, _| {};
-const INSERT: Write = |store, leases| drop(store.insert(HASH, "k", entry(), leases, usize::MAX));
-const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases));
-const CLEAR: Write = |store, leases| drop(store.clear(leases));
+const INSERT: Write = |store, leases| drop(store.insert(HASH, "k", entry(), leases, ENDS, usize::MAX));
+const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases, ENDS));
+const CLEAR: Write = |store, leases| drop(store.clear(leases, ENDS));
 
 /// What a waiter gets of a compute during which the key is written, and what a request gets that comes after.
 fn outcomes(write: Write) -> (&'static str, bool) {
@@ -350,10 +351,10 @@ fn fences_of_leases_that_are_over_are_removed_by_the_next_insert() {
     for _ in 0..3 {
         let ask = ask(Moment::ORIGIN, Wants::Compute(Takeover::Queued));
         let lease = leases.try_acquire(HASH, "k", &ask).0.expect("free");
-        store.insert(HASH, "k", entry(), &leases, 1);
+        store.insert(HASH, "k", entry(), &leases, ENDS, 1);
         assert_eq!(store.fences(0), 1);
         drop(leases.release(HASH, lease, LeaseOutcome::Unused, &back_off, |slot| !slot.remembers));
     }
-    store.insert(HASH, "k", entry(), &leases, 1);
+    store.insert(HASH, "k", entry(), &leases, ENDS, 1);
     assert_eq!(store.fences(0), 0);
 }

@@ -64,7 +64,8 @@ pub fn violated(history: &History) -> Vec<Violation> {
         leases::refreshed_in_time_takes_no_lease,
         order::invalidation_wins,
         order::nomination_at_most_once,
-        time::nothing_that_took_its_time_has_expired,
+        time::no_answer_is_older_than_its_question,
+        time::healthy_origin_no_error,
         time::stale_is_no_error,
     ];
     let mut violations = memory::violated(history);
@@ -171,6 +172,7 @@ fn witness(event: Event) -> Option<Witness> {
         Event::Forgotten => Witness::Forgotten,
         Event::Dropped(_) => Witness::Dropped,
         Event::TakenOver(_) => Witness::TakenOver,
+        Event::Revoked(_) => Witness::Revoked,
         _ => return None,
     })
 }
