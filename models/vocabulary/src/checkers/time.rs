@@ -44,7 +44,7 @@ fn put(story: &Story) -> BTreeMap<Content, u64> {
     put
 }
 
-/// Who has waited, or has computed, looks at the clock again: what he goes home with must not have expired
+/// A request that has waited or computed reads the clock again: its answer must not have expired
 /// while that took its time.
 pub(super) fn nothing_that_took_its_time_has_expired(
     story: &Story,
@@ -65,7 +65,7 @@ pub(super) fn nothing_that_took_its_time_has_expired(
     Story::violations(Invariant::NeverServeExpired, at)
 }
 
-/// Who finds a stale value goes home with a value, whatever becomes of the refresh; unless that value has expired
+/// A request that finds a stale value returns a value, whatever becomes of the refresh; unless that value has expired
 /// by then.
 pub(super) fn stale_is_no_error(story: &Story, requests: &RequestTraces) -> Vec<Violation> {
     let written = written(story);
