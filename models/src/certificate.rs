@@ -28,7 +28,7 @@ pub const ENGINES: [Engine; 5] =
 /// What is to be noticed: a protocol, where, and what it violates there; nothing for what keeps everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// A twin, or what ships.
+    /// A twin, or the shipped protocol.
     pub protocol: Protocol,
     /// Where it is looked at.
     pub scenario: Scenario,

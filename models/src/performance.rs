@@ -1,4 +1,4 @@
-//! How fast: every engine on the field report's scenario, as it ships, on one OS thread each.
+//! The speed of every engine on the scenario of the field report, with the shipped protocol, on one OS thread.
 
 use crate::catalogue::{Engine, Protocol, Scenario};
 use crate::engine::{Budget, Cell, Coverage, Exploration, Refused, explore};

@@ -103,7 +103,7 @@ impl Plan {
     }
 
     /// Explores it on so many OS threads. The explorations come in a fixed order, whichever cell was done first;
-    /// `done` is told how many are.
+    /// `done` gets the number of cells that are explored.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl Plan {
     }
 }
 
-/// What was explored, and how each violation comes back: all that a report prints.
+/// An exploration with a token for each violation: all that a report prints.
 #[derive(Clone, Debug)]
 pub struct Explored {
     /// What the engine found.
@@ -245,15 +245,15 @@ fn field(extent: Extent) -> Vec<(Cell, Budget)> {
         cells.push((of(Engine::Threads, CALLERS), sampled(extent, 100)));
     }
     if extent == Extent::Deep {
-        let ships =
+        let shipped =
             |engine, callers| cell(Scenario::Field, Protocol::DoubleRecheck, engine, callers);
-        cells.push((ships(Engine::Sections, 6), all));
-        cells.push((ships(Engine::Loom, 3), Budget { preemptions: Some(3), ..all }));
+        cells.push((shipped(Engine::Sections, 6), all));
+        cells.push((shipped(Engine::Loom, 3), Budget { preemptions: Some(3), ..all }));
     }
     cells
 }
 
-/// Every scenario on what ships, and once more on the executor and the shards that it has by default.
+/// Every scenario with the shipped protocol, and once more in the default configuration.
 fn register(extent: Extent) -> Vec<(Cell, Budget)> {
     let mut cells = Vec::new();
     for scenario in Scenario::ALL.iter().copied() {

@@ -20,7 +20,7 @@ pub struct Replayed {
     pub execution: Execution<History>,
     /// What was written down of it, whether or not it came to its end.
     pub history: History,
-    /// What is said of it.
+    /// The verdict.
     pub verdict: Verdict,
     /// Which records of the history violate what.
     pub violations: Vec<Violation>,

@@ -118,7 +118,7 @@ fn a_token_is_replayed_as_a_timeline() {
     insta::assert_snapshot!(String::from_utf8(output.stdout).expect("text"));
 }
 
-/// The twin's token, told of what ships: the sections are the same up to the lease, the violation
+/// The twin's token, with the shipped protocol in its place: the sections are the same up to the lease, the violation
 /// is gone.
 #[test]
 fn a_token_that_violates_nothing_any_more_exits_with_1() {

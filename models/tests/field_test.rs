@@ -1,4 +1,4 @@
-//! The field report's certification on what ships, with its lifetimes scaled down. Times are the
+//! The certification of the field report with the shipped code, with its lifetimes scaled down. Times are the
 //! machine's too, and not judged here.
 //!
 //! - every response is there while the one compute is held;

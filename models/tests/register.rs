@@ -1,12 +1,12 @@
-//! The register of invariants, run at the quick budget, as three machines would share it: what ships keeps
-//! every one in every scenario, under every engine; each is broken by a twin that was written for it.
+//! The register of invariants at the quick budget, as three machines would share it. The shipped protocol keeps every
+//! invariant in every scenario, under every engine. For each invariant a twin violates it.
 //!
 //! - complete at two callers under `sections` and loom, with every witness reached;
 //! - a hundred callers by chance and on real threads;
-//! - no invariant without a twin, no twin that keeps what it was written to break.
+//! - no invariant is without a twin, and no twin keeps the invariant that it was written to violate.
 //!
-//! Three and more callers, the scenarios that loom sees up to a bound, and what ships as it is built by
-//! default are `cargo run --release`.
+//! `cargo run --release` also runs three and more callers, the scenarios that loom runs up to a bound, and the default
+//! configuration.
 
 use xfetch_models::catalogue::{Engine, Invariant};
 use xfetch_models::engine::{Budget, Cell};
@@ -32,7 +32,7 @@ fn the_quick_budget_in_three_shards_is_as_the_catalogue_says() {
     assert_eq!(explored.len(), plan.0.len());
 }
 
-/// `no-panic` has none: it is what a panic of the core's own would be called.
+/// `no-panic` has none: the suite reports it if the core panics.
 #[test]
 fn every_invariant_has_a_twin_that_breaks_it() {
     for invariant in Invariant::ALL.iter().filter(|invariant| **invariant != Invariant::NoPanic) {

@@ -1,4 +1,4 @@
-//! Tokens: every broken cell has one that is short, small and comes back; whatever else is given
+//! Tokens: every broken cell has a token that is short, small and can be replayed; anything else
 //! instead of one is refused in one line.
 //!
 //! `XFETCH_REPLAY=TOKEN cargo test` runs the token's execution here, and fails if it violates

@@ -1,4 +1,4 @@
-//! `sections` on the core that ships, and on its twins.
+//! `sections` on the shipped core and on its twins.
 //!
 //! - the worst case of two to five callers is exact: every interleaving was covered;
 //! - the counts of executions are those of the abstract protocol, counted by another program;
@@ -106,7 +106,7 @@ fn the_reduction_loses_no_verdict() {
     let (mut all, mut some) = (0, 0);
     for protocol in Protocol::ALL.iter().copied() {
         for scenario in Scenario::ALL.iter().copied() {
-            if !protocol.ships() && protocol.breaks_in(scenario).is_none() {
+            if !protocol.is_shipped() && protocol.breaks_in(scenario).is_none() {
                 continue;
             }
             let of = |search| verdicts((scenario, protocol), 2, search);

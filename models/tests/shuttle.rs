@@ -1,6 +1,6 @@
 //! A hundred callers under Shuttle, by chance, by each way of choosing.
 //!
-//! - what ships computes once; each twin violates the invariant that it was written for;
+//! - the shipped protocol computes once; each twin violates the invariant that it was written for;
 //! - the same seed gives the same executions;
 //! - executions are counted when they have ended, so that a search of nothing passes nothing.
 

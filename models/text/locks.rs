@@ -83,7 +83,7 @@ pub(super) fn take<W: World>(request: &Request<W>, lock: &Lock<W>) -> Result<Lea
     Ok(lease)
 }
 
-/// Whoever took the lock has released it. Another one may have taken it since.
+/// The task that took the lock has released it. Another task may have taken it since.
 pub(super) fn done() {
     let Some(locks) = Locks::entered() else { return };
     let mut place = locks.place.lock();

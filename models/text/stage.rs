@@ -1,4 +1,4 @@
-//! Puts a scene on the stage: a cache, its callers, and a look when all are home.
+//! Runs a scenario: a cache, its callers, and one more request when all have returned.
 
 use super::core::steps::Protocol;
 use super::core::{
@@ -112,7 +112,7 @@ impl Hasher for Plain {
 
 /// Runs a scenario once.
 ///
-/// Every participant is spawned and this thread only joins (loom issue 392); when all are home it
+/// Every participant is spawned and this thread only joins (loom issue 392); when all have returned it
 /// looks at what they have left behind.
 pub(super) fn perform<P: Protocol>(
     with: P,
@@ -345,7 +345,7 @@ impl<P: Protocol> Stage<P> {
         answer
     }
 
-    /// Everybody is home. Time passes, beyond every payload deadline and every back-off; then one
+    /// All callers have returned. Time passes, beyond every payload deadline and every back-off; then one
     /// request of a healthy origin must compute once, and leave the key fresh.
     fn rest(&self) {
         self.recorder.note(KEY, Event::Rest);

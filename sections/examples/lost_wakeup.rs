@@ -1,5 +1,5 @@
 //! A buffer with one place, one producer and two consumers, which all wait on one condition
-//! variable. Whoever changes the buffer wakes one of the others; is that enough?
+//! variable. A task that changes the buffer wakes one of the others. Is that enough?
 //!
 //! `cargo run -p sections --example lost_wakeup`
 

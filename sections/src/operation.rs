@@ -95,9 +95,9 @@ pub enum Kind {
     Woken,
     /// Waits for a notification; its time-out may come at any moment.
     WokenOrTimeout,
-    /// Wakes one who waits.
+    /// Wakes one waiter.
     NotifyOne,
-    /// Wakes everyone who waits.
+    /// Wakes all waiters.
     NotifyAll,
     /// Reads an atomic.
     Load,

@@ -86,7 +86,7 @@ pub struct Execution<T> {
     pub preemptions: u32,
     /// Decisions, those with only one task to choose included.
     pub decisions: usize,
-    /// The steps. Empty in a search, which does not write them down unless it is told to.
+    /// The steps. Empty in a search, unless it records.
     pub steps: Vec<Step>,
     /// The line that made each object, for people who want to know what `object 0.7` is. Empty where
     /// steps are not written down. An object made by a derived `Default` names no line of yours.

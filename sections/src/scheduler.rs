@@ -1,4 +1,4 @@
-//! Between Shuttle and whoever chooses: turns Shuttle's scheduling points into decisions at
+//! The bridge between Shuttle and a driver: it turns Shuttle's scheduling points into decisions at
 //! announcements.
 
 use crate::error::Error;

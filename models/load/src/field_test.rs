@@ -1,4 +1,4 @@
-//! The field report's certification, repeated on what ships: real threads, the real clock.
+//! The certification of the field report, repeated with the shipped code: real threads, the real clock.
 //!
 //! The compute is held until every response is there. That a stale hit does not wait for it is then
 //! counted, not timed. Afterwards a second wave asks over and over while the value is published: that is

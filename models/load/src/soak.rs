@@ -1,4 +1,4 @@
-//! A mixed load on what ships, for as long as one likes: real threads, the real clock, a pool that refuses
+//! A mixed load on the shipped code, for any time: real threads, the real clock, a pool that refuses
 //! what does not fit, many more keys than there is room for. Afterwards everything has to add up.
 
 use fastrand::Rng;
@@ -356,7 +356,7 @@ fn mixed(counted: &Snapshot) -> Check {
     Check { name: "the load was mixed", seen, target: "every case".into(), holds }
 }
 
-/// Runs the load, tells of it now and then, and looks whether everything adds up.
+/// Runs the load, reports samples meanwhile, and checks the counts afterwards.
 ///
 /// # Errors
 ///

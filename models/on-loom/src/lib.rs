@@ -74,7 +74,7 @@ mod backend {
         super::ledger::LEDGER.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// As the scenario says: whoever is left waiting is a deadlock.
+    /// As the scenario says: a task that waits for ever is a deadlock.
     pub(super) fn patience(of_scenario: std::time::Duration) -> std::time::Duration {
         of_scenario
     }

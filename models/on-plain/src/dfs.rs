@@ -21,7 +21,7 @@ pub struct Searched {
 ///
 /// # Panics
 ///
-/// Where an execution deadlocks or panics: Shuttle ends the search there. None of what ships does.
+/// If an execution deadlocks or panics: Shuttle ends the search there. The shipped protocol does neither.
 pub fn search(scenario: Scenario, protocol: Protocol, callers: usize, time: Duration) -> Searched {
     assert_eq!(crate::backend_name(), "plain shuttle");
     let mut config = Config::new();

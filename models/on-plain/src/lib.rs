@@ -31,7 +31,7 @@ mod backend {
     /// Shuttle keeps the order of everything.
     pub(super) fn overlap() {}
 
-    /// As the scenario says: whoever is left waiting is a deadlock.
+    /// As the scenario says: a task that waits for ever is a deadlock.
     pub(super) fn patience(of_scenario: std::time::Duration) -> std::time::Duration {
         of_scenario
     }

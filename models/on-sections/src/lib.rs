@@ -28,7 +28,7 @@ mod backend {
         sections::ledger(0);
     }
 
-    /// As the scenario says: whoever is left waiting is a deadlock.
+    /// As the scenario says: a task that waits for ever is a deadlock.
     pub(super) fn patience(of_scenario: std::time::Duration) -> std::time::Duration {
         of_scenario
     }

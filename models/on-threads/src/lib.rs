@@ -36,7 +36,7 @@ mod backend {
     /// Real time needs no help.
     pub(super) fn overlap() {}
 
-    /// A twin may leave somebody waiting for ever, and nobody would notice but who waits for the round.
+    /// A twin may leave a caller waiting for ever, and then the round would never end.
     pub(super) fn patience(of_scenario: Duration) -> Duration {
         of_scenario.min(Duration::from_secs(5))
     }

@@ -20,7 +20,7 @@ const EXECUTIONS: u64 = 200;
 /// Seeds of a mean, a sample each.
 const SEEDS: u64 = 3;
 
-/// What the report claims, and what is said of it.
+/// The claims of the report, each with its verdict.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// Its number.

@@ -82,7 +82,7 @@ impl fmt::Display for Coverage {
     }
 }
 
-/// What is said of a cell. `Holds` is said of complete searches only.
+/// The conclusion on a cell. `Holds` is for complete searches only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Conclusion {
     /// No execution violates anything, and all were seen.
@@ -190,7 +190,7 @@ impl Exploration {
         }
     }
 
-    /// What is said of the cell.
+    /// The conclusion on the cell.
     pub fn conclusion(&self) -> Conclusion {
         if self.violated().next().is_some() {
             return Conclusion::Broken;
@@ -213,7 +213,7 @@ impl Exploration {
     }
 }
 
-/// What is said of an execution of `sections`, however it ended; on the OS thread on which it ran.
+/// The verdict on an execution of `sections`, however it ended. It is to be asked on the OS thread on which it ran.
 pub fn verdict_of(outcome: &::sections::Outcome<History>) -> Verdict {
     xfetch_on_sections::check(outcome)
 }

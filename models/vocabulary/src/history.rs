@@ -52,7 +52,7 @@ pub struct Record {
     pub event: Event,
 }
 
-/// What a caller went home with.
+/// The kind of a caller's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnswerKind {
     /// The value that was there at the start.
@@ -68,7 +68,7 @@ pub enum AnswerKind {
 pub struct History {
     /// The events in the order of their sections.
     pub records: Vec<Record>,
-    /// What each caller went home with.
+    /// The last answer of each caller.
     pub answers: Vec<AnswerKind>,
     /// How long a published entry is fresh, in nanoseconds.
     pub payload: u64,
@@ -78,11 +78,11 @@ pub struct History {
     pub back_off: u64,
     /// The most keys that the cache may hold.
     pub capacity: usize,
-    /// What it held when everybody was home.
+    /// What the cache held when all callers had returned.
     pub at_rest: Usage,
-    /// What was left when everything was past its time, and swept.
+    /// What was left after everything had expired and was swept.
     pub at_last: Usage,
-    /// What the counters said when everybody was home, by name; nothing where there were none.
+    /// The counters when all callers had returned, by name; empty if the scenario has no counters.
     pub counted: Vec<(&'static str, u64)>,
 }
 

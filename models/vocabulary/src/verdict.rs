@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Verdict {
     /// Computes started, until all were home.
     pub computes: u32,
-    /// How many callers went home with what.
+    /// How many callers got an answer of each kind.
     pub answers: BTreeMap<AnswerKind, u32>,
     /// What was violated.
     pub violated: BTreeSet<Invariant>,

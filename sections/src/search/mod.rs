@@ -21,15 +21,15 @@ use std::time::Duration;
 /// How to search.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// One execution of each Mazurkiewicz trace, instead of every interleaving; on unless told.
+    /// One execution of each Mazurkiewicz trace, instead of every interleaving. On by default.
     pub reduce: bool,
-    /// Preemptions of an execution, at most; all unless told. Needs a search without reduction.
+    /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
     pub preemptions: Option<u32>,
     /// Executions at most, redundant ones included. A search that is cut off is not exhausted.
     pub executions: u64,
     /// Time, at most.
     pub time: Duration,
-    /// OS threads that search; the number of cores unless told.
+    /// OS threads that search; by default the number of cores.
     pub workers: usize,
     /// Whether the steps of each execution are written down.
     pub record: bool,

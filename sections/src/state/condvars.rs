@@ -1,4 +1,4 @@
-//! The condition variables: who waits on each, and which notifications each waiter could consume.
+//! The condition variables: the waiters of each, and the notifications that each waiter could consume.
 
 use super::{State, Status};
 use crate::operation::{Access, Kind, Object, Operation, TaskNumber};
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// A broadcast has nothing to consume: whoever is woken by it is about to lock again.
+    /// A broadcast has nothing to consume: the tasks that it wakes are about to lock again.
     pub(crate) fn notify_all(&mut self, condvar: Object) {
         self.touch(condvar, Access::Write);
         for Waiter { task, mutex, parked, .. } in std::mem::take(self.condvars.of(condvar)) {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 /// A condition variable: `std::sync::Condvar` without spurious wake-ups.
 ///
-/// Who consumes the notification of a `notify_one` is a choice of the schedule, among those who
-/// waited when it was given. So is whether a wait with a time-out ends by it.
+/// The schedule chooses which of the tasks that wait at a `notify_one` consumes its notification. It also chooses whether
+/// a wait with a time-out times out.
 #[derive(Debug)]
 pub struct Condvar(Object);
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable without waiters.
     #[track_caller]
     pub fn new() -> Self {
         Self(new_object())
@@ -49,13 +49,13 @@ impl Condvar {
         (mutex.lock(), timed_out)
     }
 
-    /// Wakes one who waits.
+    /// Wakes one waiter.
     pub fn notify_one(&self) {
         announce(Kind::NotifyOne, self.0);
         with(|state| state.notify_one(self.0));
     }
 
-    /// Wakes everyone who waits.
+    /// Wakes all waiters.
     pub fn notify_all(&self) {
         announce(Kind::NotifyAll, self.0);
         with(|state| state.notify_all(self.0));

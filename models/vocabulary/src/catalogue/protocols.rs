@@ -149,7 +149,7 @@ macro_rules! protocol_enum {
     ($($Type:ident, $slug:literal, $phase:literal, $reported:literal, [$($step:ident),*],
        [$($scenario:ident: $invariant:ident),*], $what:literal;)*) => {
         slugs! {
-            /// What ships, and its broken twins.
+            /// The shipped protocol, and its broken twins.
             Protocol, "protocol",
             $(#[doc = $what] $Type = $slug),*
         }
@@ -165,7 +165,7 @@ macro_rules! protocol_enum {
                 match self { $(Self::$Type => $reported),* }
             }
 
-            /// The steps in which it differs from what ships, and no other does.
+            /// The steps in which it differs from the shipped protocol. It differs in no other.
             pub const fn steps(self) -> &'static [Step] {
                 match self { $(Self::$Type => &[$(Step::$step),*]),* }
             }
@@ -189,8 +189,8 @@ macro_rules! protocol_enum {
                 self.breaks().iter().filter(|(other, _)| *other == scenario).count() <= 1
             }
 
-            /// Whether it is what ships, as the models have it: small, and on the caller's thread.
-            pub const fn ships(self) -> bool {
+            /// Whether it is the shipped protocol as most models have it: on one shard, on the caller's thread.
+            pub const fn is_shipped(self) -> bool {
                 matches!(self, Self::DoubleRecheck)
             }
 
@@ -205,7 +205,7 @@ macro_rules! protocol_enum {
 for_each_protocol!(protocol_enum);
 
 impl Protocol {
-    /// Those of the report's phases, and what else is told apart by counting computes.
+    /// The protocols of the report's phases, and those that differ from them in their number of computes.
     pub const PHASES: [Self; 7] = [
         Self::NoLock,
         Self::LockOnly,

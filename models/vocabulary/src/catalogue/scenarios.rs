@@ -166,7 +166,7 @@ const ALL_ASK: Setup = Setup {
 
 impl Setup {
     /// The record as it is played. In the default configuration a cache has the executor and the shards that
-    /// it has unless told otherwise.
+    /// it has by default.
     pub fn played(scenario: Scenario, protocol: Protocol) -> Self {
         let setup = scenario.setup();
         match setup.runs_on {

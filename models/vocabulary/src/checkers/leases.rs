@@ -1,4 +1,4 @@
-//! Who holds a lease, who touches one, and who waits for one.
+//! Checks of leases: which task holds one, touches one, or waits for one.
 
 use super::request_traces::{RequestTrace, RequestTraces};
 use super::{Story, Violation, windows};

@@ -1,11 +1,11 @@
-//! When everybody is home: what is left in the tables, with the pool and on the counters.
+//! Checks at rest: what is left in the tables, in the pool and on the counters.
 
 use super::{Story, Violation, stories};
 use crate::catalogue::Invariant;
 use crate::history::{Event, History};
 use std::collections::BTreeSet;
 
-/// Everything of this kind that an execution violates. It is told of its rest.
+/// The violations of this kind. They are reported at the rest of the execution.
 pub(super) fn violated(history: &History) -> Vec<Violation> {
     let events = || history.records.iter().map(|record| record.event);
     let Some(rest) = events().position(|event| event == Event::Rest) else { return Vec::new() };

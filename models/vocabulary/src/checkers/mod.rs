@@ -79,7 +79,7 @@ pub fn violated(history: &History) -> Vec<Violation> {
 
 /// What an execution of real threads violates.
 ///
-/// They write an event down some time after the section that it tells of, and another thread's event
+/// A real thread records an event some time after its section, and another thread's event
 /// may come between. So only that is judged which does not depend on the order of two threads' events,
 /// or only on those of a lease's holders: an event comes before the release after it.
 pub fn violated_by_threads(history: &History, scenario: Scenario) -> Vec<Violation> {

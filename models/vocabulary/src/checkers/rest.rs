@@ -1,4 +1,4 @@
-//! When everybody is home.
+//! Checks at rest, when all callers have returned.
 
 use super::{Story, Violation};
 use crate::catalogue::Invariant;

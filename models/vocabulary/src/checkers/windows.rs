@@ -92,7 +92,7 @@ pub(super) fn miss_single_flight(story: &Story) -> Vec<Violation> {
 ///
 /// An entry is fresh for at least a payload TTL after its compute had finished.
 ///
-/// Where the clock moves, a compute is told of in the section in which its re-check looked at the clock, which comes
+/// Where the clock moves, a compute is recorded in the section in which its re-check read the clock, which comes
 /// after that in which it read the map: then it is judged by the version that it saw, not by the one that is there.
 pub(super) fn no_wasted_compute(story: &Story) -> Vec<Violation> {
     let clock_moves = story.clock_moves();
