@@ -209,7 +209,8 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     /// With `beta` at 1 a request nominates an entry for an early refresh with probability
     /// `exp(-remaining / delta)`. Here `remaining` is the time to the entry's payload deadline, and `delta` is
     /// how long its own compute took. A larger beta refreshes earlier (XFetch: Vattani, Chierichetti and
-    /// Lowenstein 2015). An inserted value has no compute, and is never refreshed early.
+    /// Lowenstein 2015). An inserted value has no compute, and is never refreshed early. No entry is refreshed early in
+    /// the first half of its payload TTL: so a compute that takes longer than that is repeated at most twice in it.
     pub fn beta(mut self, beta: f64) -> Self {
         self.settings.beta = beta;
         self
@@ -304,7 +305,7 @@ where
         let shared = Shared {
             protocol: self.protocol,
             store: Store::new(shards, capacity),
-            leases: Arc::new(LeaseTable::new(shards)),
+            leases: Arc::new(LeaseTable::remembering(shards, capacity)),
             clock: self.clock,
             observer: self.observer,
             lifetimes,

@@ -12,6 +12,7 @@ use crate::protocol::world::{Key, Of, Parts, Shared, With};
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
 use crate::tables::leases::LeaseUsage;
+use crate::tables::shards::spread;
 use crate::tables::store::Written;
 use std::error::Error as StdError;
 use std::fmt;
@@ -223,7 +224,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         let hash = self.hash(&key);
         let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
         let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
-        let (written, revoked) = 
+        let (written, revoked) =
             store.insert(hash, key, entry, leases, self.shared.ends(), self.shared.room());
         let Written { version, evicted, replaced } = written;
         observer.on(hash, Event::Inserted(version));
@@ -258,7 +259,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        let (removed, revoked) = 
+        let (removed, revoked) =
             self.shared.store.invalidate(hash, key, &self.shared.leases, self.shared.ends());
         self.shared.observer.on(hash, Event::Invalidated);
         self.shared.emit_revoked(&revoked);
@@ -350,7 +351,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     }
 
     fn hash(&self, key: &K) -> u64 {
-        self.shared.hasher.hash_one(key)
+        spread(self.shared.hasher.hash_one(key))
     }
 }
 

@@ -51,6 +51,7 @@ pub mod steps {
     pub use crate::tables::fences::Stamp;
     pub use crate::tables::leases::{LeaseTable, SlotState, Takeover};
     pub use crate::tables::outcome::{LeaseOutcome, Refusal};
+    pub use crate::tables::shards::spread;
     pub use crate::tables::store::MapSnapshot;
 }
 

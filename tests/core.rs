@@ -223,6 +223,8 @@ fn only_a_request_that_nominates_an_entry_refreshes_it_early() {
     }));
     assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("fresh"), 1);
     draw.store(true, Ordering::Relaxed);
+    assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("too early")).expect("fresh"), 1);
+    clock.advance(PAYLOAD / 2);
     let found = cache.get_or_compute(&"k", |_| 2).expect("fresh");
     assert_eq!((*found, found.is_stale()), (1, false));
     // The new entry's compute took no time, so that no draw can nominate it.

@@ -246,10 +246,9 @@ impl Protocol for Twin {
             },
             Some(ServeAsLooked) => Ok(found),
             // What was found has expired meanwhile: an error, though nothing has failed.
-            Some(RefuseExpired) => match request.settled(found) {
-                Some(found) => Ok(found),
-                None => Err(Error::Timeout { waited: Duration::ZERO }),
-            },
+            Some(RefuseExpired) if request.has_expired(&found) => {
+                Err(Error::Timeout { waited: Duration::ZERO })
+            }
             _ => DoubleRecheck.settle(request, found),
         }
     }

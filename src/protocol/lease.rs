@@ -45,6 +45,11 @@ impl<W: World> Lease<W> {
         self.id
     }
 
+    /// Whether it is a lease of this table. A twin of the suite may bring its own.
+    pub(super) fn is_of(&self, table: &Arc<LeaseTable<W::Key, W::Value>>) -> bool {
+        Arc::ptr_eq(&self.table, table)
+    }
+
     /// Sets what the release tells the waiters.
     pub fn set_outcome(&mut self, outcome: LeaseOutcome<W::Value>) {
         self.outcome = outcome;
@@ -62,7 +67,7 @@ impl<W: World> Drop for Lease<W> {
         let retires = |slot| protocol.retires(slot);
         let leftovers = self.table.release(self.hash, self.id, outcome, back_off, retires);
         emit_from_drop(observer, self.hash, Event::Released(self.id));
-        drop_each([leftovers]);
+        leftovers.discard();
     }
 }
 
@@ -315,7 +320,10 @@ impl<W: World> Request<'_, W> {
             Waited::Ours(id) => Ok(Turn::Ours(self.leased(&self.shared.leases, id))),
             Waited::Released(holder, outcome) => {
                 self.emit(Event::Waited(holder));
-                Ok(Turn::Over(outcome))
+                Ok(Turn::Over(match outcome {
+                    LeaseOutcome::Value(found) if self.has_refused(&found) => LeaseOutcome::Unused,
+                    outcome => outcome,
+                }))
             }
             Waited::TimedOut(holder) | Waited::Overdue(holder) => {
                 self.emit(Event::TimedOut(holder));
@@ -358,7 +366,8 @@ impl<W: World> Request<'_, W> {
         let hash = self.hash;
         let nominated = self.nominated.get();
         let key = self.key.clone();
-        let queued = QueuedRefresh { lease: QueuedLease::new(lease), key, hash, nominated, refresh };
+        let queued =
+            QueuedRefresh { lease: QueuedLease::new(lease), key, hash, nominated, refresh };
         // A method call moves the whole of it into the job, so that a job that is dropped frees the lease first.
         let job = Job::new(move || queued.run());
         let sent = self.shared.executor.execute(job);

@@ -81,13 +81,22 @@ pub struct Request<'a, W: World> {
     pub(crate) hash: u64,
     /// The version that the look of this request nominated. It is drawn once.
     pub(super) nominated: Cell<Option<Version>>,
+    /// What the look of this request read: the version that was there, and the time.
+    looked: Cell<(Option<Version>, Moment)>,
     /// When this request stops to wait.
     pub(super) wait_deadline: Cell<Option<Moment>>,
 }
 
 impl<'a, W: World> Request<'a, W> {
     pub(crate) fn new(shared: &'a Arc<Shared<W>>, key: &'a W::Key, hash: u64) -> Self {
-        Self { shared, key, hash, nominated: Cell::new(None), wait_deadline: Cell::new(None) }
+        Self {
+            shared,
+            key,
+            hash,
+            nominated: Cell::new(None),
+            looked: Cell::new((None, Moment::ORIGIN)),
+            wait_deadline: Cell::new(None),
+        }
     }
 
     pub(super) fn emit(&self, event: Event) {
@@ -108,7 +117,18 @@ impl<'a, W: World> Request<'a, W> {
     fn first_read(&self) -> (MapSnapshot<W::Value>, Moment) {
         let snapshot = self.shared.store.read(self.hash, self.key);
         self.emit(Event::Looked(snapshot.version()));
-        (snapshot, self.shared.clock.now())
+        let now = self.shared.clock.now();
+        self.looked.set((snapshot.version(), now));
+        (snapshot, now)
+    }
+
+    /// Whether this request has found the value expired when it looked, or would have.
+    // INVARIANT(never-serve-expired): a waiter gets what a compute makes however short its life, but for what had expired
+    // before the waiter asked.
+    pub(super) fn has_refused(&self, found: &Found<W::Value>) -> bool {
+        let (seen, at) = self.looked.get();
+        found.version().is_some_and(|version| seen.is_some_and(|seen| version <= seen))
+            || found.expired_before(at)
     }
 
     /// A look that refreshes nothing.
@@ -155,7 +175,8 @@ impl<'a, W: World> Request<'a, W> {
     fn nominates(&self, snapshot: &MapSnapshot<W::Value>, now: Moment) -> bool {
         let Some((_, entry)) = snapshot.entry() else { return false };
         let Shared { early, draw, .. } = &**self.shared;
-        early.nominates(entry.remaining(now), entry.delta(), || draw())
+        entry.may_refresh_early(now)
+            && early.nominates(entry.remaining(now), entry.delta(), || draw())
     }
 
     /// What a miss finds after it has waited or failed.
@@ -165,15 +186,25 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     /// The value that the look found. If it has expired meanwhile and the map has a newer one, that one: a compute on
-    /// this thread may have taken long.
-    // INVARIANT(never-serve-expired): what the look found was servable then, and nothing fails because it is not any more.
+    /// this thread may have taken long. Both were servable at some moment of this request.
+    // INVARIANT(never-serve-expired): what the look found was servable then.
+    // INVARIANT(healthy-origin-no-error): a value that was found is not refused because it expires before the answer.
     pub(crate) fn still(&self, found: Found<W::Value>) -> Found<W::Value> {
-        self.settled(found.clone()).unwrap_or(found)
+        if !self.has_expired(&found) {
+            return found;
+        }
+        let (snapshot, now) = self.read();
+        match snapshot.entry() {
+            Some((version, entry)) if found.version().is_some_and(|before| version > before) => {
+                let fresh = entry.freshness(now) == Freshness::Fresh;
+                Found::new(version, entry, if fresh { Freshness::Fresh } else { Freshness::Stale })
+            }
+            _ => found,
+        }
     }
 
-    /// The value that the look found, or a newer one if it has expired; nothing if there is none.
-    pub fn settled(&self, found: Found<W::Value>) -> Option<Found<W::Value>> {
-        if found.has_expired(self.shared.clock.now()) { self.look_again() } else { Some(found) }
+    pub fn has_expired(&self, found: &Found<W::Value>) -> bool {
+        found.has_expired(self.shared.clock.now())
     }
 
     /// A compute is needed if the key is absent or past its payload deadline, or if the entry is the
@@ -208,7 +239,12 @@ impl<'a, W: World> Request<'a, W> {
     // INVARIANT(one-compute-per-window): the lease's fence is read in the section that reads the entry. So a compute
     // belongs to the window that its lease was for.
     pub fn recheck_inside(&self, lease: &Lease<W>) -> Recheck<W> {
-        let Some(snapshot) = self.shared.store.read_under(self.hash, self.key, lease.id()) else {
+        let read = if lease.is_of(&self.shared.leases) {
+            self.shared.store.read_under(self.hash, self.key, lease.id())
+        } else {
+            Some(self.shared.store.read(self.hash, self.key))
+        };
+        let Some(snapshot) = read else {
             self.emit(Event::TakenOver(lease.id()));
             return Recheck::Revoked;
         };

@@ -15,6 +15,7 @@ use crate::tables::fences::{Fences, Stamp};
 use crate::tables::outcome::{LeaseOutcome, Outcomes, Refusal};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a protocol knows of a slot when it decides whether the slot goes: at a release, or in a sweep.
@@ -94,8 +95,38 @@ pub(super) struct Slot<K> {
     crowd: Option<Waiting>,
     /// When a lease was acquired last.
     since: Moment,
-    /// What the next lease has to know of the last ones. A slot is kept for it.
-    failure: Option<Failure>,
+    /// What the next lease has to know of the last ones. A slot is kept for it. Its number tells it from all others.
+    failure: Option<(Failure, u64)>,
+}
+
+/// The failures of a shard that are remembered, by the ends of their back-offs: the hash of each key.
+///
+/// They are as many as the shard may have keys. A flood of unknown keys, which all fail, is an attack that users meet.
+#[derive(Default)]
+struct Failures {
+    by_end: BTreeMap<(Moment, u64), u64>,
+    /// How many there were.
+    number: u64,
+}
+
+impl Failures {
+    fn remember<K>(&mut self, slot: &mut Slot<K>, failure: Failure) {
+        self.number += 1;
+        self.by_end.insert((failure.until, self.number), slot.hash);
+        slot.failure = Some((failure, self.number));
+    }
+
+    fn forget<K>(&mut self, slot: &mut Slot<K>) -> Option<Failure> {
+        let (failure, number) = slot.failure.take()?;
+        self.by_end.remove(&(failure.until, number));
+        Some(failure)
+    }
+
+    /// The one whose back-off ends first, if there are more than so many: the hash of its key, and its number.
+    fn one_too_many(&self, most: usize) -> Option<(u64, u64)> {
+        let first = self.by_end.first_key_value().filter(|_| self.by_end.len() > most);
+        first.map(|((_, number), hash)| (*hash, *number))
+    }
 }
 
 /// A lease that is held.
@@ -122,7 +153,11 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Wakes the waiters with this outcome. Returns the outcome if nobody waits.
-    fn wake<V>(self, outcomes: &mut Outcomes<V>, outcome: LeaseOutcome<V>) -> Option<LeaseOutcome<V>> {
+    fn wake<V>(
+        self,
+        outcomes: &mut Outcomes<V>,
+        outcome: LeaseOutcome<V>,
+    ) -> Option<LeaseOutcome<V>> {
         if self.waiters == 0 {
             return Some(outcome);
         }
@@ -174,10 +209,14 @@ impl<K> Slot<K> {
         let is_taken = |held: &&Held| !wants.takes_over(held.queued);
         if let Some(held) = self.current.as_ref().filter(is_taken) {
             let busy = self.time_left(held.lease, ask) > Duration::ZERO;
-            return Err(if busy { Refusal::Busy(held.lease) } else { Refusal::Overdue(held.lease) });
+            return Err(if busy {
+                Refusal::Busy(held.lease)
+            } else {
+                Refusal::Overdue(held.lease)
+            });
         }
         // INVARIANT(failures-back-off): no compute starts before the back-off has ended.
-        if let Some(backing_off) = self.failure.as_ref().and_then(|failure| failure.holds(now)) {
+        if let Some(backing_off) = self.failure.as_ref().and_then(|(it, _)| it.holds(now)) {
             return Err(Refusal::BackingOff(backing_off));
         }
         let before = self.current.replace(Held::new(lease, now.now(), wants));
@@ -278,6 +317,7 @@ pub(super) struct Shard<K, V> {
     /// How many groups of waiters there were. Their numbers are made from it.
     pub(super) groups: u64,
     pub(super) outcomes: Outcomes<V>,
+    failures: Failures,
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -302,6 +342,8 @@ impl<K: Eq, V> Shard<K, V> {
 #[doc(hidden)]
 pub struct LeaseTable<K, V> {
     pub(super) shards: Box<[Mutex<Shard<K, V>>]>,
+    /// The most failures that a shard remembers.
+    most_failures: usize,
 }
 
 /// An acquisition, still in its section.
@@ -347,9 +389,19 @@ impl<K> Default for Revoked<K> {
 impl<K: Eq, V> LeaseTable<K, V> {
     /// A table without leases; `shards` is a power of two.
     pub fn new(shards: usize) -> Self {
-        let shard =
-            || Shard { slots: HashTable::new(), leases: 0, groups: 0, outcomes: Outcomes::new() };
-        Self { shards: (0..shards).map(|_| Mutex::new(shard())).collect() }
+        Self::remembering(shards, usize::MAX)
+    }
+
+    /// The same, with a limit to the failures that a shard remembers.
+    pub(crate) fn remembering(shards: usize, most_failures: usize) -> Self {
+        let shard = || Shard {
+            slots: HashTable::new(),
+            leases: 0,
+            groups: 0,
+            outcomes: Outcomes::new(),
+            failures: Failures::default(),
+        };
+        Self { shards: (0..shards).map(|_| Mutex::new(shard())).collect(), most_failures }
     }
 
     pub(super) fn index(&self, hash: u64) -> usize {
@@ -431,7 +483,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         let mut revoked = Revoked::default();
         let mut shard = self.shards[self.index(hash)].lock();
         fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
-        let Shard { slots, outcomes, .. } = &mut *shard;
+        let Shard { slots, outcomes, failures, .. } = &mut *shard;
         if let Ok(mut entry) = slots.find_entry(hash, |slot| slot.key == *key) {
             let slot = entry.get_mut();
             if let Some(found) = inserted {
@@ -439,7 +491,9 @@ impl<K: Eq, V> LeaseTable<K, V> {
             }
             let lease = slot.revoke(stamp, fences, outcomes, ends.revokes);
             revoked.leases.extend(lease.map(|lease| (hash, lease)));
-            revoked.failures.extend(slot.failure.take_if(|_| ends.forgets));
+            if ends.forgets {
+                revoked.failures.extend(failures.forget(slot));
+            }
             if slot.is_idle() {
                 revoked.keys.push(entry.remove().0.key);
             }
@@ -475,11 +529,13 @@ impl<K: Eq, V> LeaseTable<K, V> {
         let mut revoked = Revoked::default();
         let mut shard = self.shards[index].lock();
         fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
-        let Shard { slots, outcomes, .. } = &mut *shard;
+        let Shard { slots, outcomes, failures, .. } = &mut *shard;
         for slot in slots.iter_mut() {
             let lease = slot.revoke(stamp, fences, outcomes, ends.revokes);
             revoked.leases.extend(lease.map(|lease| (slot.hash, lease)));
-            revoked.failures.extend(slot.failure.take_if(|_| ends.forgets));
+            if ends.forgets {
+                revoked.failures.extend(failures.forget(slot));
+            }
         }
         revoked.keys.extend(slots.extract_if(|slot| slot.is_idle()).map(|slot| slot.key));
         shrink(slots, |slot| slot.hash);
@@ -508,23 +564,26 @@ impl<K: Eq, V> LeaseTable<K, V> {
         retires: impl FnOnce(SlotState) -> bool,
     ) -> Leftovers<K, V> {
         let mut shard = self.shards[self.index(hash)].lock();
-        let Shard { slots, outcomes, .. } = &mut *shard;
+        let Shard { slots, outcomes, failures, .. } = &mut *shard;
         let Ok(mut entry) = slots.find_entry(hash, |slot| slot.holds(lease)) else {
             drop(shard);
-            return Leftovers { _key: None, _failure: None, _outcome: Some(outcome) };
+            return Leftovers { outcome: Some(outcome), ..Leftovers::default() };
         };
         let slot = entry.get_mut();
         let taken = slot.take(lease);
         let counts = taken.as_ref().is_some_and(|(_, counts)| *counts);
-        let forgotten = match &outcome {
-            _ if !counts => None,
-            LeaseOutcome::Failed(failed) => {
-                let failure = back_off.after(slot.failure.as_ref(), failed);
-                slot.failure.replace(failure)
+        let mut leftovers = Leftovers::default();
+        match &outcome {
+            LeaseOutcome::Failed(failed) if counts => {
+                let before = failures.forget(slot);
+                if let Some(failure) = back_off.after(before.as_ref(), failed) {
+                    failures.remember(slot, failure);
+                }
+                leftovers.failure = before;
             }
-            LeaseOutcome::Value(_) => slot.failure.take(),
-            LeaseOutcome::Unused => None,
-        };
+            LeaseOutcome::Value(_) if counts => leftovers.failure = failures.forget(slot),
+            _ => {}
+        }
         let waiting = taken.and_then(|(held, _)| held.waiting);
         let state = SlotState {
             held: slot.held().next().is_some(),
@@ -535,15 +594,27 @@ impl<K: Eq, V> LeaseTable<K, V> {
         if let Some(crowd) = slot.crowd.take() {
             crowd.wake(outcomes, LeaseOutcome::Unused);
         }
-        let unseen = match waiting {
+        leftovers.outcome = match waiting {
             Some(waiting) => waiting.wake(outcomes, outcome),
             None => Some(outcome),
         };
         // INVARIANT(lock-table-drains): a slot goes in the section of the release.
-        let goes = !state.held && retires(state);
-        let retired = if goes { Some(entry.remove().0) } else { None };
+        if !state.held && retires(state) {
+            leftovers.key = Some(entry.remove().0.key);
+        }
+        // INVARIANT(bounded-memory): a failure that is remembered is the last one's successor, or takes the place of
+        // another one.
+        if let Some((hash, number)) = failures.one_too_many(self.most_failures) {
+            let is_it = |slot: &Slot<K>| slot.failure.as_ref().is_some_and(|it| it.1 == number);
+            if let Ok(mut entry) = slots.find_entry(hash, is_it) {
+                leftovers.forgotten = failures.forget(entry.get_mut());
+                if entry.get().is_idle() {
+                    leftovers.forgotten_key = Some(entry.remove().0.key);
+                }
+            }
+        }
         drop(shard);
-        Leftovers { _key: retired.map(|slot| slot.key), _failure: forgotten, _outcome: unseen }
+        leftovers
     }
 }
 
@@ -563,14 +634,18 @@ impl<K, V> LeaseTable<K, V> {
             sweeps(SlotState {
                 held: slot.held().next().is_some(),
                 waited_for: slot.held().any(|held| held.waiting.is_some()),
-                remembers: !slot.failure.as_ref().is_none_or(forgotten),
+                remembers: !slot.failure.as_ref().map(|(failure, _)| failure).is_none_or(forgotten),
                 age: Some(now.since(slot.since)),
             })
         };
         for shard in &self.shards {
             let mut shard = shard.lock();
-            swept.extend(shard.slots.extract_if(&may_go).map(SweptSlot));
-            shrink(&mut shard.slots, |slot| slot.hash);
+            let Shard { slots, failures, .. } = &mut *shard;
+            for mut slot in slots.extract_if(&may_go) {
+                let failure = failures.forget(&mut slot);
+                swept.push(SweptSlot { slot, _failure: failure });
+            }
+            shrink(slots, |slot| slot.hash);
         }
         swept
     }
@@ -589,19 +664,40 @@ impl<K, V> LeaseTable<K, V> {
     }
 }
 
-/// A slot that was swept. Its key is the user's, and is dropped under no lock.
-pub(crate) struct SweptSlot<K>(Slot<K>);
+/// A slot that was swept. Its key and its error are the user's, and are dropped under no lock.
+pub(crate) struct SweptSlot<K> {
+    slot: Slot<K>,
+    _failure: Option<Failure>,
+}
 
 impl<K> SweptSlot<K> {
     pub(crate) fn hash(&self) -> u64 {
-        self.0.hash
+        self.slot.hash
     }
 }
 
 /// What is left of a lease. Keys, values and errors are the user's: the caller first emits the release,
 /// then drops them, under no lock.
 pub(crate) struct Leftovers<K, V> {
-    _key: Option<K>,
-    _failure: Option<Failure>,
-    _outcome: Option<LeaseOutcome<V>>,
+    key: Option<K>,
+    failure: Option<Failure>,
+    outcome: Option<LeaseOutcome<V>>,
+    /// Of another key, whose failure had to go.
+    forgotten_key: Option<K>,
+    forgotten: Option<Failure>,
+}
+
+impl<K, V> Leftovers<K, V> {
+    /// Drops what is the user's, one after the other.
+    pub(crate) fn discard(self) {
+        drop_each(self.key.into_iter().chain(self.forgotten_key));
+        drop_each(self.failure.into_iter().chain(self.forgotten));
+        drop_each(self.outcome);
+    }
+}
+
+impl<K, V> Default for Leftovers<K, V> {
+    fn default() -> Self {
+        Self { key: None, failure: None, outcome: None, forgotten_key: None, forgotten: None }
+    }
 }

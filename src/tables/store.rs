@@ -5,16 +5,20 @@
 //! key's `Eq` is the only foreign code that runs under a lock.
 
 use crate::clock::Moment;
+use crate::error::MAX_SHARDS;
 use crate::ids::{LeaseId, Version};
-use crate::sync::{Arc, Mark, RwLock};
 use crate::policy::lifetimes::Freshness;
+use crate::sync::{Arc, Mark, RwLock};
 use crate::tables::entry::{Entry, Found};
-use crate::tables::eviction::Hand;
+use crate::tables::eviction::{Deadlines, Hand};
 use crate::tables::fences::{Fences, Stamp};
 use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
 use std::ops::DerefMut;
+
+/// A shard of an unbounded cache has room for more than this. It evicts nothing, and keeps no deadlines.
+const UNBOUNDED: usize = usize::MAX / MAX_SHARDS;
 
 /// What a read of the map saw of a key, and at which place in the order of writes.
 #[doc(hidden)]
@@ -63,6 +67,7 @@ struct Shard<K, V> {
     stamp: u64,
     fences: Fences,
     hand: Hand,
+    deadlines: Deadlines,
 }
 
 /// Keys and entries that a write has replaced or removed. They are the user's: the caller first emits the
@@ -101,6 +106,12 @@ impl<K: Eq, V> NewEntry<K, V> {
         // A local is dropped before the parameters. So if an `Eq` panics below, the lock is free before
         // the key and the entry are dropped.
         let mut shard = shard;
+        if room < UNBOUNDED {
+            let Shard { entries, deadlines, .. } = &mut *shard;
+            let is_current =
+                |hash, version| entries.find(hash, |it| it.version == version).is_some();
+            deadlines.push(self.entry.expires_at(), self.hash, version, entries.len(), is_current);
+        }
         if let Some(stored) = shard.find(self.hash, &self.key) {
             stored.version = version;
             let before = std::mem::replace(&mut stored.entry, self.entry);
@@ -151,10 +162,16 @@ impl<K: Eq, V> Shard<K, V> {
         evicted
     }
 
-    /// Removes an entry that no request has read since the hand last passed it, or that is dead.
+    /// Removes a dead entry, or one that no request has read since the hand last passed it.
     fn evict(&mut self, now: Moment) -> Option<StoredEntry<K, V>> {
-        let Self { entries, hand, .. } = self;
-        hand.evict(entries, |stored| !stored.visited.take() || stored.entry.is_dead(now))
+        let Self { entries, hand, deadlines, .. } = self;
+        while let Some((hash, version)) = deadlines.pop_dead(now) {
+            // A write or a removal may have come since.
+            if let Ok(dead) = entries.find_entry(hash, |stored| stored.version == version) {
+                return Some(dead.remove().0);
+            }
+        }
+        hand.evict(entries, |stored| !stored.visited.take())
     }
 
     fn remove(&mut self, hash: u64, key: &K) -> Option<StoredEntry<K, V>> {
@@ -183,6 +200,7 @@ impl<K: Eq, V> Store<K, V> {
             stamp: 0,
             fences: Fences::default(),
             hand: Hand::default(),
+            deadlines: Deadlines::default(),
         };
         Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect(), capacity }
     }
@@ -292,19 +310,34 @@ impl<K: Eq, V> Store<K, V> {
         (replaced.collect(), revoked)
     }
 
-    /// Removes the entries that had expired at `now`, shard by shard.
+    /// Removes the entries that no request could be served, shard by shard.
     ///
     /// Most of the time a shard has none. So the sweep looks under the read lock first, which holds no
-    /// reader up.
-    pub(crate) fn sweep(&self, now: Moment) -> Vec<(Removed, (K, Arc<Entry<V>>))> {
-        let dead = |stored: &StoredEntry<K, V>| stored.entry.is_dead(now);
+    /// reader up. `now` was read before that, so an entry may be younger than it seems. What looks dead is judged once
+    /// more by `again`, a time that is read after the entry was: then an entry from the future means that the clock has
+    /// stepped back.
+    pub(crate) fn sweep(
+        &self,
+        now: Moment,
+        again: impl Fn() -> Moment,
+    ) -> Vec<(Removed, (K, Arc<Entry<V>>))> {
+        let is_dead =
+            |stored: &StoredEntry<K, V>, now| stored.entry.freshness(now) == Freshness::Expired;
         let mut swept = Vec::new();
         for shard in &self.shards {
-            if shard.read().entries.iter().any(dead) {
-                let mut shard = shard.write();
-                swept.extend(shard.entries.extract_if(|stored| dead(stored)));
-                shrink(&mut shard.entries, |stored| stored.hash);
+            let dead = |stored: &StoredEntry<K, V>| is_dead(stored, now).then_some(stored.version);
+            let mut dead: Vec<_> = shard.read().entries.iter().filter_map(dead).collect();
+            if dead.is_empty() {
+                continue;
             }
+            dead.sort_unstable();
+            let now = again();
+            let mut shard = shard.write();
+            let goes = |stored: &mut StoredEntry<K, V>| {
+                is_dead(stored, now) && dead.binary_search(&stored.version).is_ok()
+            };
+            swept.extend(shard.entries.extract_if(goes));
+            shrink(&mut shard.entries, |stored| stored.hash);
         }
         swept.into_iter().map(|stored| (stored.removed(), (stored.key, stored.entry))).collect()
     }

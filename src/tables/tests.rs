@@ -108,9 +108,8 @@ fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
 fn a_table_that_was_large_gives_its_memory_back() {
     let table = LeaseTable::<u64, ()>::new(1);
     let now = ask(Moment::ORIGIN, Wants::Queue);
-    let leases: Vec<_> = (0..1_000)
-        .map(|key| (key, table.try_acquire(key, key, &now).0.expect("free")))
-        .collect();
+    let leases: Vec<_> =
+        (0..1_000).map(|key| (key, table.try_acquire(key, key, &now).0.expect("free"))).collect();
     let most = table.usage();
     assert_eq!((most.slots, most.held, most.oldest), (1_000, 1_000, Some(Moment::ORIGIN)));
     for (key, lease) in leases {
@@ -185,7 +184,8 @@ fn entry() -> Arc<Entry<()>> {
 
 const ENDS: Ends = Ends { revokes: [true, false], forgets: true };
 const NOTHING: Write = |_, _| {};
-const INSERT: Write = |store, leases| drop(store.insert(HASH, "k", entry(), leases, ENDS, usize::MAX));
+const INSERT: Write =
+    |store, leases| drop(store.insert(HASH, "k", entry(), leases, ENDS, usize::MAX));
 const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases, ENDS));
 const CLEAR: Write = |store, leases| drop(store.clear(leases, ENDS));
 
@@ -195,7 +195,9 @@ fn outcomes(write: Write) -> (&'static str, bool) {
     let lease = miss(&table).expect("free");
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| match wait(&table, lease, Duration::MAX) {
-            Waited::Released(_, LeaseOutcome::Value(found)) if found.version().is_some() => "inserted",
+            Waited::Released(_, LeaseOutcome::Value(found)) if found.version().is_some() => {
+                "inserted"
+            }
             Waited::Released(_, LeaseOutcome::Value(_)) => "computed",
             _ => unreachable!("another outcome"),
         });

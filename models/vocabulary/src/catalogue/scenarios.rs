@@ -454,8 +454,12 @@ impl Scenario {
     /// Whether somebody but the holder of a lease writes, or moves the clock.
     pub fn has_other_writers(self) -> bool {
         let setup = self.setup();
-        let writes =
-            |act| matches!(act, Act::Invalidate | Act::InvalidateAll | Act::Insert | Act::Push | Act::Sweep);
+        let writes = |act| {
+            matches!(
+                act,
+                Act::Invalidate | Act::InvalidateAll | Act::Insert | Act::Push | Act::Sweep
+            )
+        };
         setup.ticks() || setup.capacity != usize::MAX || setup.roles.acts().any(writes)
     }
 }

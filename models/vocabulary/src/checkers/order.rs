@@ -121,9 +121,12 @@ pub(super) fn invalidation_wins(story: &Story, requests: &RequestTraces) -> Vec<
 /// The start of the compute whose error the request returns: of its own, of the one that it waited for, or of the one that
 /// its key backs off for. Nothing if the error is not one of a compute.
 fn of_an_error(story: &Story, request: &RequestTrace) -> Option<usize> {
-    let (last, event) = request.events().filter(|(_, event)| {
-        matches!(event, Event::ComputeFinished(_, false) | Event::Waited(_) | Event::BackingOff)
-    }).last()?;
+    let (last, event) = request
+        .events()
+        .filter(|(_, event)| {
+            matches!(event, Event::ComputeFinished(_, false) | Event::Waited(_) | Event::BackingOff)
+        })
+        .last()?;
     let before = || story.records.iter().rev().filter(|(index, _)| *index <= last);
     let lease = match event {
         Event::Waited(lease) | Event::ComputeFinished(lease, _) => lease,
@@ -132,9 +135,8 @@ fn of_an_error(story: &Story, request: &RequestTrace) -> Option<usize> {
             _ => None,
         })?,
     };
-    let start = before().find(|(_, record)| {
-        matches!(record.event, Event::ComputeStarted(of, _) if of == lease)
-    });
+    let start = before()
+        .find(|(_, record)| matches!(record.event, Event::ComputeStarted(of, _) if of == lease));
     start.map(|(index, _)| *index)
 }
 

@@ -55,9 +55,10 @@ pub(super) fn no_answer_is_older_than_its_question(
         let (_, asked) = request.records.first()?;
         let (index, last) = request.records.last()?;
         let Event::Answered(content) = last.event else { return None };
-        let published = request.records.iter().rfind(|(_, record)| {
-            matches!(record.event, Event::Published(..))
-        });
+        let published = request
+            .records
+            .iter()
+            .rfind(|(_, record)| matches!(record.event, Event::Published(..)));
         let since = published.map_or(asked.now, |(_, record)| record.now);
         let expires = put.get(&content)? + story.history.storage;
         (since >= expires).then_some(*index)
@@ -69,7 +70,10 @@ pub(super) fn no_answer_is_older_than_its_question(
 /// Nothing has failed, timed out or waited for itself, and a request returns an error.
 pub(super) fn healthy_origin_no_error(story: &Story, requests: &RequestTraces) -> Vec<Violation> {
     let is_reason = |record: &Record| {
-        matches!(record.event, Event::ComputeFinished(_, false) | Event::TimedOut(_) | Event::Cycle(_))
+        matches!(
+            record.event,
+            Event::ComputeFinished(_, false) | Event::TimedOut(_) | Event::Cycle(_)
+        )
     };
     if story.history.records.iter().any(is_reason) {
         return Vec::new();
