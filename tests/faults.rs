@@ -1,5 +1,6 @@
 //! Faults that users of other caches met. Each test is named after what must not happen.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
 use common::{HeldJobs, PAYLOAD, STORAGE};
@@ -207,28 +208,27 @@ fn a_live_entry_never_makes_room_while_there_is_a_dead_one() {
 
 // G: hashers.
 
-macro_rules! hasher {
-    ($Hasher:ident, $hash:expr) => {
-        #[derive(Default)]
-        struct $Hasher(u64);
-        impl Hasher for $Hasher {
-            fn finish(&self) -> u64 {
-                self.0
-            }
-            fn write(&mut self, _: &[u8]) {
-                unreachable!("keys are integers")
-            }
-            fn write_u64(&mut self, key: u64) {
-                let hash: fn(u64) -> u64 = $hash;
-                self.0 = hash(key);
-            }
-        }
-    };
+/// Leaves `LEFT` of a key's low bits, moved up by `UP`.
+#[derive(Default)]
+struct Bits<const LEFT: u64, const UP: u32>(u64);
+
+impl<const LEFT: u64, const UP: u32> Hasher for Bits<LEFT, UP> {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are integers")
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = (key & LEFT) << UP;
+    }
 }
 
-hasher!(Identity, |key| key);
-hasher!(LowBits, |key| key & 0xffff);
-hasher!(HighBits, |key| key << 48);
+type Identity = Bits<{ u64::MAX }, 0>;
+type LowBits = Bits<0xffff, 0>;
+type HighBits = Bits<0xffff, 48>;
 
 fn kept<H: Hasher + Default + 'static>() -> usize {
     let cache = Cache::builder(PAYLOAD, STORAGE).capacity(10_000);
