@@ -114,27 +114,41 @@ mod measured {
         let growth = ["search", "2 to 3 callers", "3 to 4", "4 to 5"];
         let rate = ["engine", "2 callers", "4 callers", "10 callers", "100 callers"];
         format!(
-            "# Performance\n\n\
-             How fast each engine is on the field report's scenario (`field`), of what ships (`double-recheck`).\n\
-             `cargo run --release --features plain -- performance` measures it and writes this page, in ten minutes.\n\
-             Each has one OS thread of a machine with {} cores. It is one run, beside whatever else the machine\n\
-             did: read the ratios, not the times. Counts of searches that came to their end do not differ from run\n\
-             to run; a test compares those of `sections` with what a program of the abstract protocol counts.\n\n\
-             ## Until complete\n\n\
-             Executions, and the time until there are no others; at most {time:?}. A search that takes less than {A_WHILE:?}\n\
-             is repeated for as long, and the mean counts. Redundant executions repeat others from some step on: they\n\
-             cost time, and are a part of the ratios, which are `sections` : loom : Shuttle's DFS.\n\n\
-             The three do not do the same. `sections` takes one execution of each class of orders, sequentially\n\
-             consistent. loom has the C11 memory model, so more to look at, and a reduction of its own. Shuttle's\n\
-             DFS, here on the same text on Shuttle's own mutex, read-write lock and condition variable, takes every order\n\
-             of its scheduling points, several a lock, main's among them. Yet those that came to their end have the\n\
-             same outcomes (how many computes, who got which answer, what is violated), and the others none but those:\n\
-             else the command fails.\n\n{}\n\n\
-             What a caller more multiplies the executions by, redundant ones included:\n\n{}\n\n\
-             ## Executions per second\n\n\
-             Each for about {RATED_FOR:?}, judging and redundant executions included; a search that comes to its end begins\n\
-             anew. Where it does not, its rate is no coverage. An execution of `threads` has two computes that sleep\n\
-             for a millisecond each.\n\n{}\n\n",
+            "# Performance\n\
+             \n\
+             This page measures how fast each [engine](GLOSSARY.md#engine) is. All of them run the [field\n\
+             report](GLOSSARY.md#field-report)'s [scenario](GLOSSARY.md#scenario) (`field`) on the shipped protocol\n\
+             (`double-recheck`). `cargo run --release --features plain -- performance` measures that and writes this page,\n\
+             in ten minutes. Each engine has one OS thread of a machine with {} cores. It is one run, and the machine did\n\
+             other things beside it: read the ratios, not the times. The counts of complete searches do not differ from run\n\
+             to run. A test compares those of `sections` with what a program of the abstract protocol counts.\n\
+             \n\
+             ## Until complete\n\
+             \n\
+             Each field of the table shows the [executions](GLOSSARY.md#execution), and the time until there are no others,\n\
+             at most {time:?}. A search that takes less than {A_WHILE:?} is repeated for {A_WHILE:?}, and the mean counts. [Redundant\n\
+             executions](GLOSSARY.md#redundant-execution) repeat others from some [section](GLOSSARY.md#section) on. They\n\
+             cost time, and are a part of the ratios. The ratios are `sections` : loom : Shuttle's DFS.\n\
+             \n\
+             The three do not do the same. `sections` takes one execution of each class of orders, sequentially consistent.\n\
+             loom has the C11 memory model, so it has more to look at, and a reduction of its own. Shuttle's DFS runs the\n\
+             same text on Shuttle's own mutex, read-write lock and condition variable. It takes every order of its\n\
+             scheduling points. There are several for each lock, and those of main are among them.\n\
+             \n\
+             Yet all complete searches have the same outcomes: how many computes, which caller got which answer, what is\n\
+             violated. The other searches have none but those. The command fails otherwise.\n\
+             \n\
+             {}\n\n\
+             By how much one caller more multiplies the executions, redundant ones included:\n\
+             \n\
+             {}\n\n\
+             ## Executions per second\n\
+             \n\
+             Each engine runs for about {RATED_FOR:?}, with judging and redundant executions included. A search that comes to its end\n\
+             begins anew. Where a search does not come to its end, its rate says nothing about coverage. An execution of\n\
+             `threads` has two computes that sleep for a millisecond each.\n\
+             \n\
+             {}\n\n",
             cores(),
             markdown(&until, FEW.map(|callers| until_complete(searches, callers)).to_vec()),
             markdown(&growth, SEARCHES.map(|way| growths(searches, way)).to_vec()),
