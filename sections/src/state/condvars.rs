@@ -1,4 +1,4 @@
-//! The condition variables: who waits on each, and which notifications each waiter could consume.
+//! The condition variables: the waiters of each, and the notifications that each waiter can consume.
 
 use super::{State, Status};
 use crate::operation::{Access, Kind, Object, Operation, TaskNumber};
@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 pub(super) struct Waiter {
     pub(super) task: TaskNumber,
     pub(super) mutex: Object,
-    /// Notifications to one that it could consume, the oldest first.
+    /// The notifications of `notify_one` that it can consume, the oldest first.
     pub(super) notifications: VecDeque<u64>,
-    /// Has released the mutex, and waits.
+    /// Whether it has released the mutex and waits.
     pub(super) parked: bool,
 }
 
@@ -22,7 +22,7 @@ impl State {
         })
     }
 
-    /// A task waits on the condition variable, whose mutex it has released.
+    /// The running task waits on the condition variable and has released its mutex.
     pub(crate) fn wait(&mut self, condvar: Object, mutex: Object) {
         let task = self.current;
         self.touch(condvar, Access::Write);
@@ -30,7 +30,7 @@ impl State {
         self.condvars.of(condvar).push(Waiter { task, mutex, notifications, parked: false });
     }
 
-    /// The task that runs was woken without a broadcast: by a notification, or because time is up.
+    /// The running task was woken by a notification or a time-out, not by a broadcast.
     pub(crate) fn woken(&mut self, condvar: Object) {
         let me = self.current;
         self.touch(condvar, Access::Write);
@@ -59,7 +59,8 @@ impl State {
         }
     }
 
-    /// A broadcast has nothing to consume: whoever is woken by it is about to lock again.
+    /// A broadcast leaves nothing to consume. Each waiter that it wakes is about to take its mutex
+    /// again.
     pub(crate) fn notify_all(&mut self, condvar: Object) {
         self.touch(condvar, Access::Write);
         for Waiter { task, mutex, parked, .. } in std::mem::take(self.condvars.of(condvar)) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// A condition variable: `std::sync::Condvar` without spurious wake-ups.
 ///
-/// Who consumes the notification of a `notify_one` is a choice of the schedule, among those who
-/// waited when it was given. So is whether a wait with a time-out ends by it.
+/// The schedule chooses which waiter consumes the notification of a `notify_one`, among those that
+/// waited when it was given. It also chooses whether a wait with a time-out times out.
 #[derive(Debug)]
 pub struct Condvar(Object);
 
@@ -24,8 +24,8 @@ impl Condvar {
         self.wait_as(Kind::Woken, guard).0
     }
 
-    /// Waits for a notification or until time is up, which may be at any moment, however long the
-    /// `timeout`; `true` if it was.
+    /// Waits for a notification or the time-out, whichever the schedule chooses; the length of
+    /// `timeout` does not matter. Returns `true` if it timed out.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -49,13 +49,13 @@ impl Condvar {
         (mutex.lock(), timed_out)
     }
 
-    /// Wakes one who waits.
+    /// Wakes one waiter.
     pub fn notify_one(&self) {
         announce(Kind::NotifyOne, self.0);
         with(|state| state.notify_one(self.0));
     }
 
-    /// Wakes everyone who waits.
+    /// Wakes all waiters.
     pub fn notify_all(&self) {
         announce(Kind::NotifyAll, self.0);
         with(|state| state.notify_all(self.0));
