@@ -1,5 +1,5 @@
-//! Shuttle's schedulers by chance: random, PCT at several depths, and the uniform random walk. They choose at
-//! announced operations alone, so that what they find is a schedule that can be replayed.
+//! The engines `random`, `pct` and `urw`: Shuttle's schedulers by chance. They choose only at announced
+//! operations, so each execution has a schedule that can be replayed.
 
 use super::sections::{Seen, note};
 use super::urw::Urw;
@@ -10,13 +10,13 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Tas
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-/// PCT finds a bug of depth d best at depth d, and may never find it at another.
+/// PCT with depth d finds bugs of depth d best, and may never find others.
 const DEPTHS: [usize; 4] = [1, 2, 3, 5];
 
 #[derive(Default)]
 struct Sampled {
     seen: Seen,
-    /// Seeded by nothing: the same events give the same hash in every process.
+    /// The hasher has no seed, so the same events give the same hash in every process.
     events: DefaultHasher,
 }
 
@@ -42,8 +42,8 @@ pub(super) fn explore(
     Ok(search.finish())
 }
 
-/// Shuttle's random scheduler takes an end before its last execution for a failure, and prints how to
-/// replay it. Here it comes to its end.
+/// Shuttle's random scheduler treats an early end as a failure and prints how to replay it. This
+/// wrapper runs it to its end, so it prints nothing.
 struct Quiet(RandomScheduler);
 
 impl Drop for Quiet {

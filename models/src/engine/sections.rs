@@ -1,4 +1,5 @@
-//! `sections`: every interleaving of synchronising operations, one of each equivalence class.
+//! The engine `sections`: every interleaving of synchronising operations, one of each equivalence
+//! class.
 
 use super::{Budget, Cell, Coverage, Example, Exploration, Fault, Progress};
 use crate::catalogue::{Invariant, Witness};
@@ -9,12 +10,12 @@ use sections::{Execution, Outcome, Search};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-/// What was reached.
+/// What a search has found so far.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Outcomes, each with how often and by which schedule.
+    /// The outcomes, each with its count and its smallest schedule.
     pub(super) outcomes: BTreeMap<Verdict, (u64, Example)>,
-    /// Witnesses.
+    /// The witnesses that were reached.
     pub(super) reached: BTreeSet<Witness>,
 }
 
@@ -46,8 +47,8 @@ pub(super) fn explore(
     Ok(exploration)
 }
 
-/// Adds an execution to what was seen; the smallest schedule of each outcome is kept. Says whether that was
-/// what was looked for.
+/// Adds an execution, and keeps the smallest schedule of each outcome. Breaks if the execution violates
+/// `until`.
 pub(super) fn note(
     seen: &mut Seen,
     execution: &Execution<History>,
@@ -72,7 +73,7 @@ pub(super) fn note(
     if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// What is said of an execution, however it ended.
+/// The verdict about an execution, however it ended.
 pub(crate) fn check(outcome: &Outcome<History>) -> Verdict {
     match outcome {
         Outcome::Returned(history) => Verdict::of(history),
@@ -80,7 +81,7 @@ pub(crate) fn check(outcome: &Outcome<History>) -> Verdict {
     }
 }
 
-/// What is said of an execution that did not come to its end; `records` are what was written down of it.
+/// The verdict about an execution that did not end, from what was recorded of it.
 pub(crate) fn check_unfinished(outcome: &Outcome<History>, records: &[Record]) -> Verdict {
     Verdict::unfinished(match outcome {
         Outcome::Deadlock(waiting) => {

@@ -12,7 +12,7 @@ pub(super) fn violated(invariant: Invariant) -> String {
     format!("<- violates {invariant}")
 }
 
-/// What a reader is told of an event; `None` if another event of the same moment tells it better.
+/// The event in words; `None` if another event of the same section says it better.
 pub(super) fn say(event: Event) -> Option<String> {
     Some(match event {
         Event::Looked(_) | Event::Asked | Event::Put(_) | Event::Rest => return None,

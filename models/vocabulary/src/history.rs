@@ -1,14 +1,14 @@
-//! What happened in one execution, in terms of no particular build of the core.
+//! What happened in one execution, in terms that no particular build of the core owns.
 
-/// The number of a published value, as the core gave it.
+/// The number of a published value, as the core counts them.
 pub type Version = u64;
-/// The number of a lease, as the core gave it.
+/// The number of a lease, as the core counts them.
 pub type Lease = u64;
 
-/// The number of a value: each compute and each insert makes a new one.
+/// The number of a value. Each compute and each insert makes a new one.
 pub type Content = u64;
 
-/// A step that a request took; see `xfetch_core::Event`, which it mirrors.
+/// A step that a request took. It mirrors `xfetch_core::Event`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is documented at xfetch_core::Event")]
 pub enum Event {
@@ -42,28 +42,28 @@ pub enum Event {
     Dropped(Lease),
     /// The scenario: a request begins.
     Asked,
-    /// The scenario: the compute under way makes this content. Contents are numbered.
+    /// The scenario: the compute that runs makes this content.
     Makes(Content),
-    /// The scenario: the request goes home with this content.
+    /// The scenario: the request returns this content.
     Answered(Content),
-    /// The scenario: the request goes home with an error.
+    /// The scenario: the request returns an error.
     Refused,
-    /// The scenario: the user has put this content there.
+    /// The scenario: the user has inserted this content.
     Put(Content),
     /// The scenario: the pool was shut down.
     ShutDown,
     /// The scenario: time passes.
     Tick,
-    /// The scenario: everybody is home. What follows is one more request and a look.
+    /// The scenario: all callers have returned. One more request and a look follow.
     Rest,
 }
 
 /// An event, who caused it and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
-    /// The task: 0 sets the scene, callers count from 1. Engines without task numbers say 0.
+    /// The task. 0 is main; callers count from 1. Engines without task numbers use 0.
     pub task: usize,
-    /// The section of the execution that it belongs to, where the engine counts them.
+    /// The section of the execution in which it happened, if the engine counts sections.
     pub step: usize,
     /// The scenario's time in nanoseconds.
     pub now: u64,
@@ -73,12 +73,12 @@ pub struct Record {
     pub event: Event,
 }
 
-/// What a caller went home with.
+/// What a caller got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnswerKind {
     /// The value that was there at the start.
     Stale,
-    /// A value that was computed since.
+    /// A value that was computed during the execution.
     Fresh,
     /// An error.
     Error,
@@ -89,21 +89,21 @@ pub enum AnswerKind {
 pub struct History {
     /// The events in the order of their sections.
     pub records: Vec<Record>,
-    /// What each caller went home with.
+    /// What each caller got.
     pub answers: Vec<AnswerKind>,
     /// How long a published entry is fresh, in nanoseconds.
     pub payload: u64,
-    /// How long it is kept.
+    /// How long a published entry is kept, in nanoseconds.
     pub storage: u64,
-    /// How long a key whose compute has failed is left alone at least.
+    /// The shortest back-off after a failed compute.
     pub back_off: u64,
     /// The most keys that the cache may hold.
     pub capacity: usize,
-    /// What it held when everybody was home.
+    /// What the cache held when all callers had returned.
     pub at_rest: Usage,
-    /// What was left when everything was past its time, and swept.
+    /// What the cache held after every deadline had passed and a sweep had run.
     pub at_last: Usage,
-    /// What the counters said when everybody was home, by name; nothing where there were none.
+    /// The counters when all callers had returned, by name. Empty if there were no counters.
     pub counted: Vec<(&'static str, u64)>,
 }
 

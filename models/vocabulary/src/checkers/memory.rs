@@ -1,11 +1,11 @@
-//! When everybody is home: what is left in the tables, with the pool and on the counters.
+//! The checkers of what is left when all callers have returned: the tables, the pool and the counters.
 
 use super::{Story, Violation, stories};
 use crate::catalogue::Invariant;
 use crate::history::{Event, History};
 use std::collections::BTreeSet;
 
-/// Everything of this kind that an execution violates. It is told of its rest.
+/// Every violation of this kind. Each is reported at the record of the rest.
 pub(super) fn violated(history: &History) -> Vec<Violation> {
     let events = || history.records.iter().map(|record| record.event);
     let Some(rest) = events().position(|event| event == Event::Rest) else { return Vec::new() };
@@ -19,7 +19,7 @@ pub(super) fn violated(history: &History) -> Vec<Violation> {
     broken.map(|(invariant, _)| (invariant, rest)).collect()
 }
 
-/// A slot for each key whose last compute has failed, and was not forgotten.
+/// There is a slot for each key whose last compute failed and is not forgotten, and no other slot.
 fn drains(history: &History, rest: usize) -> bool {
     let remembers = |story: &Story| {
         let last = story.events().filter(|(index, _)| *index < rest).rfind(|(_, event)| {
@@ -41,7 +41,7 @@ fn is_bounded(history: &History, _: usize) -> bool {
     history.at_rest.keys <= history.capacity && (last.keys, last.leases, last.slots) == (0, 0, 0)
 }
 
-/// Nobody but a caller is at work after a shutdown, and no lease is left.
+/// After a shutdown only callers start computes, and no lease is held.
 fn shuts_down(history: &History, rest: usize) -> bool {
     let played = &history.records[..rest];
     let Some(at) = played.iter().position(|record| record.event == Event::ShutDown) else {
@@ -55,8 +55,8 @@ fn shuts_down(history: &History, rest: usize) -> bool {
     !runs && history.at_rest.leases == 0
 }
 
-/// Each counter is the number of its events, and they add up. How many requests there were, the
-/// scenario says.
+/// Each counter is the number of its events, and the counters add up. The number of requests comes from
+/// the scenario.
 fn balances(history: &History, rest: usize) -> bool {
     let counted = |name: &str| {
         history.counted.iter().find(|(counter, _)| *counter == name).map_or(0, |(_, count)| *count)
