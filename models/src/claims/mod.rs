@@ -224,7 +224,7 @@ pub fn page() -> Result<(String, Vec<String>), Refused> {
         let Claim { id, says, verdict, because, .. } = claim;
         let _ = write!(page, "\n## {id}\n\n> {says}\n\n**{verdict}** {because}\n\n{table}\n");
     }
-    page.push_str(WITHOUT_A_VERDICT);
+    page.push_str(NOT_JUDGED);
     Ok((page, not_supported))
 }
 
@@ -255,8 +255,8 @@ Phase 1 has no lock, phase 2 the lock alone, phase 3 the re-check before the loc
 the re-check inside the lock changes the worst case.
 ";
 
-const WITHOUT_A_VERDICT: &str = "
-## Claims without a verdict
+const NOT_JUDGED: &str = "
+## Not judged here
 
 Two claims are not about the interleavings of one process. C12: one green run of a hundred requests gives
 99.9 % confidence. [CERTIFICATE.md](CERTIFICATE.md) says how much a number of runs tells. C13: 99 % reduction holds
