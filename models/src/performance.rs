@@ -11,7 +11,7 @@ pub const FEW: [usize; 4] = [2, 3, 4, 5];
 /// Callers of the runs whose rate is measured.
 pub const MANY: [usize; 4] = [2, 4, 10, 100];
 /// A shorter search is repeated for this long.
-pub const A_WHILE: Duration = Duration::from_secs(1);
+pub const REPEATED_FOR: Duration = Duration::from_secs(1);
 /// The length of a measurement of a rate.
 pub const RATED_FOR: Duration = Duration::from_secs(3);
 /// Executions of a sample between two looks at the clock.
@@ -93,7 +93,7 @@ impl Way {
     }
 
     /// Searches until the search is complete or the time is over. A short search is repeated for
-    /// [`A_WHILE`], and its time is the mean of the repetitions.
+    /// [`REPEATED_FOR`], and its time is the mean of the repetitions.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Way {
     pub fn search(self, callers: usize, time: Duration) -> Result<Run, Refused> {
         let (began, first) = (Instant::now(), self.run(callers, time, 1)?);
         let mut runs = 1;
-        while first.complete && began.elapsed() < A_WHILE {
+        while first.complete && began.elapsed() < REPEATED_FOR {
             self.run(callers, time, 1)?;
             runs += 1;
         }

@@ -134,7 +134,7 @@ impl<D: Driver> Bridge<D> {
             self.enabled[..=place].rotate_right(1);
         }
         if self.enabled.is_empty() {
-            return self.nobody_can_go_on(state);
+            return self.main_or_deadlock(state);
         }
         let point = Point {
             pending: &self.pending,
@@ -159,7 +159,7 @@ impl<D: Driver> Bridge<D> {
         let operation =
             chosen.map(|(_, operation)| *operation).expect("an enabled task is pending");
         if state.recording {
-            write_down(&mut state.run, &state.step, &self.pending, &self.enabled);
+            record(&mut state.run, &state.step, &self.pending, &self.enabled);
             let footprint = Footprint::default();
             state.run.steps.push(Step { task, operation, footprint, preempts });
         }
@@ -177,7 +177,7 @@ impl<D: Driver> Bridge<D> {
     }
 
     /// Main, if all tasks have finished and main can go on. Otherwise it is a deadlock.
-    fn nobody_can_go_on(&self, state: &mut State) -> TaskId {
+    fn main_or_deadlock(&self, state: &mut State) -> TaskId {
         if let Status::Announced(operation) = state.status(MAIN)
             && state.enabled(MAIN, operation)
         {
@@ -205,7 +205,7 @@ impl<D: Driver> Bridge<D> {
 
 /// Completes the footprint of the previous step, and adds what every task is about to do to the
 /// checksum.
-fn write_down(
+fn record(
     run: &mut Run,
     step: &Footprint,
     pending: &[(TaskNumber, Operation)],

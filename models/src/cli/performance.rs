@@ -26,7 +26,9 @@ mod measured {
     use xfetch_models::catalogue::Engine;
     use xfetch_models::engine::Refused;
     use xfetch_models::page::markdown;
-    use xfetch_models::performance::{A_WHILE, FEW, MANY, RATED_FOR, Run, SEARCHES, WAYS, Way};
+    use xfetch_models::performance::{
+        FEW, MANY, RATED_FOR, REPEATED_FOR, Run, SEARCHES, WAYS, Way,
+    };
 
     /// The text from this line on is written by hand, and kept.
     const BY_HAND: &str = "<!-- What `performance` measures ends here; what follows is kept. -->";
@@ -133,7 +135,7 @@ mod measured {
              to run. A test compares those of `sections` with what a program of the abstract protocol counts.\n\n\
              ## Until complete\n\n\
              Each field of the table shows the [executions](GLOSSARY.md#execution), and the time until there are no others,\n\
-             at most {time:?}. A search that takes less than {A_WHILE:?} is repeated for {A_WHILE:?}, and the mean counts. [Redundant\n\
+             at most {time:?}. A search that takes less than {REPEATED_FOR:?} is repeated for {REPEATED_FOR:?}, and the mean counts. [Redundant\n\
              executions](GLOSSARY.md#redundant-execution) repeat others from some [section](GLOSSARY.md#section) on. They\n\
              cost time, and are a part of the ratios. The ratios are `sections` : loom : Shuttle's DFS.\n\n\
              The three do not do the same. `sections` takes one execution of each class of orders, sequentially consistent.\n\

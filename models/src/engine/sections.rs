@@ -86,7 +86,7 @@ pub(crate) fn check_unfinished(outcome: &Outcome<History>, records: &[Record]) -
     Verdict::unfinished(match outcome {
         Outcome::Deadlock(waiting) => {
             let waiting: Vec<_> = waiting.iter().map(|(task, _)| *task).collect();
-            checkers::of_a_deadlock(records, &waiting)
+            checkers::violated_by_a_deadlock(records, &waiting)
         }
         Outcome::Returned(_) | Outcome::Panicked(_) => Invariant::NoPanic,
     })

@@ -43,7 +43,7 @@ pub(super) struct Shared {
     pub(super) queue: Mutex<Queue>,
     pub(super) changed: Condvar,
     /// The number of idle workers, readable without the lock.
-    pub(super) hungry: AtomicUsize,
+    pub(super) idle: AtomicUsize,
 }
 
 impl Shared {
@@ -66,7 +66,7 @@ impl Shared {
             executions: AtomicU64::new(0),
             queue: Mutex::new(queue),
             changed: Condvar::new(),
-            hungry: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
         }
     }
 
@@ -92,7 +92,7 @@ impl Shared {
     pub(super) fn take(&self) -> Option<Part> {
         let mut queue = self.lock();
         queue.idle += 1;
-        self.hungry.fetch_add(1, Ordering::Relaxed);
+        self.idle.fetch_add(1, Ordering::Relaxed);
         let part = loop {
             if queue.stop {
                 break None;
@@ -109,7 +109,7 @@ impl Shared {
         };
         queue.begun |= part.is_some();
         queue.idle -= 1;
-        self.hungry.fetch_sub(1, Ordering::Relaxed);
+        self.idle.fetch_sub(1, Ordering::Relaxed);
         part
     }
 

@@ -54,7 +54,7 @@ impl Worker {
 
     /// Gives the unexplored children of the first node that has any to the idle workers.
     fn share(&mut self) {
-        if self.shared.hungry.load(Ordering::Relaxed) == 0 {
+        if self.shared.idle.load(Ordering::Relaxed) == 0 {
             return;
         }
         let open = (self.base..self.path.len())

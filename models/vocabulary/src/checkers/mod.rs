@@ -128,7 +128,7 @@ fn stories(history: &History) -> Vec<Story<'_>> {
 ///
 /// If every holder of a lease waits, they wait for each other. Otherwise a waiter waits for a lease
 /// that nobody will release.
-pub fn of_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
+pub fn violated_by_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
     let released = |lease| records.iter().any(|record| record.event == Event::Released(lease));
     let holders_wait = records.iter().all(|record| match record.event {
         Event::Leased(lease) if !released(lease) => waiting.contains(&record.task),
