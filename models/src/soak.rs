@@ -135,7 +135,7 @@ impl Site {
             .capacity(CAPACITY)
             .back_off(BACK_OFF.0, BACK_OFF.1)
             .idle(STORAGE)
-            // A compute takes a small fraction of this, so a wait that times out is a bug of the cache.
+            // A slow compute takes a tenth of this, so a wait times out only on a busy machine.
             .wait_timeout(Duration::from_millis(2))
             .sweep_every(Duration::from_millis(5))
             .observer(Arc::clone(metrics))

@@ -40,7 +40,7 @@ pub fn shrink(start: Failing, mut fails: impl FnMut(&Schedule) -> Option<Failing
     }
 }
 
-/// Smaller schedules, the smallest first.
+/// Candidates for a smaller schedule, those with the largest changes first.
 fn candidates(choices: &[u32]) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     let mut length = choices.len();
@@ -62,7 +62,7 @@ fn candidates(choices: &[u32]) -> Vec<Vec<u32>> {
             other
         };
         all.extend((1..choices[place]).map(with));
-        // The same deviation one decision earlier, or two.
+        // The same deviation one decision earlier.
         if place > 0 && choices[place - 1] == 0 {
             let mut earlier = with(0);
             earlier[place - 1] = choices[place];

@@ -88,7 +88,7 @@ impl Shared {
         });
     }
 
-    /// Waits for a part of the tree. `None` if all workers are idle.
+    /// Waits for a part of the tree. `None` if all workers are idle or the search was stopped.
     pub(super) fn take(&self) -> Option<Part> {
         let mut queue = self.lock();
         queue.idle += 1;
