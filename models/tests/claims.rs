@@ -10,7 +10,7 @@ fn every_verdict_is_borne_out_and_the_page_says_so() {
     assert_eq!(not_borne_out, [""; 0]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/FINDINGS.md");
     let written = std::fs::read_to_string(path).expect("the page is there");
-    assert!(written == page, "`cargo run --release -- exploration` writes docs/FINDINGS.md anew");
+    assert!(written == page, "`cargo run --release -- claims` writes docs/FINDINGS.md anew");
 }
 
 /// C12 and C13 are for later.

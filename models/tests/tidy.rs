@@ -6,9 +6,9 @@
 //! - only `src/sync/` names a synchronisation crate, and the layers of `src/` import downwards only;
 //! - docs/CERTIFICATE.md has a row for each promise of the catalogue and no other; what `sections` sees in it is
 //!   measured again, and a snapshot has it too;
-//! - docs/FINDINGS.md has a heading for each claim (`exploration.rs` compares the rest);
+//! - docs/FINDINGS.md has a heading for each claim (`claims.rs` compares the rest);
 //! - README's commands are CI's;
-//! - docs/PERFORMANCE.md counts the executions that an abstract program counts;
+//! - docs/PERFORMANCE.md counts the executions that an abstract program counts, and has the prose of its command;
 //! - README's row of the phases is one of docs/FINDINGS.md, its terms are linked where they are used first, and the
 //!   numbers in its prose are those of the catalogue.
 
@@ -417,6 +417,21 @@ fn the_page_on_performance_counts_what_the_abstract_protocol_counts() {
             let counted = format!("{} in ", protocol.paths());
             assert!(row[2].starts_with(&counted), "{callers} callers: {} is not {counted}", row[2]);
         }
+    }
+}
+
+/// The command needs a feature, and ten minutes: so its page is compared but for the figures.
+#[test]
+fn the_page_on_performance_has_the_prose_that_its_command_writes() {
+    let page = flat(&read("docs/PERFORMANCE.md"));
+    let mut rest = page.as_str();
+    for fragment in read("models/src/cli/performance.md").split('{') {
+        // Up to here it is the name of a figure.
+        let fragment = flat(fragment.split_once('}').map_or(fragment, |(_, after)| after));
+        let (_, after) = rest
+            .split_once(fragment.as_str())
+            .unwrap_or_else(|| panic!("docs/PERFORMANCE.md does not go on with {fragment:?}"));
+        rest = after;
     }
 }
 

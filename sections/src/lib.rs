@@ -26,7 +26,8 @@ pub use shrink::{Failing, shrink};
 #[doc(no_inline)]
 pub use shuttle::thread_local;
 
-/// Writes into a ledger: a section that touches nothing but the ledger with this number.
+/// Writes into the ledger with this number: a section of its own, or a part of the section of an acquisition directly
+/// before it.
 ///
 /// A search keeps the order of steps that conflict, and no other. Where a property asks for the
 /// order of more (did two computes overlap? did one request begin after another had ended?), say so

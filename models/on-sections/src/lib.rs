@@ -61,7 +61,7 @@ mod seen;
 mod text;
 mod urw;
 
-pub use sample::{Chance, sample};
+pub use sample::{Chance, Draws, sample};
 pub use search::search;
 pub use seen::{Example, Seen, check, check_unfinished};
 pub use text::{backend_name, run, unfinished};

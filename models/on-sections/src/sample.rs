@@ -3,10 +3,11 @@
 
 use crate::seen::Seen;
 use crate::urw::Urw;
-use sections::{Error, Outcome, Sample};
+use sections::{Error, Execution, Outcome, Sample};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use xfetch_vocabulary::catalogue::{Invariant, Protocol, Scenario};
+use xfetch_vocabulary::history::History;
 
 /// How the next task is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,17 @@ pub enum Chance {
     UniformWalk,
 }
 
+/// What is drawn, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws {
+    /// How the next task is chosen.
+    pub chance: Chance,
+    /// Where the choices start.
+    pub seed: u64,
+    /// How many executions there are.
+    pub executions: usize,
+}
+
 #[derive(Default)]
 struct Sampled {
     seen: Seen,
@@ -29,24 +41,22 @@ struct Sampled {
     events: DefaultHasher,
 }
 
-/// Runs so many executions from a seed; up to the first that violates `until`, if there is one. Returns what was seen, and
-/// a hash over every event of every execution, in order.
+/// Runs executions that are chosen by chance; up to the first that violates `until`, if there is one. Returns
+/// what was seen, and a hash over every event of every execution, in order.
 ///
 /// # Errors
 ///
 /// [`Error`] says why the sample means nothing.
-#[expect(clippy::too_many_arguments, reason = "a cell, a budget, and what to look for")]
 pub fn sample(
     sample: &Sample,
-    chance: Chance,
-    seed: u64,
-    executions: usize,
+    draws: Draws,
     scenario: Scenario,
     protocol: Protocol,
     callers: usize,
     until: Option<Invariant>,
 ) -> Result<(Seen, u64), Error> {
     assert_eq!(crate::backend_name(), "sections on shuttle");
+    let Draws { chance, seed, executions } = draws;
     let body = move || crate::run(scenario, protocol, callers);
     let scheduler = move || -> Box<dyn Scheduler + Send> {
         match chance {
@@ -55,9 +65,8 @@ pub fn sample(
             Chance::UniformWalk => Box::new(Urw::new(seed, executions)),
         }
     };
-    let visit = move |sampled: &mut Sampled, execution: sections::Execution<_>| {
+    let visit = move |sampled: &mut Sampled, execution: Execution<History>| {
         if let Outcome::Returned(history) = &execution.outcome {
-            let history: &xfetch_vocabulary::history::History = history;
             history.records.hash(&mut sampled.events);
         }
         sampled.seen.note(&execution, until)

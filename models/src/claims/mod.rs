@@ -249,8 +249,8 @@ the most computes of any interleaving. Phase 4 is the shipped protocol; the othe
 ";
 
 const AFTER_THE_PHASES: &str = "
-Phase 1 has no lock, phase 2 the lock alone, phase 3 the re-check before the lock too, phase 4 both re-checks. Only
-the re-check inside the lock changes the worst case.
+Phase 1 has no lock, phase 2 the lock alone, phase 3 the re-check before the lock too, phase 4 both re-checks. Of
+these four steps only the last one, the re-check inside the lock, changes the worst case.
 ";
 
 const NOT_JUDGED: &str = "
@@ -262,17 +262,9 @@ in production, with several processes. A process does not know the leases of ano
 once.
 ";
 
-/// The columns of the table of phases; README shows a row of it.
-const PHASES_HEADER: [&str; 8] = [
-    "phase",
-    "protocol",
-    "report's count",
-    "worst of 2",
-    "of 3",
-    "of 4",
-    "of 5 callers",
-    "verdict",
-];
+/// The first columns of a table of the phases; README shows a row of it.
+pub const PHASE_COLUMNS: [&str; 7] =
+    ["phase", "protocol", "report's count", "worst of 2", "of 3", "of 4", "of 5 callers"];
 
 /// The report's phases beside the most computes of any interleaving.
 ///
@@ -297,5 +289,6 @@ pub fn phases() -> Result<String, Refused> {
         });
         rows.push(row);
     }
-    Ok(markdown(&PHASES_HEADER, rows))
+    let header: Vec<_> = PHASE_COLUMNS.into_iter().chain(["verdict"]).collect();
+    Ok(markdown(&header, rows))
 }

@@ -107,53 +107,29 @@ mod measured {
         searches.keys().find(wrong).copied()
     }
 
+    /// The page without its figures; a test compares it with docs/PERFORMANCE.md.
+    const PAGE: &str = include_str!("performance.md");
+
     fn page(searches: &Cells<Run>, rates: &Cells<f64>, time: Duration) -> String {
         let mut until = vec!["callers"];
         until.extend(SEARCHES.map(Way::name));
         until.extend(["ratio of executions", "ratio of times", "outcomes (most computes)"]);
         let growth = ["search", "2 to 3 callers", "3 to 4", "4 to 5"];
         let rate = ["engine", "2 callers", "4 callers", "10 callers", "100 callers"];
-        format!(
-            "# Performance\n\
-             \n\
-             This page measures how fast each [engine](GLOSSARY.md#engine) is. All of them run the [field\n\
-             report](GLOSSARY.md#field-report)'s [scenario](GLOSSARY.md#scenario) (`field`) on the shipped protocol\n\
-             (`double-recheck`). `cargo run --release --features plain -- performance` measures that and writes this page,\n\
-             in ten minutes. Each engine has one OS thread of a machine with {} cores. It is one run, and the machine did\n\
-             other things beside it: read the ratios, not the times. The counts of complete searches do not differ from run\n\
-             to run. A test compares those of `sections` with what a program of the abstract protocol counts.\n\
-             \n\
-             ## Until complete\n\
-             \n\
-             Each field of the table shows the [executions](GLOSSARY.md#execution), and the time until there are no others,\n\
-             at most {time:?}. A search that takes less than {A_WHILE:?} is repeated for {A_WHILE:?}, and the mean counts. [Redundant\n\
-             executions](GLOSSARY.md#redundant-execution) repeat others from some [section](GLOSSARY.md#section) on. They\n\
-             cost time, and are a part of the ratios. The ratios are `sections` : loom : Shuttle's DFS.\n\
-             \n\
-             The three do not do the same. `sections` takes one execution of each class of orders, sequentially consistent.\n\
-             loom has the C11 memory model, so it has more to look at, and a reduction of its own. Shuttle's DFS runs the\n\
-             same text on Shuttle's own mutex, read-write lock and condition variable. It takes every order of its\n\
-             scheduling points. There are several for each lock, and those of main are among them.\n\
-             \n\
-             Yet all complete searches have the same outcomes: how many computes, which caller got which answer, what is\n\
-             violated. The other searches have none but those. The command fails otherwise.\n\
-             \n\
-             {}\n\n\
-             By how much one caller more multiplies the executions, redundant ones included:\n\
-             \n\
-             {}\n\n\
-             ## Executions per second\n\
-             \n\
-             Each engine runs for about {RATED_FOR:?}, with judging and redundant executions included. A search that comes to its end\n\
-             begins anew. Where a search does not come to its end, its rate says nothing about coverage. An execution of\n\
-             `threads` has two computes that sleep for a millisecond each.\n\
-             \n\
-             {}\n\n",
-            cores(),
-            markdown(&until, FEW.map(|callers| until_complete(searches, callers)).to_vec()),
-            markdown(&growth, SEARCHES.map(|way| growths(searches, way)).to_vec()),
-            markdown(&rate, WAYS.map(|way| rates_of(rates, way)).to_vec()),
-        )
+        let until_rows = FEW.map(|callers| until_complete(searches, callers)).to_vec();
+        let growth_rows = SEARCHES.map(|way| growths(searches, way)).to_vec();
+        let rate_rows = WAYS.map(|way| rates_of(rates, way)).to_vec();
+        [
+            ("{cores}", cores().to_string()),
+            ("{time}", format!("{time:?}")),
+            ("{while}", format!("{A_WHILE:?}")),
+            ("{rated}", format!("{RATED_FOR:?}")),
+            ("{until}", markdown(&until, until_rows)),
+            ("{growth}", markdown(&growth, growth_rows)),
+            ("{rate}", markdown(&rate, rate_rows)),
+        ]
+        .into_iter()
+        .fold(PAGE.to_owned(), |page, (place, text)| page.replace(place, &text))
     }
 
     /// A row of the first table.

@@ -3,6 +3,7 @@
 use super::explore::REPLAY;
 use serde_json::Value;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::claims::PHASE_COLUMNS;
 use xfetch_models::engine::{Cell, Conclusion, Coverage, Exploration};
 use xfetch_models::page::markdown;
 use xfetch_models::plan::Explored;
@@ -10,18 +11,12 @@ use xfetch_models::plan::Explored;
 /// The numbers of callers that `sections` runs.
 const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
 
-const HEADER: [&str; 10] = [
-    "phase",
-    "protocol",
-    "report's count",
-    "worst of 2",
-    "of 3",
-    "of 4",
-    "of 5 callers",
-    "of 2 (loom)",
-    "of 100 (sampled)",
-    "verdict",
-];
+/// The columns of the first table, after those that docs/FINDINGS.md has too.
+const FURTHER_COLUMNS: [&str; 3] = ["of 2 (loom)", "of 100 (sampled)", "verdict"];
+
+fn header() -> Vec<&'static str> {
+    PHASE_COLUMNS.into_iter().chain(FURTHER_COLUMNS).collect()
+}
 
 const EXECUTIONS_HEADER: [&str; 5] =
     ["complete (redundant)", "2 callers", "3 callers", "4 callers", "5 callers"];
@@ -51,7 +46,7 @@ pub(super) fn table(explored: &[Explored]) -> String {
          {}\n\nExecutions of sections: one for each class of equivalent interleavings, and the redundant \
          ones:\n{}\n\nEvery scenario on the shipped protocol: the verdict and the executions:\n{}\n\n\
          Every invariant, and the twins that violate it ({REPLAY} TOKEN):\n{}",
-        markdown(&HEADER, of_phases(&|protocol| row(protocol, explorations).to_vec())),
+        markdown(&header(), of_phases(&|protocol| row(protocol, explorations).to_vec())),
         markdown(&EXECUTIONS_HEADER, of_phases(&|protocol| executions(protocol, explorations))),
         markdown(&SCENARIO_HEADER, scenarios(explorations)),
         markdown(&TWIN_HEADER, twins(explored)),
@@ -147,13 +142,16 @@ fn twins(explored: &[Explored]) -> Vec<Vec<String>> {
 pub(super) fn rows(explored: &[Explored]) -> Vec<Value> {
     let explorations = &all(explored);
     let object = |protocol: &Protocol| -> Value {
-        let names = HEADER.iter().map(|name| (*name).to_owned());
+        let names = header().into_iter().map(str::to_owned);
         names.zip(row(*protocol, explorations).map(Value::from)).collect()
     };
     Protocol::PHASES.iter().map(object).collect()
 }
 
-fn row(protocol: Protocol, explorations: &[&Exploration]) -> [String; HEADER.len()] {
+fn row(
+    protocol: Protocol,
+    explorations: &[&Exploration],
+) -> [String; PHASE_COLUMNS.len() + FURTHER_COLUMNS.len()] {
     let of: Vec<_> =
         explorations.iter().copied().filter(|found| of_field(found, protocol)).collect();
     let sections = |callers| worst(&of, |found| is(found, Engine::Sections, callers));

@@ -4,7 +4,7 @@ use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
 use crate::catalogue::Engine;
 use sections::Sample;
 use std::time::Instant;
-use xfetch_on_sections::Chance;
+use xfetch_on_sections::{Chance, Draws};
 
 /// PCT finds a bug of depth d best at depth d, and may never find it at another.
 const DEPTHS: [usize; 4] = [1, 2, 3, 5];
@@ -48,9 +48,9 @@ impl Search<'_> {
         }
         let time = time.saturating_sub(self.began.elapsed());
         let sample = Sample { time, progress: self.progress.cloned(), ..Sample::default() };
-        let (seen, events) = xfetch_on_sections::sample(
-            &sample, chance, seed, executions, scenario, protocol, callers, until,
-        )?;
+        let draws = Draws { chance, seed, executions };
+        let (seen, events) =
+            xfetch_on_sections::sample(&sample, draws, scenario, protocol, callers, until)?;
         self.exploration.fingerprint ^= events.rotate_left(self.parts);
         self.parts += 1;
         self.exploration.merge(seen);

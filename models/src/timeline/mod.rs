@@ -74,7 +74,7 @@ struct Section<'a> {
     step: &'a Step,
     records: Vec<&'a Record>,
     said: Vec<String>,
-    mark: Option<String>,
+    marks: Vec<String>,
 }
 
 impl<'a> Section<'a> {
@@ -84,14 +84,14 @@ impl<'a> Section<'a> {
             let of_step: Vec<_> = records
                 .filter(|(_, record)| (record.step, record.task) == (number, step.task))
                 .collect();
-            let violation =
-                violations.iter().find(|(_, at)| of_step.iter().any(|(index, _)| index == at));
+            let here =
+                violations.iter().filter(|(_, at)| of_step.iter().any(|(index, _)| index == at));
             Self {
                 number,
                 step,
                 said: of_step.iter().filter_map(|(_, record)| say(record.event)).collect(),
                 records: of_step.iter().map(|(_, record)| *record).collect(),
-                mark: violation.map(|(invariant, _)| violated(*invariant)),
+                marks: here.map(|(invariant, _)| violated(*invariant)).collect(),
             }
         };
         (1..).zip(steps).map(section).collect()
@@ -99,7 +99,7 @@ impl<'a> Section<'a> {
 
     /// Nothing of interest happens in it: no event, no violation, no preemption.
     fn is_dull(&self) -> bool {
-        self.said.is_empty() && self.mark.is_none() && !self.step.preempts
+        self.said.is_empty() && self.marks.is_empty() && !self.step.preempts
     }
 }
 
@@ -131,7 +131,9 @@ fn table(
             }
         }));
         row.extend([cache.holders(cast), cache.version()]);
-        row.push(fold.iter().find_map(|section| section.mark.clone()).unwrap_or_default());
+        row.push(
+            fold.iter().flat_map(|section| section.marks.clone()).collect::<Vec<_>>().join(", "),
+        );
         table.add_row(row);
     }
     table
@@ -150,7 +152,7 @@ fn numbers(fold: &[Section]) -> String {
 fn rest(history: &History, violations: &[Violation]) -> Option<String> {
     let from = history.records.iter().position(|record| record.event == Event::Rest)?;
     let said: Vec<_> = history.records[from..].iter().filter_map(|it| say(it.event)).collect();
-    let mark = violations.iter().find(|(_, at)| *at > from);
-    let mark = mark.map_or_else(String::new, |(invariant, _)| format!(" {}", violated(*invariant)));
-    Some(format!("{}{mark}", said.join(", ")))
+    let after = violations.iter().filter(|(_, at)| *at >= from);
+    let marks = after.map(|(invariant, _)| format!(" {}", violated(*invariant)));
+    Some(format!("{}{}", said.join(", "), marks.collect::<String>()))
 }

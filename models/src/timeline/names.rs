@@ -108,3 +108,21 @@ impl Objects {
         format!("{}: {}", super::counted(number, "section"), names.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MADE_IN;
+    use std::path::Path;
+
+    /// A file that was renamed would lose its name in every timeline, and nothing else would fail.
+    #[test]
+    fn every_file_that_names_an_object_is_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let folders =
+            ["src", "src/observe", "src/protocol", "src/sync", "src/tables", "models/text"];
+        for (file, name) in MADE_IN {
+            let found = folders.iter().filter(|folder| root.join(folder).join(file).exists());
+            assert_eq!(found.count(), 1, "{file}, for the {name}");
+        }
+    }
+}

@@ -1,7 +1,11 @@
 //! Every litmus before every judge.
 
 use super::judges::{Choices, Outcomes, by_sections, by_shuttle};
+use super::log::note;
 use super::{Litmus, announced, native};
+use crate::sync::Mutex;
+use crate::thread::spawn;
+use std::sync::Arc;
 
 /// More than Shuttle's search needs for any litmus.
 const EXECUTIONS: usize = 100_000;
@@ -70,4 +74,27 @@ fn shuttle_fires_no_time_out() {
     assert_eq!(alone.name, "a_timeout_alone");
     let found = by_shuttle(alone.body, Choices::All, EXECUTIONS);
     assert_eq!(found.outcomes, Outcomes::from(["deadlock".to_owned()]));
+}
+
+/// A ledger rides on the acquisition before it. Its place among the sections on that ledger is kept all the same.
+#[test]
+fn a_ledger_under_a_lock_never_loses_an_order() {
+    let body = || {
+        let entries = Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let tasks = [1_u32, 2].map(|label| {
+            let (entries, own) = (Arc::clone(&entries), Mutex::new(()));
+            spawn(move || {
+                let guard = own.lock();
+                crate::ledger(0);
+                note(label, entries.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+                drop(guard);
+            })
+        });
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    };
+    let expected = ["1:0 2:1", "1:1 2:0"].map(str::to_owned).into();
+    for reduce in [false, true] {
+        let (outcomes, _) = by_sections(body, reduce, 1).unwrap();
+        assert_eq!(outcomes, expected, "reduced: {reduce}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The names of everything that is explored, each with one entry in one place.
+//! The names of everything that the suite explores. Each name has one entry in one place.
 
 mod engines;
 mod invariants;
@@ -11,5 +11,5 @@ pub use engines::Engine;
 pub use invariants::Invariant;
 pub use protocols::{Protocol, Step};
 pub use scenarios::{Act, Before, MINUTE, On, Origin, PAYLOAD, Roles, STORAGE, Scenario, Setup};
-pub use slugs::Unknown;
+pub use slugs::{Unknown, current_name};
 pub use witnesses::Witness;

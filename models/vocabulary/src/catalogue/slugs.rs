@@ -1,15 +1,15 @@
-//! Names that people type and read: each catalogue is an enum whose values have a slug and a sentence.
+//! Names that people type and read. Each catalogue is an enum whose values have a slug and a sentence.
 
 use std::fmt;
 
-/// A name was asked for that nothing has.
+/// A name that the catalogue does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
-    /// What was to be named: "protocol", "scenario", ...
+    /// The catalogue: "protocol", "scenario", ...
     pub kind: &'static str,
-    /// What was asked for.
+    /// The name that was given.
     pub name: String,
-    /// What there is.
+    /// All names of the catalogue.
     pub known: Vec<&'static str>,
 }
 
@@ -21,7 +21,16 @@ impl fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
-/// An enum whose values have slugs, and their documentation as text.
+/// The present name for one that was renamed. Old tokens and commands have the old name; it is not
+/// listed.
+pub fn current_name<'a>(kind: &str, name: &'a str) -> &'a str {
+    match (kind, name) {
+        ("protocol", "as-built") => "default-config",
+        _ => name,
+    }
+}
+
+/// Declares an enum whose values have slugs, and their documentation as text.
 #[macro_export]
 macro_rules! slugs {
     ($(#[$doc:meta])* $Name:ident, $kind:literal,
@@ -55,6 +64,7 @@ macro_rules! slugs {
             type Err = $crate::catalogue::Unknown;
 
             fn from_str(name: &str) -> Result<Self, Self::Err> {
+                let name = $crate::catalogue::current_name($kind, name);
                 let known = || Self::ALL.iter().map(|value| value.slug());
                 Self::ALL.iter().copied().find(|value| value.slug() == name)
                     .ok_or_else(|| $crate::catalogue::Unknown {
@@ -63,4 +73,17 @@ macro_rules! slugs {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalogue::Protocol;
+
+    #[test]
+    fn the_old_name_of_a_protocol_is_read_and_not_listed() {
+        assert_eq!("as-built".parse(), Ok(Protocol::DefaultConfig));
+        assert!(Protocol::ALL.iter().all(|protocol| protocol.slug() != "as-built"));
+        let unknown = "as-builts".parse::<Protocol>().expect_err("no protocol has this name");
+        assert!(!unknown.known.contains(&"as-built"), "{unknown}");
+    }
 }
