@@ -1,4 +1,4 @@
-//! Would this suite notice? For each broken twin and each engine: how soon it is seen, and how sure that is.
+//! The detection certificate: how soon each engine sees each broken twin, and how sure that is.
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
 use crate::checkers::is_checked_on_threads;
@@ -8,36 +8,39 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// Callers of the exhaustive engines: the fewest with which a twin is broken.
+/// Callers of the exhaustive engines, in this order. A search stops at the first count that shows the
+/// violation.
 const FEW: [usize; 2] = [2, 3];
-/// Callers of those that sample.
+/// Callers of the engines that sample.
 pub const CALLERS: usize = 20;
-/// Executions that a sample has in CI.
+/// Executions of one sample.
 pub const EXECUTIONS: u64 = 200;
-/// How sure a bound is to hold.
+/// The confidence of a bound.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// Rounds of real threads.
+/// Rounds of real threads for each question.
 pub const ROUNDS: u64 = 50;
 
-/// The engines of a certificate, in the order of its columns. Real threads have a table of their own, which
-/// nothing is compared with: what they meet differs from run to run.
+/// The engines of a certificate, in the order of its columns. Real threads have a table of their own.
+/// Nothing is compared with that table, because its content differs from run to run.
 pub const ENGINES: [Engine; 5] =
     [Engine::Sections, Engine::Loom, Engine::Random, Engine::Pct, Engine::Urw];
 
-/// What is to be noticed: a protocol, where, and what it violates there; nothing for what keeps everything.
+/// A question of the certificate: does an engine see that this protocol violates this invariant in this
+/// scenario?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     /// A twin, or the shipped protocol.
     pub protocol: Protocol,
-    /// Where it is looked at.
+    /// The scenario that is explored.
     pub scenario: Scenario,
-    /// What it is to violate.
+    /// The invariant that the twin is written to violate; `None` for a protocol that keeps all.
     pub invariant: Option<Invariant>,
 }
 
 impl Question {
-    /// Every twin in each scenario that it is written for, and what keeps everything in the field report's.
+    /// Every twin in each scenario that it is written for. A protocol that keeps every invariant is
+    /// asked about in `field`.
     pub fn all() -> Vec<Self> {
         let of = |protocol: Protocol| -> Vec<Self> {
             let broken = protocol.breaks().iter().map(move |(scenario, invariant)| Self {
@@ -51,14 +54,14 @@ impl Question {
         Protocol::ALL.iter().copied().flat_map(of).collect()
     }
 
-    /// loom panics where nobody can go on; if a destructor takes a lock there, that is a second panic.
+    /// loom panics on a deadlock. If a destructor takes a lock then, that is a second panic.
     fn deadlocks(self) -> bool {
         let ends = [Invariant::NoDeadlock, Invariant::NoWaiterLeftBehind];
         self.invariant.is_some_and(|invariant| ends.contains(&invariant))
     }
 
-    /// loom's five threads leave room for one worker, and a lease that goes before its refresh has begun is of
-    /// use to a second one only.
+    /// loom has five threads, which leaves room for one worker. A lease that is released before its
+    /// refresh begins harms only a second worker.
     fn takes_two_workers(self) -> bool {
         self.protocol == Protocol::ReleaseOnQueue
     }
@@ -71,37 +74,37 @@ impl Question {
 /// What an engine sees of a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Detection {
-    /// It is violated. The median of the executions that it takes to see that, where those who do not see it
-    /// count as more than any other.
+    /// The engine sees the violation. The median counts the executions until it is seen. A search that
+    /// misses it counts as longer than any other.
     Broken {
-        /// Nothing if half of the searches do not see it.
+        /// `None` if at least half of the searches miss it.
         median: Option<u64>,
-        /// Searches that do not see it.
+        /// Searches that miss it.
         missed: u64,
-        /// Searches.
+        /// All searches.
         of: u64,
     },
-    /// It is violated within so many executions, which are all.
+    /// The engine sees the violation. Its whole search has this many executions.
     Within(u64),
-    /// Every interleaving keeps it.
+    /// Every interleaving keeps the invariant.
     Holds,
-    /// What was looked at keeps it: how much that is.
+    /// The executions that ran keep the invariant. The text says how many they are.
     Bounded(String),
-    /// Violated in so many rounds of real threads.
+    /// Rounds of real threads in which it was violated.
     Seen {
-        /// These.
+        /// Rounds with a violation.
         rounds: u64,
-        /// All of them.
+        /// All rounds.
         of: u64,
     },
-    /// Something else is violated, and this is not.
+    /// Other invariants are violated, and this one is not.
     Instead(Vec<Invariant>),
-    /// The engine cannot see it, for this reason.
+    /// The engine cannot see the violation, for this reason.
     Blind(&'static str),
 }
 
 impl Detection {
-    /// Whether the engine sees it violated.
+    /// Whether the engine sees the violation.
     pub fn is_broken(&self) -> bool {
         match self {
             Self::Broken { .. } | Self::Within(_) => true,
@@ -110,7 +113,8 @@ impl Detection {
         }
     }
 
-    /// The upper bound on the chance that one search does not see it (Clopper and Pearson 1934), one-sided.
+    /// The one-sided upper bound on the chance that one search misses the violation (Clopper and
+    /// Pearson 1934).
     pub fn most_likely_missed(missed: u64, of: u64) -> f64 {
         if missed >= of {
             return 1.0;
@@ -143,14 +147,14 @@ impl fmt::Display for Detection {
     }
 }
 
-/// Asks an engine about a question; those that sample from `seeds` many seeds.
+/// Asks an engine a question. The engines that sample use `seeds` seeds.
 ///
 /// # Errors
 ///
-/// As [`explore`]; and where a budget runs out, since a certificate has no incomplete cell.
+/// As [`explore`]. An error too if a budget runs out, because a certificate has no incomplete cell.
 pub fn ask(question: Question, engine: Engine, seeds: u64) -> Result<Detection, Refused> {
     match engine {
-        // What keeps everything is asked at more callers elsewhere.
+        // The shipped protocol is explored with more callers by the main command.
         Engine::Sections if question.invariant.is_some() => exhaustive(question, engine, &FEW),
         Engine::Sections => exhaustive(question, engine, &FEW[..1]),
         Engine::Loom if !question.scenario.on_loom() => Ok(Detection::Blind("its waits never end")),
@@ -165,10 +169,10 @@ pub fn ask(question: Question, engine: Engine, seeds: u64) -> Result<Detection, 
 }
 
 fn exhaustive(question: Question, engine: Engine, callers: &[usize]) -> Result<Detection, Refused> {
-    let mut last = Detection::Blind("nobody asked");
+    let mut last = Detection::Blind("not asked");
     for callers in callers.iter().copied() {
         let of_loom = match question.protocol {
-            // On a pool, as the scenarios that have one.
+            // The default configuration has a pool, so it needs the bound of the scenarios with a pool.
             Protocol::DefaultConfig => Some(2),
             _ => question.scenario.loom_preemptions(),
         };
@@ -189,7 +193,7 @@ fn exhaustive(question: Question, engine: Engine, callers: &[usize]) -> Result<D
     Ok(last)
 }
 
-/// What a search says that is over.
+/// What a finished search says.
 fn complete(question: Question, exploration: &Exploration) -> Result<Detection, Refused> {
     if question.invariant.is_some_and(|invariant| exploration.violates(invariant)) {
         if exploration.cell.engine == Engine::Loom {
@@ -217,7 +221,7 @@ fn complete(question: Question, exploration: &Exploration) -> Result<Detection, 
     }
 }
 
-/// How many rounds of real threads violate it.
+/// The number of rounds of real threads with a violation.
 fn real_threads(question: Question) -> Result<Detection, Refused> {
     if question.deadlocks() {
         return Ok(Detection::Blind("it would wait for ever"));
@@ -249,7 +253,7 @@ fn sampled(question: Question, engine: Engine, seeds: u64) -> Result<Detection, 
                 found.push(exploration.executions)
             }
             None if exploration.violated().next().is_some() => {
-                return Err(Refused(format!("{} violates something", question.protocol)));
+                return Err(Refused(format!("{} violates an invariant", question.protocol)));
             }
             _ => {}
         }
@@ -268,8 +272,9 @@ fn sampled(question: Question, engine: Engine, seeds: u64) -> Result<Detection, 
 mod tests {
     use super::*;
 
-    /// With none missed of n the bound is 1 - 0.05^(1/n); with all missed it is 1. In between, the bound is
-    /// where so few misses are as unlikely as 5 %: for 1 of 2 that is p with (1-p)^2 + 2p(1-p) = 0.05.
+    /// With none missed of n the bound is 1 - 0.05^(1/n). With all missed it is 1. In between it is the
+    /// chance at which so few misses have a probability of 5 %. For 1 of 2 that is p with (1-p)^2 +
+    /// 2p(1-p) = 0.05.
     #[test]
     fn the_bound_is_that_of_clopper_and_pearson() {
         let near = |bound: f64, expected: f64| assert!((bound - expected).abs() < 1e-6, "{bound}");

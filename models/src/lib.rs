@@ -1,10 +1,9 @@
-//! The engines that explore `xfetch-core`, and what they report. The command `xfetch` prints it.
+//! The engines that explore `xfetch-core`, and their reports. The command `xfetch` prints them.
 //!
-//! What is explored has its names in `xfetch-vocabulary`. One scenario text (`models/text/`) is compiled
-//! once per backend: `xfetch-on-threads` (the shipped build of the core), `xfetch-on-sections` (announced
-//! operations on Shuttle) and `xfetch-on-loom`; behind the feature `plain` once more, on Shuttle's own
-//! primitives, for the comparison in docs/PERFORMANCE.md. A run gives a [`history::History`]; the
-//! [`checkers`] say what it violates; an [`engine`] runs many, and reports an [`engine::Exploration`].
+//! The names are in `xfetch-vocabulary`. One scenario text (`models/text/`) is compiled once for each
+//! backend: `xfetch-on-threads` is the shipped build of the core, `xfetch-on-sections` announces its
+//! operations on Shuttle, and `xfetch-on-loom` uses loom. With the feature `plain` it is compiled once
+//! more, on Shuttle's own primitives, for the comparison in docs/PERFORMANCE.md.
 //!
 //! `xfetch-load` runs the shipped code alone, on real threads and the real clock: [`field_test`] and [`soak`].
 

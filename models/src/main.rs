@@ -1,4 +1,4 @@
-//! The command `xfetch`: explores the core under every engine and says what it found.
+//! The command `xfetch`.
 
 mod cli;
 

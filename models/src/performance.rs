@@ -6,33 +6,33 @@ use crate::verdict::Verdict;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Callers of the searches that are to come to their end.
+/// Callers of the searches that are run to their end.
 pub const FEW: [usize; 4] = [2, 3, 4, 5];
-/// Callers of those whose rate is measured.
+/// Callers of the runs whose rate is measured.
 pub const MANY: [usize; 4] = [2, 4, 10, 100];
-/// For how long a search is repeated that does not take as long.
-pub const A_WHILE: Duration = Duration::from_secs(1);
-/// For how long a rate is measured.
+/// A shorter search is repeated for this long.
+pub const REPEATED_FOR: Duration = Duration::from_secs(1);
+/// The length of a measurement of a rate.
 pub const RATED_FOR: Duration = Duration::from_secs(3);
 /// Executions of a sample between two looks at the clock.
 const ROUND: u64 = 64;
 
-/// Who executes the scenario.
+/// A way to execute the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
     /// One of the suite's engines.
     Of(Engine),
-    /// `sections`, every interleaving.
+    /// `sections` without reduction: every interleaving.
     Unreduced,
     /// Shuttle's own depth-first search on its own primitives.
     Dfs,
 }
 
-/// Who can be exhaustive, in the order of the columns. `sections` first: the others are compared with it.
+/// The exhaustive ways, in the order of the columns. The others are compared with the first.
 pub const SEARCHES: [Way; 4] =
     [Way::Of(Engine::Sections), Way::Unreduced, Way::Of(Engine::Loom), Way::Dfs];
 
-/// Whose rate is measured, in the order of the rows.
+/// The ways whose rate is measured, in the order of the rows.
 pub const WAYS: [Way; 7] = [
     Way::Of(Engine::Sections),
     Way::Of(Engine::Loom),
@@ -44,7 +44,7 @@ pub const WAYS: [Way; 7] = [
 ];
 
 impl Way {
-    /// What it is called.
+    /// The name in the tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Of(engine) => engine.slug(),
@@ -53,7 +53,7 @@ impl Way {
         }
     }
 
-    /// Why it does not take so many callers, if it does not.
+    /// The reason why this number of callers is refused, if it is.
     pub fn refuses(self, callers: usize) -> Option<String> {
         let (_, most, why) = match self {
             Self::Of(engine) => engine.callers(),
@@ -63,7 +63,7 @@ impl Way {
         (callers > most).then(|| format!("at most {most} callers: {why}"))
     }
 
-    /// Executes the scenario for so long, or until there is nothing more; a sample only a round.
+    /// Executes the scenario until the search is complete or the time is over. A sample is one round.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Way {
                 Run::of(&explore(Cell { scenario, protocol, callers, engine }, &budget, None)?)
             }
             Self::Unreduced => {
-                // A bound is searched without reduction; nothing passes this one.
+                // A bound needs a search without reduction. No execution reaches this bound.
                 let preemptions = Some(usize::MAX);
                 let budget =
                     Budget { executions: u64::MAX, time, preemptions, ..Budget::default() };
@@ -92,8 +92,8 @@ impl Way {
         Ok(run)
     }
 
-    /// Searches until there is nothing more, at most for so long. A short search is repeated for
-    /// [`A_WHILE`], and its time is the mean: the fastest would be less disturbed than a long one can be.
+    /// Searches until the search is complete or the time is over. A short search is repeated for
+    /// [`REPEATED_FOR`], and its time is the mean of the repetitions.
     ///
     /// # Errors
     ///
@@ -101,15 +101,15 @@ impl Way {
     pub fn search(self, callers: usize, time: Duration) -> Result<Run, Refused> {
         let (began, first) = (Instant::now(), self.run(callers, time, 1)?);
         let mut runs = 1;
-        while first.complete && began.elapsed() < A_WHILE {
+        while first.complete && began.elapsed() < REPEATED_FOR {
             self.run(callers, time, 1)?;
             runs += 1;
         }
         Ok(Run { time: began.elapsed() / runs, ..first })
     }
 
-    /// Executions a second, redundant ones included, measured for [`RATED_FOR`]. A search that comes to its end
-    /// begins anew.
+    /// Executions per second, redundant ones included, measured for [`RATED_FOR`]. A search that ends
+    /// begins again.
     ///
     /// # Errors
     ///
@@ -128,18 +128,18 @@ impl Way {
     }
 }
 
-/// What was executed.
+/// The result of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// Executions that came to their end and count.
+    /// Executions that ended and count.
     pub executions: u64,
-    /// Those of `sections` that only repeated others from some step on.
+    /// Executions of `sections` that repeat others from some section on.
     pub redundant: u64,
-    /// How long it took.
+    /// The time of the run.
     pub time: Duration,
-    /// Whether there are no other executions.
+    /// Whether the search was complete.
     pub complete: bool,
-    /// Every outcome, as the judges see it.
+    /// Every outcome, as the checkers see it.
     pub outcomes: BTreeSet<Verdict>,
 }
 
@@ -163,7 +163,7 @@ impl Run {
         }
     }
 
-    /// Every execution, redundant ones included.
+    /// All executions, redundant ones included.
     pub fn all(&self) -> u64 {
         self.executions + self.redundant
     }
@@ -173,7 +173,8 @@ impl Run {
         self.outcomes.iter().map(|verdict| verdict.computes).max().unwrap_or(0)
     }
 
-    /// Whether it has the outcomes of a search that is complete; some of them, if it was cut off.
+    /// Whether the outcomes equal those of a complete search. A search that was cut off may have only
+    /// some of them.
     pub fn agrees_with(&self, complete: &Self) -> bool {
         self.outcomes.is_subset(&complete.outcomes)
             && (!self.complete || self.outcomes == complete.outcomes)

@@ -1,4 +1,4 @@
-//! What is explored, and how far: the cells of the main job, of its tests and of a night.
+//! The plans: the cells of each budget, and how far each cell is explored.
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
 use crate::engine::{Budget, Cell, Conclusion, Exploration, Progress, Refused, explore};
@@ -12,13 +12,13 @@ use std::time::Duration;
 
 /// The callers of the field report.
 pub const CALLERS: usize = 100;
-/// As many as loom finishes.
+/// The most callers that loom finishes.
 const LOOM_CALLERS: usize = 2;
-/// More executions than a complete search of any cell has.
+/// More executions than a complete search of any cell needs.
 const EVERYTHING: u64 = 1_000_000_000;
 
 xfetch_vocabulary::slugs! {
-    /// How far everything is explored.
+    /// How far a plan explores.
     Extent, "budget",
     /// Seconds: a first look, and what `cargo test --release` runs. Two callers, and short
     /// samples.
@@ -29,7 +29,7 @@ xfetch_vocabulary::slugs! {
     Deep = "deep",
 }
 
-/// A part of a plan, for one machine of several: the `number`-th of `of`, counted from 1.
+/// One shard of a plan, for one machine of several: the `number`-th of `of`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanShard {
     number: usize,
@@ -37,12 +37,12 @@ pub struct PlanShard {
 }
 
 impl PlanShard {
-    /// The whole.
+    /// The whole plan.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
-    /// More parts than any plan has cells.
+    /// The most shards: more than any plan has cells.
     const MOST: usize = 1_000;
 
-    /// The `number`-th of `of` parts; nothing if there is no such part.
+    /// The shard `number` of `of`; `None` if there is no such shard.
     pub fn new(number: usize, of: usize) -> Option<Self> {
         ((1..=of).contains(&number) && of <= Self::MOST).then_some(Self { number, of })
     }
@@ -62,17 +62,17 @@ impl FromStr for PlanShard {
         let numbers = parts.and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
         numbers.and_then(|(number, of)| Self::new(number, of)).ok_or_else(|| {
             let most = Self::MOST;
-            format!("{text:?} is no part: i/n, with i from 1 to n, and n from 1 to {most}")
+            format!("write i/n with n from 1 to {most} and i from 1 to n")
         })
     }
 }
 
-/// Cells, each with its budget: those with the most to do first.
+/// The cells, each with its budget. The longest come first.
 #[derive(Clone, Debug)]
 pub struct Plan(pub Vec<(Cell, Budget)>);
 
 impl Plan {
-    /// Everything, that far.
+    /// The plan of a budget.
     pub fn of(extent: Extent) -> Self {
         let mut cells = field(extent);
         cells.extend(register(extent));
@@ -83,8 +83,8 @@ impl Plan {
         Self(cells)
     }
 
-    /// A part of it. What is judged together stays together: all cells of a twin in a scenario, of which one
-    /// has to violate what it was written for. The others are dealt out one by one.
+    /// One shard of the plan. The cells of one twin in one scenario stay together, because at least one
+    /// of them has to show the violation. The other cells are dealt out one by one.
     pub fn shard(&self, shard: PlanShard) -> Self {
         let mut hands: BTreeMap<(Scenario, Protocol), usize> = BTreeMap::new();
         let mut dealt = 0;
@@ -107,7 +107,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Refused`] if a cell is.
+    /// [`Refused`] if the engine of a cell refuses it.
     pub fn explore(
         &self,
         threads: usize,
@@ -117,7 +117,7 @@ impl Plan {
         self.explore_and(|exploration| exploration, threads, executions, done)
     }
 
-    /// The same, with the smallest token of each violation.
+    /// As [`explore`](Self::explore), with the smallest token of each violation.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Plan {
 /// An exploration with a token for each violation: all that a report prints.
 #[derive(Clone, Debug)]
 pub struct Explored {
-    /// What the engine found.
+    /// The result of the engine.
     pub exploration: Exploration,
     /// The smallest token of each violation whose schedule is data.
     pub tokens: BTreeMap<Invariant, Shrunk>,
@@ -189,7 +189,7 @@ impl AsRef<Exploration> for Exploration {
     }
 }
 
-/// How long a cell takes, more or less.
+/// A rough measure of the time of a cell.
 fn size(cell: &Cell, budget: &Budget) -> u64 {
     match cell.engine {
         Engine::Sections => 10_u64.pow(cell.callers as u32),
@@ -203,14 +203,14 @@ fn cell(scenario: Scenario, protocol: Protocol, engine: Engine, callers: usize) 
     Cell { scenario, protocol, callers, engine }
 }
 
-/// All executions.
+/// The budget of a complete search.
 fn all(extent: Extent) -> Budget {
     let seconds = if extent == Extent::Deep { 8 * 3_600 } else { 150 };
     let time = Duration::from_secs(seconds);
     Budget { executions: EVERYTHING, time, ..Budget::default() }
 }
 
-/// So many of the default budget's executions, by chance.
+/// The default budget's number of executions, scaled to this budget, by chance.
 fn sampled(extent: Extent, executions: u64) -> Budget {
     let executions = match extent {
         Extent::Quick => executions.div_ceil(50),
@@ -225,8 +225,8 @@ fn loom(extent: Extent, scenario: Scenario, protocol: Protocol) -> (Cell, Budget
     (cell(scenario, protocol, Engine::Loom, LOOM_CALLERS), budget)
 }
 
-/// The field report's scenario on its phases: every engine. What is to keep everything is sampled
-/// longer than a broken twin.
+/// The field report's scenario and phases, under every engine. The shipped protocol is sampled longer
+/// than a twin.
 fn field(extent: Extent) -> Vec<(Cell, Budget)> {
     let mut cells = Vec::new();
     let all = all(extent);
@@ -265,8 +265,8 @@ fn register(extent: Extent) -> Vec<(Cell, Budget)> {
         };
         cells.extend((2..=most).map(|callers| (of(Engine::Sections, callers), all(extent))));
         if extent != Extent::Quick || scenario == Scenario::Field {
-            let as_built = cell(scenario, Protocol::DefaultConfig, Engine::Sections, 2);
-            cells.push((as_built, all(extent)));
+            let default_config = cell(scenario, Protocol::DefaultConfig, Engine::Sections, 2);
+            cells.push((default_config, all(extent)));
         }
         let is_short = scenario.loom_preemptions().is_none() && scenario != Scenario::Cycle;
         if scenario.on_loom() && (is_short || extent != Extent::Quick) {
@@ -280,12 +280,14 @@ fn register(extent: Extent) -> Vec<(Cell, Budget)> {
     cells
 }
 
-/// Every broken twin where it is broken. A first look ends with the first violation.
+/// Every broken twin in each scenario that it is written for. At the quick budget a search ends at the
+/// first violation.
 fn twins(extent: Extent) -> Vec<(Cell, Budget)> {
     let mut cells = Vec::new();
     for protocol in Protocol::ALL.iter().copied() {
         for (scenario, invariant) in protocol.breaks().iter().copied() {
-            // A pool's broken twin has millions of interleavings of three callers, and is broken at two.
+            // A pool's broken twin has millions of interleavings of three callers, and is broken at
+            // two.
             for callers in if scenario.workers(protocol) > 0 { 2..=2 } else { 2..=3 } {
                 let of = cell(scenario, protocol, Engine::Sections, callers);
                 let until = (extent == Extent::Quick && protocol.breaks_only_one_in(scenario))
@@ -297,39 +299,40 @@ fn twins(extent: Extent) -> Vec<(Cell, Budget)> {
     cells
 }
 
-/// What is not as the catalogue says: a line each, with the cell's explorations where there is one.
-pub fn surprises<T: AsRef<Exploration>>(explored: &[T]) -> Vec<(String, Option<&Exploration>)> {
+/// Every deviation from the catalogue, one line each, with its exploration if one cell shows it.
+pub fn deviations<T: AsRef<Exploration>>(explored: &[T]) -> Vec<(String, Option<&Exploration>)> {
     let explorations: Vec<&Exploration> = explored.iter().map(AsRef::as_ref).collect();
-    let mut surprises = Vec::new();
+    let mut deviations = Vec::new();
     for found in explorations.iter().copied().filter(|found| found.cell.protocol.keeps_all()) {
         if found.violated().next().is_some() {
-            surprises.push((format!("{} is violated", found.cell.scenario), Some(found)));
+            deviations.push((format!("{} is violated", found.cell.scenario), Some(found)));
         }
         let missed: Vec<_> = found.vacuous_for().iter().map(|witness| witness.slug()).collect();
         if !missed.is_empty() {
-            surprises.push((format!("vacuous, {} not reached", missed.join(", ")), Some(found)));
+            deviations.push((format!("vacuous, {} not reached", missed.join(", ")), Some(found)));
         }
     }
     for (protocol, scenario, invariant) in promises() {
-        let home = |found: &&Exploration| {
+        let is_of_the_promise = |found: &&Exploration| {
             found.cell.protocol == protocol && found.cell.scenario == scenario
         };
-        let mut asked = explorations.iter().copied().filter(home).peekable();
-        // The cells of a promise are all in one shard, or none of them is.
+        let mut asked = explorations.iter().copied().filter(is_of_the_promise).peekable();
+        // The cells of a promise are all in one shard.
         if asked.peek().is_some() && !asked.any(|found| found.violates(invariant)) {
-            surprises
+            deviations
                 .push((format!("{protocol} does not violate {invariant} in {scenario}"), None));
         }
     }
-    surprises
+    deviations
 }
 
-/// What was cut off. A search that stops where it has found what it looked for was not.
+/// The explorations that a budget cut off. A search that stops at the violation it looked for is not
+/// one of them.
 pub fn cut_off<T: AsRef<Exploration>>(explored: &[T]) -> impl Iterator<Item = &Exploration> {
     explored.iter().map(AsRef::as_ref).filter(|found| found.conclusion() == Conclusion::Incomplete)
 }
 
-/// What each twin was written to violate, and where.
+/// What each twin is written to violate, and where.
 pub fn promises() -> impl Iterator<Item = (Protocol, Scenario, Invariant)> {
     Protocol::ALL.iter().copied().flat_map(|protocol| {
         let broken = protocol.breaks().iter();
@@ -353,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shards_of_a_plan_are_the_whole_and_share_nothing() {
+    fn the_shards_of_a_plan_share_no_cell_and_miss_none() {
         for extent in Extent::ALL.iter().copied() {
             let plan = Plan::of(extent);
             let whole: BTreeSet<Key> = keys(&plan).into_iter().collect();
@@ -368,7 +371,7 @@ mod tests {
         }
     }
 
-    /// With it a promise is judged by all of its cells, and in each plan by some.
+    /// A promise is then checked by all of its cells, and every plan has cells for every promise.
     #[test]
     fn the_cells_of_a_promise_are_in_one_shard() {
         for extent in Extent::ALL.iter().copied() {
@@ -377,15 +380,16 @@ mod tests {
                 (1..=5).filter_map(|number| Some(plan.shard(PlanShard::new(number, 5)?))).collect();
             for (protocol, scenario, _) in promises() {
                 let has = |plan: &&Plan| {
-                    let home = |cell: &Cell| cell.protocol == protocol && cell.scenario == scenario;
-                    plan.0.iter().any(|(cell, _)| home(cell))
+                    let is_own =
+                        |cell: &Cell| cell.protocol == protocol && cell.scenario == scenario;
+                    plan.0.iter().any(|(cell, _)| is_own(cell))
                 };
                 assert_eq!(shards.iter().filter(has).count(), 1, "{protocol} in {scenario}");
             }
         }
     }
 
-    /// An engine that is not asked says nothing, and nobody would miss it.
+    /// If a plan left out an engine, no result would show it.
     #[test]
     fn every_plan_asks_every_engine_about_every_scenario() {
         for extent in Extent::ALL.iter().copied() {
@@ -394,17 +398,17 @@ mod tests {
                 let asks = |protocol, engine, callers| {
                     keys.contains(&(scenario, protocol, engine, callers))
                 };
-                let ships = |engine, callers| asks(Protocol::DoubleRecheck, engine, callers);
-                assert!(ships(Engine::Sections, 2), "{extent}, {scenario}");
+                let shipped = |engine, callers| asks(Protocol::DoubleRecheck, engine, callers);
+                assert!(shipped(Engine::Sections, 2), "{extent}, {scenario}");
                 for engine in [Engine::Random, Engine::Pct, Engine::Urw, Engine::Threads] {
-                    assert!(ships(engine, CALLERS), "{extent}, {scenario}, {engine}");
+                    assert!(shipped(engine, CALLERS), "{extent}, {scenario}, {engine}");
                 }
                 if extent == Extent::Quick {
                     continue;
                 }
-                assert!(ships(Engine::Sections, 3), "{extent}, {scenario}");
+                assert!(shipped(Engine::Sections, 3), "{extent}, {scenario}");
                 assert!(asks(Protocol::DefaultConfig, Engine::Sections, 2), "{extent}, {scenario}");
-                assert_eq!(ships(Engine::Loom, 2), scenario.on_loom(), "{extent}, {scenario}");
+                assert_eq!(shipped(Engine::Loom, 2), scenario.on_loom(), "{extent}, {scenario}");
             }
             for protocol in Protocol::PHASES {
                 let of =
@@ -424,38 +428,38 @@ mod tests {
         explorations
     }
 
-    fn said(explorations: Exploration) -> Vec<String> {
-        surprises(&[explorations]).into_iter().map(|(what, _)| what).collect()
+    fn lines(explorations: Exploration) -> Vec<String> {
+        deviations(&[explorations]).into_iter().map(|(what, _)| what).collect()
     }
 
     #[test]
-    fn what_is_not_as_the_catalogue_says_is_said() {
-        let (ships, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
+    fn every_deviation_from_the_catalogue_is_reported() {
+        let (shipped, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
         let (complete, wasted) = (Coverage::Complete, Some(Invariant::NoWastedCompute));
-        assert_eq!(said(found(ships, complete, None)), [""; 0]);
-        assert_eq!(said(found(ships, complete, wasted)), ["field is violated"]);
-        assert_eq!(said(found(twin, complete, wasted)), [""; 0]);
+        assert_eq!(lines(found(shipped, complete, None)), [""; 0]);
+        assert_eq!(lines(found(shipped, complete, wasted)), ["field is violated"]);
+        assert_eq!(lines(found(twin, complete, wasted)), [""; 0]);
         let other = Some(Invariant::OneInFlight);
         let kept = "lock-only does not violate no-wasted-compute in field";
-        assert_eq!(said(found(twin, complete, other)), [kept]);
-        assert_eq!(said(found(twin, complete, None)), [kept]);
-        let mut vacuous = found(ships, complete, None);
+        assert_eq!(lines(found(twin, complete, other)), [kept]);
+        assert_eq!(lines(found(twin, complete, None)), [kept]);
+        let mut vacuous = found(shipped, complete, None);
         vacuous.reached.remove(&Witness::FoundBusy);
-        assert_eq!(said(vacuous), ["vacuous, found-busy not reached"]);
+        assert_eq!(lines(vacuous), ["vacuous, found-busy not reached"]);
     }
 
     #[test]
-    fn what_was_cut_off_is_said() {
-        let (ships, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
+    fn every_search_that_was_cut_off_is_reported() {
+        let (shipped, twin) = (Protocol::DoubleRecheck, Protocol::LockOnly);
         let wasted = Some(Invariant::NoWastedCompute);
         let of = |explorations: Exploration| cut_off(&[explorations]).count();
-        assert_eq!(of(found(ships, Coverage::Incomplete, None)), 1);
-        assert_eq!(of(found(ships, Coverage::Complete, None)), 0);
+        assert_eq!(of(found(shipped, Coverage::Incomplete, None)), 1);
+        assert_eq!(of(found(shipped, Coverage::Complete, None)), 0);
         assert_eq!(of(found(twin, Coverage::Incomplete, wasted)), 0, "it was found");
     }
 
     #[test]
-    fn a_part_that_there_is_not_is_refused() {
+    fn a_shard_that_does_not_exist_is_refused() {
         for text in ["", "1", "0/3", "4/3", "1/0", "1/1001", "-1/3", "1/3/5", "a/b"] {
             assert!(text.parse::<PlanShard>().is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! One execution again, by its token, and the smallest token of a violation.
+//! Replays one execution by its token, and finds the smallest token of a violation.
 
 use crate::catalogue::{Invariant, Protocol, Scenario};
 use crate::checkers::{self, Violation};
@@ -11,22 +11,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use xfetch_on_sections::{check, check_unfinished};
 
-/// An execution that came back.
+/// The result of a replay.
 #[derive(Clone, Debug)]
 pub struct Replayed {
     /// Its token.
     pub token: Token,
-    /// What happened.
+    /// The execution.
     pub execution: Execution<History>,
-    /// What was written down of it, whether or not it came to its end.
+    /// What was recorded, whether or not the execution ended.
     pub history: History,
     /// The verdict.
     pub verdict: Verdict,
-    /// Which records of the history violate what.
+    /// The records that violate an invariant, and which one.
     pub violations: Vec<Violation>,
 }
 
-/// The scenario, or the core under it, is not what it was when the token was made.
+/// The scenario, or the core under it, has changed since the token was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outdated(String);
 
@@ -42,7 +42,8 @@ impl std::error::Error for Outdated {}
 ///
 /// # Errors
 ///
-/// [`Outdated`] if what the callers are about to do at some decision is not what it was.
+/// [`Outdated`] if at some decision the callers are about to do something else than when the token was
+/// made.
 pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     let program = Program::of(token);
     let execution = program.replay(&token.schedule).map_err(|error| Outdated(error.to_string()))?;
@@ -64,14 +65,14 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     Ok(Replayed { token: now, execution, history, verdict, violations })
 }
 
-/// What is replayed.
+/// What is replayed: a scenario, a protocol and a number of callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// What happens.
+    /// The scenario.
     pub scenario: Scenario,
-    /// To which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// With how many callers.
+    /// The number of callers.
     pub callers: usize,
 }
 
@@ -96,7 +97,7 @@ impl Program {
         Token { scenario, protocol, callers, schedule, checksum }
     }
 
-    /// The schedule, if it still violates the invariant.
+    /// The execution of this schedule, if it still violates the invariant.
     fn fails(self, schedule: &Schedule, invariant: Invariant) -> Option<Failing> {
         let execution = self.replay(schedule).ok()?;
         let violates = check(&execution.outcome).violated.contains(&invariant);
@@ -104,7 +105,7 @@ impl Program {
         violates.then_some(Failing { schedule, preemptions })
     }
 
-    /// Makes an example small by replays alone, with as many callers as it has.
+    /// Shrinks an example by replays alone. The number of callers stays.
     pub fn shrink(self, example: &Example, invariant: Invariant) -> Shrunk {
         let Example { schedule, preemptions } = example.clone();
         let start = Failing { schedule, preemptions };
@@ -117,7 +118,7 @@ impl Program {
         Shrunk { token, preemptions, searched: Vec::new() }
     }
 
-    /// Looks at every schedule with at most `bound` preemptions; the first that violates.
+    /// Searches the schedules with at most `bound` preemptions until one violates the invariant.
     fn search(self, bound: u32, invariant: Invariant) -> (Searched, Option<Example>) {
         let search = Search {
             reduce: false,
@@ -153,38 +154,37 @@ pub fn tokens(exploration: &Exploration) -> BTreeMap<Invariant, Shrunk> {
     smallest_examples.into_iter().map(shrink).collect()
 }
 
-/// A search below this bound looks at no more executions than this.
+/// The most executions of one search for a smaller schedule.
 const BOUNDED_EXECUTIONS: u64 = 20_000;
-/// The most callers with which a smaller execution is looked for.
+/// The most callers of such a search.
 const FEW_CALLERS: usize = 4;
 
-/// A search that found nothing, or what the smallest token was found by.
+/// One search for a smaller schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searched {
-    /// Preemptions, at most.
+    /// Its most preemptions.
     pub bound: u32,
-    /// Callers.
+    /// Its callers.
     pub callers: usize,
-    /// Executions.
+    /// The executions that it ran.
     pub executions: u64,
-    /// Whether there are no others.
+    /// Whether it was complete within its bound.
     pub all: bool,
 }
 
-/// A violation made small.
+/// The smallest schedule that was found for a violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
     /// The token.
     pub token: Token,
-    /// Its preemptions.
+    /// The preemptions of its schedule.
     pub preemptions: u32,
-    /// The searches with fewer preemptions or callers, in which nothing violated the invariant.
+    /// The searches with fewer preemptions or callers that found no violation.
     pub searched: Vec<Searched>,
 }
 
 impl Shrunk {
-    /// Whether every schedule with fewer preemptions was looked at, with as many callers as the
-    /// token has.
+    /// Whether every schedule of this many callers with fewer preemptions was searched.
     pub fn fewest_preemptions(&self) -> bool {
         let callers = self.token.callers;
         (0..self.preemptions).all(|bound| {
@@ -194,10 +194,10 @@ impl Shrunk {
     }
 }
 
-/// Makes a violation small: the fewest preemptions, then the fewest callers, then the choices.
+/// Finds a small schedule for a violation: few preemptions first, then few callers, then few choices.
 ///
-/// Schedules with few preemptions are searched through first, at increasing bounds, with few
-/// callers; only if that finds nothing is the example itself shrunk, by replays.
+/// It first searches schedules with at most 0, 1 and 2 preemptions and few callers. If these searches
+/// find nothing, it shrinks the example by replays.
 pub fn smallest(program: Program, example: &Example, invariant: Invariant) -> Shrunk {
     let mut searched = Vec::new();
     for bound in 0..=example.preemptions.min(2) {

@@ -1,15 +1,15 @@
-//! A token: a failing interleaving in one line that can be pasted anywhere.
+//! Tokens: one execution in one line of text.
 //!
-//! `docs/REPLAY.md` is its description.
+//! The format is described in `docs/REPLAY.md`.
 
 use crate::catalogue::{Protocol, Scenario, Unknown};
 use sections::Schedule;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
-/// What every token of this version begins with.
+/// The version, at the beginning of every token.
 const VERSION: &str = "x1";
-/// Longer texts are not looked at.
+/// The most bytes of a token.
 pub const MAX_LENGTH: usize = 65_536;
 /// The most decisions with a choice that a token may have.
 const MAX_CHOICES: usize = 1_000_000;
@@ -19,35 +19,35 @@ pub const MAX_CALLERS: usize = 1_000;
 /// An execution of a scenario, named by the choices that lead to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// What happens.
+    /// The scenario.
     pub scenario: Scenario,
-    /// To which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// With how many callers.
+    /// The number of callers.
     pub callers: usize,
     /// The choices.
     pub schedule: Schedule,
-    /// 24 bits of the checksum over what every caller was about to do at each decision. If it
-    /// differs now, the scenario has changed since.
+    /// 24 bits of the checksum over what every caller was about to do at each decision. If a replay has
+    /// another checksum, the scenario has changed since.
     pub checksum: u32,
 }
 
 /// Why a text is not a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It begins with something else.
+    /// It does not begin with a version.
     Foreign,
-    /// It has the form of another version.
+    /// It has another version.
     Version(String),
-    /// Longer than any token: this many bytes.
+    /// It has more bytes than any token: this many.
     TooLong(usize),
-    /// Fields are missing, or there are too many: this many.
+    /// It has too few or too many fields: this many.
     Fields(usize),
-    /// Its own check does not fit: a character is wrong or missing.
+    /// Its own check does not fit, so a character is wrong or missing.
     Check,
-    /// A name that nothing has.
+    /// A name that is not in its catalogue.
     Unknown(Unknown),
-    /// A field that cannot be read: its name, what it says and what it should be.
+    /// A field that cannot be read: its name, its text and what is allowed.
     Field(&'static str, String, &'static str),
 }
 
@@ -55,14 +55,18 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign => write!(f, "not a token: it does not begin with \"{VERSION}:\""),
-            Self::Version(version) => write!(f, "version {version:?}: this build reads {VERSION}"),
+            Self::Version(version) => {
+                write!(f, "version {version:?}: this build reads only {VERSION}")
+            }
             Self::TooLong(length) => {
-                write!(f, "{length} bytes are longer than the limit of {MAX_LENGTH}")
+                write!(f, "{length} bytes: the limit is {MAX_LENGTH}")
             }
             Self::Fields(fields) => {
-                write!(f, "{fields} fields instead of 6: is a part of it missing?")
+                write!(f, "{fields} fields instead of 6: a field is missing, or there are too many")
             }
-            Self::Check => f.write_str("a character is wrong or missing: its check does not fit"),
+            Self::Check => {
+                f.write_str("the check at its end does not fit: a character is wrong or missing")
+            }
             Self::Unknown(unknown) => unknown.fmt(f),
             Self::Field(name, value, limit) => write!(f, "{name} {value:?}: {limit}"),
         }
@@ -77,7 +81,7 @@ impl From<Unknown> for Malformed {
     }
 }
 
-/// 16 bits over the text before them.
+/// A check of 16 bits over the text before it.
 fn check(text: &str) -> u32 {
     crc32fast::hash(text.as_bytes()) & 0xffff
 }
@@ -91,7 +95,7 @@ impl fmt::Display for Token {
     }
 }
 
-/// "place.choice" for each choice that is not 0, places counted from 0; "0" if there is none.
+/// "place.choice" for each choice that is not 0, with places counted from 0. "0" if there is none.
 fn write_choices(schedule: &Schedule) -> String {
     let mut text = String::new();
     for (place, choice) in schedule.choices().iter().enumerate().filter(|(_, choice)| **choice > 0)
@@ -129,10 +133,10 @@ impl FromStr for Token {
         }
         let fields: Vec<_> = text.split(':').collect();
         let [version, scenario, protocol, callers, choices, checks] = fields[..] else {
-            return Err(about_the_form(text, fields.len()));
+            return Err(wrong_form(text, fields.len()));
         };
         if version != VERSION {
-            return Err(about_the_form(text, fields.len()));
+            return Err(wrong_form(text, fields.len()));
         }
         if checks.len() != 10 || !checks.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Malformed::Check);
@@ -147,16 +151,18 @@ impl FromStr for Token {
         Ok(Self {
             scenario: scenario.parse()?,
             protocol: protocol.parse()?,
-            callers: count.ok_or_else(|| field("callers", callers, "1 to 1000"))?,
-            schedule: schedule
-                .ok_or_else(|| field("choices", choices, "PLACE.CHOICE-PLACE.CHOICE..., or 0"))?,
+            callers: count
+                .ok_or_else(|| field("callers", callers, "write a number from 1 to 1000"))?,
+            schedule: schedule.ok_or_else(|| {
+                field("choices", choices, "write PLACE.CHOICE-PLACE.CHOICE..., or 0")
+            })?,
             checksum: u32::from_str_radix(checksum, 16).map_err(|_| Malformed::Check)?,
         })
     }
 }
 
-/// What is wrong with a text that has not the form of a token.
-fn about_the_form(text: &str, fields: usize) -> Malformed {
+/// The reason why a text does not have the form of a token.
+fn wrong_form(text: &str, fields: usize) -> Malformed {
     let version = text.split(':').next().unwrap_or_default();
     let digits = version.strip_prefix('x').unwrap_or_default();
     if version == VERSION {

@@ -1,25 +1,25 @@
-//! The claims of the field report: every verdict is borne out by its evidence, and docs/FINDINGS.md says what
-//! came out.
+//! The claims of the field report: the evidence supports every verdict, and docs/FINDINGS.md has the
+//! results.
 
 use std::path::Path;
 use xfetch_models::claims::{CLAIMS, page};
 
 #[test]
-fn every_verdict_is_borne_out_and_the_page_says_so() {
-    let (page, not_borne_out) = page().expect("every search comes to its end");
-    assert_eq!(not_borne_out, [""; 0]);
+fn the_evidence_supports_every_verdict_and_the_page_is_up_to_date() {
+    let (page, not_supported) = page().expect("every search ends");
+    assert_eq!(not_supported, [""; 0]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/FINDINGS.md");
     let written = std::fs::read_to_string(path).expect("the page is there");
     assert!(written == page, "`cargo run --release -- claims` writes docs/FINDINGS.md anew");
 }
 
-/// C12 and C13 are for later.
+/// C12 and C13 are not questions about interleavings.
 #[test]
-fn every_claim_that_models_can_decide_is_judged() {
-    let judged: Vec<_> = CLAIMS.iter().map(|claim| claim.id).collect();
+fn every_claim_about_interleavings_has_a_verdict() {
+    let with_verdict: Vec<_> = CLAIMS.iter().map(|claim| claim.id).collect();
     let mut claims: Vec<_> = (1..=16).map(|number| format!("C{number}")).collect();
     claims.retain(|claim| !["C12", "C13"].contains(&claim.as_str()));
     claims.insert(3, "C3b".into());
-    assert_eq!(judged, claims);
+    assert_eq!(with_verdict, claims);
     assert!(CLAIMS.iter().all(|claim| !claim.evidence.is_empty()));
 }

@@ -1,5 +1,5 @@
-//! The command as a user meets it: bad input is one line and exit code 2, a budget that runs out
-//! is exit code 3, and a seed repeats its executions to the byte.
+//! The command as a user meets it. Bad input is one line and exit code 2, a budget that runs out is
+//! exit code 3, and a seed repeats its executions to the byte.
 
 use sections::Schedule;
 use std::process::{Command, Output};
@@ -30,10 +30,16 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "explore --seed -1",
         "explore --seed 18446744073709551616",
         "explore --format yaml",
+        "explore --callers many",
         "explore --callers 0",
         "explore --callers 1001",
         "explore --callers -3",
         "explore --engine loom --callers 5",
+        "explore --time 0",
+        "explore --time long",
+        "explore --time 604801",
+        "explore --preemptions -1",
+        "explore --engine pct --preemptions 1",
         "explore --budget 0",
         "explore --budget lots",
         "explore --surprise",
@@ -42,6 +48,7 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "explore --engine pct --callers 1",
         "certificate --seeds 0",
         "certificate --seeds 10001",
+        "certificate --threads 4",
         "performance --seconds 0",
         "performance --seconds 3601",
         "performance --seconds long",
@@ -67,7 +74,7 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
     .map(|arguments| {
         let output = xfetch(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments}");
-        let line = String::from_utf8(output.stderr).expect("text");
+        let line = String::from_utf8(output.stderr).expect("UTF-8");
         assert_eq!(line.lines().count(), 1, "{line}");
         format!("{arguments}\n  {line}")
     })
@@ -85,7 +92,7 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_seed_of_the_environment_is_refused() {
+fn a_seed_in_the_environment_is_refused() {
     let output = Command::new(env!("CARGO_BIN_EXE_xfetch"))
         .args(["explore", "--engine", "random"])
         .env("SHUTTLE_RANDOM_SEED", "5")
@@ -103,10 +110,10 @@ fn a_budget_that_runs_out_is_incomplete() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("incomplete"));
 }
 
-/// The token that a search prints for a protocol's violation.
+/// The token that a search prints for a violation of this protocol.
 fn token(protocol: &str) -> String {
     let line = format!("explore --engine sections --protocol {protocol}");
-    let output = String::from_utf8(xfetch(&line).stdout).expect("text");
+    let output = String::from_utf8(xfetch(&line).stdout).expect("UTF-8");
     let token = output.split_whitespace().find(|word| word.starts_with("x1:"));
     token.expect("a broken protocol has a token").to_owned()
 }
@@ -115,16 +122,16 @@ fn token(protocol: &str) -> String {
 fn a_token_is_replayed_as_a_timeline() {
     let output = xfetch(&format!("replay {}", token("release-before-publish")));
     assert_eq!(output.status.code(), Some(0), "reproduced");
-    insta::assert_snapshot!(String::from_utf8(output.stdout).expect("text"));
+    insta::assert_snapshot!(String::from_utf8(output.stdout).expect("UTF-8"));
 }
 
 /// The twin's token, with the shipped protocol in its place: the sections are the same up to the lease, the violation
 /// is gone.
 #[test]
-fn a_token_that_violates_nothing_any_more_exits_with_1() {
+fn a_token_without_a_violation_exits_with_1() {
     let (scenario, callers) = (Scenario::Field, 2);
     let body = move || xfetch_on_sections::run(scenario, Protocol::DoubleRecheck, callers);
-    let execution = sections::replay(&Schedule::new(vec![0, 1]), body).expect("two can run");
+    let execution = sections::replay(&Schedule::new(vec![0, 1]), body).expect("two tasks can run");
     let checksum = execution.checksum & 0xff_ffff;
     let schedule = execution.schedule;
     let protocol = Protocol::DoubleRecheck;
@@ -145,4 +152,11 @@ fn a_broken_cell_prints_the_command_that_repeats_it() {
     let output = xfetch("explore --engine random --protocol no-lock --callers 10");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("--protocol no-lock --callers 10"));
+}
+
+#[test]
+fn the_old_name_of_the_default_configuration_is_explored() {
+    let output = xfetch("explore --protocol as-built --engine random --budget 10");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("field on default-config"));
 }

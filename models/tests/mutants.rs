@@ -1,7 +1,8 @@
-//! What `.ci/mutants models` asks of a mutation of the core: a few seconds for each scenario of the register.
+//! The short run with which `.ci/mutants models` tests a mutation of the core: a few seconds for each
+//! scenario.
 //!
-//! It fails for a violation, and for a witness that two callers do not reach any more; never for the time that
-//! a machine takes, which says nothing of the mutation.
+//! It fails for a violation, and for a witness that two callers no longer reach. It never fails for a
+//! search that takes too long, because that depends on the machine.
 
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};

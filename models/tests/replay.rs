@@ -1,8 +1,8 @@
 //! Tokens: every broken cell has a token that is short, small and can be replayed; anything else
 //! instead of one is refused in one line.
 //!
-//! `XFETCH_REPLAY=TOKEN cargo test` runs the token's execution here, and fails if it violates
-//! something: with a debugger attached, or while the code is being mended.
+//! `XFETCH_REPLAY=TOKEN cargo test` runs the token's execution here, and fails if it violates an
+//! invariant. Use it with a debugger, or while you repair the code.
 
 use proptest::prelude::*;
 use sections::Schedule;
@@ -40,7 +40,7 @@ fn broken() -> impl Iterator<Item = (Protocol, Scenario, Invariant)> {
     Protocol::ALL.iter().flat_map(of)
 }
 
-/// The smallest schedule that a cell has met for a violation.
+/// The smallest schedule of a cell that leads to a violation.
 fn example(cell: Cell, executions: u64, invariant: Invariant) -> Option<Example> {
     let budget = Budget { executions, ..Budget::default() };
     let exploration = explore(cell, &budget, None).expect("the cell can be explored");
@@ -57,14 +57,17 @@ fn token_of(protocol: Protocol, scenario: Scenario, invariant: Invariant) -> Shr
     [2, 3].into_iter().find_map(find).unwrap_or_else(|| panic!("{protocol} keeps {invariant}"))
 }
 
-fn judge_token(shrunk: &Shrunk, invariant: Invariant) {
+fn check_token(shrunk: &Shrunk, invariant: Invariant) {
     let text = shrunk.token.to_string();
     assert!(text.len() <= 60, "{text} has {} characters", text.len());
     assert_eq!(text.parse::<Token>().as_ref(), Ok(&shrunk.token));
-    let replayed = replay(&shrunk.token).expect("it was made just now");
+    let replayed = replay(&shrunk.token).expect("the token is not outdated");
     assert!(replayed.verdict.violated.contains(&invariant), "{text} violates {invariant}");
     assert_eq!(replayed.execution.preemptions, shrunk.preemptions);
-    assert!(shrunk.fewest_preemptions(), "{text}: not every schedule with fewer was tried");
+    assert!(
+        shrunk.fewest_preemptions(),
+        "{text}: not every schedule with fewer preemptions was searched"
+    );
 }
 
 #[test]
@@ -78,12 +81,12 @@ fn every_violation_has_a_short_token_with_the_fewest_preemptions() {
             shrunk.preemptions,
             began.elapsed()
         );
-        judge_token(&shrunk, invariant);
+        check_token(&shrunk, invariant);
     }
 }
 
 #[test]
-fn what_chance_finds_has_the_same_token() {
+fn a_violation_found_by_chance_has_the_same_token() {
     let mut found = 0;
     for (protocol, scenario, invariant) in broken() {
         let expected = token_of(protocol, scenario, invariant).token;
@@ -100,10 +103,10 @@ fn what_chance_finds_has_the_same_token() {
     assert!(found > broken().count());
 }
 
-/// The first look of the second caller has to come before the first one's publication: one
-/// preemption. Without it callers run one after the other. What always skips needs no second caller.
+/// The second caller has to look before the first one publishes, which takes one preemption. Without it
+/// the callers run one after the other. `always-skip` needs only one caller.
 #[test]
-fn the_fewest_preemptions_of_the_phases() {
+fn a_phase_is_broken_with_one_preemption_and_two_callers() {
     for (protocol, expected) in [
         (Protocol::NoLock, (1, 2)),
         (Protocol::LockOnly, (1, 2)),
@@ -117,8 +120,8 @@ fn the_fewest_preemptions_of_the_phases() {
     }
 }
 
-/// Without the search that is tried first: what chance has found with twenty callers, by replays
-/// alone. A local minimum: nothing in it can be dropped, lowered or moved to an earlier decision.
+/// Shrinks a schedule of twenty callers by replays alone, without the search for fewer preemptions. The
+/// result is a local minimum: no choice can be dropped, lowered or moved to an earlier decision.
 #[test]
 fn a_long_schedule_shrinks_by_replays() {
     for protocol in [Protocol::NoLock, Protocol::LockOnly, Protocol::ReleaseBeforePublish] {
@@ -144,7 +147,7 @@ fn a_token() -> Token {
 }
 
 #[test]
-fn a_token_of_another_scenario_says_that_it_has_changed() {
+fn a_token_of_another_scenario_is_outdated() {
     let token = a_token();
     let stale = Token { checksum: token.checksum ^ 1, ..token.clone() };
     let message = replay(&stale).expect_err("another checksum").to_string();
@@ -170,7 +173,7 @@ fn a_token_with_a_character_wrong_or_missing_is_refused() {
     }
 }
 
-/// A token's own check, written again: so that texts get past it to what is behind.
+/// Adds a token's own check, computed independently, so that the other fields of a bad token are read.
 fn with_check(text: &str) -> String {
     let mut digest = crc32fast::Hasher::new();
     digest.update(text.as_bytes());
@@ -178,13 +181,13 @@ fn with_check(text: &str) -> String {
 }
 
 #[test]
-fn what_is_behind_the_check_is_refused_by_name() {
+fn a_field_that_cannot_be_read_is_refused_by_its_name() {
     let refused = |text: &str| with_check(text).parse::<Token>().expect_err(text).to_string();
     assert!(refused("x1:nowhere:lock-only:2:1.1:000000").starts_with("unknown scenario"));
     assert!(refused("x1:field:nothing:2:1.1:000000").starts_with("unknown protocol"));
     for callers in ["0", "1001", "-1", "99999999999999999999", ""] {
         let message = refused(&format!("x1:field:lock-only:{callers}:1.1:000000"));
-        assert_eq!(message, format!("callers {callers:?}: 1 to 1000"));
+        assert_eq!(message, format!("callers {callers:?}: write a number from 1 to 1000"));
     }
     for choices in ["", "1", "1.0", "2.1-1.1", "1.1-1.1", "1000000.1", "1.4294967296", "1.1-", "."]
     {
@@ -198,6 +201,15 @@ fn what_is_behind_the_check_is_refused_by_name() {
     assert_eq!(long.parse::<Token>(), Err(Malformed::TooLong(70_003)));
 }
 
+#[test]
+fn a_token_with_the_old_name_of_the_default_configuration_is_read() {
+    let read = |text: &str| with_check(text).parse::<Token>();
+    let old = read("x1:field:as-built:2:1.1:000000").expect("the old name is read");
+    assert_eq!(read("x1:field:default-config:2:1.1:000000"), Ok(old.clone()));
+    assert_eq!(old.protocol, Protocol::DefaultConfig);
+    assert!(old.to_string().starts_with("x1:field:default-config:"), "{old}");
+}
+
 fn quiet(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -205,7 +217,7 @@ fn quiet(cases: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(quiet(100_000))]
 
-    /// Anything at all, and things that look like tokens.
+    /// Any text, and texts that look like tokens.
     #[test]
     fn no_text_makes_the_reader_panic(
         text in prop_oneof![
@@ -226,7 +238,7 @@ proptest! {
 proptest! {
     #![proptest_config(quiet(3_000))]
 
-    /// Well-formed tokens that nobody has made: refused or replayed, never a panic.
+    /// Well-formed tokens that no search has printed.
     #[test]
     fn no_token_makes_the_replay_panic(
         choices in prop::collection::vec(0..4_u32, 0..12),

@@ -1,9 +1,9 @@
 //! `sections` on the shipped core and on its twins.
 //!
-//! - the worst case of two to five callers is exact: every interleaving was covered;
-//! - the counts of executions are those of the abstract protocol, counted by another program;
-//! - nothing is lost by the reduction: the same outcomes as without it;
-//! - a caller takes at most six sections.
+//! - The worst case of two to five callers is exact: the searches are complete.
+//! - The counts of executions are those of the abstract protocol, which another program counts.
+//! - The reduction loses no outcome.
+//! - A caller takes at most six sections.
 
 mod abstract_protocol;
 
@@ -20,12 +20,12 @@ fn complete(protocol: Protocol, callers: usize) -> Exploration {
     let cell = Cell { scenario: Scenario::Field, protocol, callers, engine: Engine::Sections };
     let time = Duration::from_secs(600);
     let budget = Budget { executions: 10_000_000, time, workers: 2, ..Budget::default() };
-    let exploration = explore(cell, &budget, None).expect("sections takes so many callers");
+    let exploration = explore(cell, &budget, None).expect("sections takes this many callers");
     assert_eq!(exploration.coverage, Coverage::Complete, "{protocol}, {callers} callers");
     exploration
 }
 
-/// The computes that are the most that so many callers can make, and the fewest.
+/// The fewest and the most computes of this many callers.
 fn extremes(protocol: Protocol, callers: usize) -> (u32, u32) {
     let exploration = complete(protocol, callers);
     let fewest = exploration.outcomes.keys().map(|verdict| verdict.computes).min();
@@ -36,8 +36,8 @@ fn extremes(protocol: Protocol, callers: usize) -> (u32, u32) {
     (fewest.expect("there are outcomes"), exploration.worst())
 }
 
-/// A caller computes at most once a request, so that as many computes as callers are the worst that
-/// can be. One is the least while a stale value is refreshed at all.
+/// A request computes at most once, so the worst case is one compute for each caller. One compute is
+/// the least if stale values are refreshed at all.
 #[test]
 fn the_worst_case_of_two_to_five_callers_is_exact() {
     for callers in 2..=5_u32 {
@@ -54,8 +54,8 @@ fn the_worst_case_of_two_to_five_callers_is_exact() {
     }
 }
 
-/// The number of complete executions is the number of Mazurkiewicz traces of the abstract protocol,
-/// and without reduction the number of its paths, as another program counts them.
+/// With reduction the number of executions is the number of Mazurkiewicz traces of the abstract
+/// protocol. Without reduction it is the number of its paths.
 #[test]
 fn the_counts_are_those_of_the_abstract_protocol() {
     for protocol in Protocol::PHASES {
@@ -66,14 +66,14 @@ fn the_counts_are_those_of_the_abstract_protocol() {
         let paths = Abstract::of(protocol, 2).paths();
         assert_eq!(outcomes(protocol, 2, false).1, paths, "{protocol}");
     }
-    // The figures of the design, for six sections a caller.
+    // The documented numbers, for six sections of each caller.
     let double = |callers| Abstract::of(Protocol::DoubleRecheck, callers);
     assert_eq!([2, 3].map(|callers| double(callers).paths()), [134, 39_678]);
     assert_eq!([2, 3, 4, 5].map(|callers| double(callers).traces()), [8, 60, 512, 5_200]);
     assert_eq!(complete(Protocol::DoubleRecheck, 5).executions, 5_200);
 }
 
-/// The verdicts of a scenario, and what was covered.
+/// The verdicts of a search, and its coverage.
 fn verdicts(
     (scenario, protocol): (Scenario, Protocol),
     callers: usize,
@@ -88,7 +88,7 @@ fn verdicts(
     (seen.into_iter().flatten().collect(), coverage)
 }
 
-/// The verdicts of the field scenario, and how many executions that took.
+/// The verdicts of `field`, and the number of executions.
 fn outcomes(protocol: Protocol, callers: usize, reduce: bool) -> (BTreeSet<Verdict>, u64) {
     let search = sections::Search { reduce, executions: 100_000, ..sections::Search::default() };
     let (verdicts, coverage) = verdicts((Scenario::Field, protocol), callers, search);
@@ -96,11 +96,12 @@ fn outcomes(protocol: Protocol, callers: usize, reduce: bool) -> (BTreeSet<Verdi
     (verdicts, coverage.complete)
 }
 
-/// What a judge says may depend on the order of dependent sections alone. If it depended on more,
-/// one execution of a class would be judged otherwise than another, and be lost.
+/// A checker may depend only on the order of dependent sections. If one depended on more, the
+/// executions of one class could have different verdicts, and the reduction could lose a verdict.
 ///
-/// Every order is compared where there are at most 100,000 of two callers: wherever the clock stands still and there
-/// is no pool. Elsewhere those with at most three preemptions are, of which the first 20,000.
+/// Where two callers have at most 100,000 executions, all of them are compared: the clock stands still
+/// and there is no pool. Otherwise the first 20,000 executions with at most three preemptions are
+/// compared.
 #[test]
 fn the_reduction_loses_no_verdict() {
     let (mut all, mut some) = (0, 0);
@@ -128,7 +129,7 @@ fn the_reduction_loses_no_verdict() {
             *(if moves { &mut some } else { &mut all }) += 1;
         }
     }
-    println!("{all} compared in full, {some} up to three preemptions");
+    println!("{all} cells compared in full, {some} up to three preemptions");
     assert!(all > 40 && some > 20);
     for protocol in Protocol::PHASES {
         if Abstract::of(protocol, 3).paths() <= 100_000 {
@@ -150,7 +151,7 @@ fn a_caller_takes_at_most_six_sections() {
             ControlFlow::Continue(())
         };
         let (_, most) = search.run(body, visit).expect("the scenario is deterministic");
-        most.into_iter().max().expect("a worker counted")
+        most.into_iter().max().expect("the search had a worker")
     };
     assert_eq!(most(Protocol::DoubleRecheck), 6);
     assert_eq!(most(Protocol::InsideOnly), 5);

@@ -1,4 +1,4 @@
-//! A hundred callers under Shuttle, by chance, by each way of choosing.
+//! A hundred callers under Shuttle's three ways of random choice.
 //!
 //! - the shipped protocol computes once; each twin violates the invariant that it was written for;
 //! - the same seed gives the same executions;
@@ -10,7 +10,7 @@ use xfetch_models::engine::{Budget, Cell, Conclusion, Exploration, explore};
 fn search(protocol: Protocol, engine: Engine, executions: u64) -> Exploration {
     let cell = Cell { scenario: Scenario::Field, protocol, callers: 100, engine };
     let budget = Budget { executions, ..Budget::default() };
-    let exploration = explore(cell, &budget, None).expect("a hundred callers are few");
+    let exploration = explore(cell, &budget, None).expect("the engine takes a hundred callers");
     assert_eq!(exploration.executions, executions);
     exploration
 }
@@ -24,7 +24,7 @@ fn a_hundred_callers_compute_once() {
 }
 
 #[test]
-fn every_twin_violates_what_it_was_written_for() {
+fn every_twin_violates_the_invariant_it_is_written_for() {
     for protocol in Protocol::PHASES {
         let engines = [(Engine::Random, 300), (Engine::Pct, 200), (Engine::Urw, 200)];
         let found = engines.map(|(engine, executions)| search(protocol, engine, executions));

@@ -1,11 +1,11 @@
-//! The mixed load of `xfetch soak`, so many steps of it. How much memory it takes is looked at by the
-//! command alone, which runs longer.
+//! The mixed load of the command `soak`, with a fixed number of steps. Only the command, which runs
+//! longer, checks the memory.
 
 use xfetch_models::soak::{Load, soak};
 
 #[test]
-fn after_a_mixed_load_everything_adds_up() {
-    let soaked = soak(Load::Steps(20_000), &mut |_| {}).expect("eight threads are few");
+fn after_a_mixed_load_every_check_holds() {
+    let soaked = soak(Load::Steps(20_000), &mut |_| {}).expect("eight threads can start");
     println!("{:?}", soaked.counted);
     for check in &soaked.checks {
         assert!(check.holds, "{check:?}");

@@ -20,22 +20,22 @@ struct Buffer {
     place: Mutex<Option<u32>>,
     changed: Condvar,
     wake: Wake,
-    diary: Diary,
+    notes: Notes,
 }
 
 impl Buffer {
-    fn new(wake: Wake, diary: Diary) -> Self {
-        Self { place: Mutex::new(None), changed: Condvar::new(), wake, diary }
+    fn new(wake: Wake, notes: Notes) -> Self {
+        Self { place: Mutex::new(None), changed: Condvar::new(), wake, notes }
     }
 
     fn put(&self, value: u32) {
         let mut place = self.place.lock();
         while place.is_some() {
-            self.diary.note("finds it full, waits".into());
+            self.notes.note("finds it full, waits".into());
             place = self.changed.wait(place);
         }
         *place = Some(value);
-        self.diary.note(format!("puts {value}, {}", self.wakes()));
+        self.notes.note(format!("puts {value}, {}", self.wakes()));
         self.wake();
     }
 
@@ -43,11 +43,11 @@ impl Buffer {
         let mut place = self.place.lock();
         loop {
             if let Some(value) = place.take() {
-                self.diary.note(format!("takes {value}, {}", self.wakes()));
+                self.notes.note(format!("takes {value}, {}", self.wakes()));
                 self.wake();
                 return value;
             }
-            self.diary.note("finds it empty, waits".into());
+            self.notes.note("finds it empty, waits".into());
             place = self.changed.wait(place);
         }
     }
@@ -67,16 +67,16 @@ impl Buffer {
     }
 }
 
-/// What the tasks say of themselves, for the picture alone: no task ever reads it.
+/// What each task does, for the picture only. No task reads it.
 #[derive(Clone, Default)]
-struct Diary(Arc<StdMutex<Vec<(usize, String)>>>);
+struct Notes(Arc<StdMutex<Vec<(usize, String)>>>);
 
-impl Diary {
+impl Notes {
     fn note(&self, text: String) {
         self.lock().push((sections::decisions(), text));
     }
 
-    /// What was said in the step with this number, counted from 1.
+    /// The notes of the step with this number, counted from 1.
     fn of_step(&self, step: usize) -> String {
         let entries = self.lock();
         let of_step = entries.iter().filter(|(other, _)| *other == step);
@@ -89,8 +89,8 @@ impl Diary {
 }
 
 /// Two values go through the buffer. Main only spawns and joins.
-fn scenario(wake: Wake, diary: Diary) {
-    let buffer = Arc::new(Buffer::new(wake, diary));
+fn scenario(wake: Wake, notes: Notes) {
+    let buffer = Arc::new(Buffer::new(wake, notes));
     let producer = Arc::clone(&buffer);
     let mut tasks = vec![thread::spawn(move || {
         producer.put(1);
@@ -103,11 +103,11 @@ fn scenario(wake: Wake, diary: Diary) {
         }));
     }
     for task in tasks {
-        task.join().expect("nobody panics");
+        task.join().expect("no task panics");
     }
 }
 
-/// Every execution; counts those that get stuck, and keeps one with the most preemptions.
+/// Runs every execution, counts those with a deadlock, and keeps one of them with the most preemptions.
 fn search(wake: Wake) -> Result<(Coverage, u64, Option<Failing>), Error> {
     let keep = |found: &mut (u64, Option<Failing>), execution: Execution<()>| {
         if let Outcome::Deadlock(_) = execution.outcome {
@@ -118,9 +118,9 @@ fn search(wake: Wake) -> Result<(Coverage, u64, Option<Failing>), Error> {
         }
         ControlFlow::Continue(())
     };
-    // One worker, so that it keeps the same one in every run.
+    // One worker, so that every run keeps the same one.
     let search = Search { workers: 1, ..Search::default() };
-    let (coverage, found) = search.run(move || scenario(wake, Diary::default()), keep)?;
+    let (coverage, found) = search.run(move || scenario(wake, Notes::default()), keep)?;
     let (stuck, kept) = found.into_iter().next().unwrap_or_default();
     Ok((coverage, stuck, kept))
 }
@@ -129,39 +129,39 @@ fn failing(execution: &Execution<()>) -> Failing {
     Failing { schedule: execution.schedule.clone(), preemptions: execution.preemptions }
 }
 
-/// The smallest schedule near this one that still gets stuck.
+/// The smallest schedule near this one that still has a deadlock.
 fn smallest(wake: Wake, start: Failing) -> Failing {
     shrink(start, |candidate| {
-        let execution = replay(candidate, move || scenario(wake, Diary::default())).ok()?;
+        let execution = replay(candidate, move || scenario(wake, Notes::default())).ok()?;
         matches!(execution.outcome, Outcome::Deadlock(_)).then(|| failing(&execution))
     })
 }
 
 /// Replays a schedule and prints one lane for each task.
 fn draw(wake: Wake, failing: &Failing) -> Result<(), Error> {
-    let diary = Diary::default();
-    let kept = diary.clone();
+    let notes = Notes::default();
+    let kept = notes.clone();
     let execution = replay(&failing.schedule, move || scenario(wake, kept.clone()))?;
     println!("  step  {:<26}{:<26}{}", LANES[0], LANES[1], LANES[2]);
     for (place, step) in execution.steps.iter().enumerate() {
-        let said = diary.of_step(place + 1);
-        let text = if said.is_empty() { "is woken".to_owned() } else { said };
+        let noted = notes.of_step(place + 1);
+        let text = if noted.is_empty() { "is woken".to_owned() } else { noted };
         let mark = if step.preempts { '*' } else { ' ' };
         let indent = 26 * (step.task - 1);
         println!("  {:>3}{mark}  {:indent$}{text}", place + 1, "");
     }
     if let Outcome::Deadlock(waiting) = &execution.outcome {
         let names: Vec<_> = waiting.iter().map(|(task, _)| LANES[task - 1]).collect();
-        println!("  stuck: {} wait, and nobody is left to wake them", names.join(" and "));
+        println!("  deadlock: {} wait, and no task is left to wake them", names.join(" and "));
     }
     Ok(())
 }
 
 fn print_coverage(coverage: Coverage, stuck: u64) {
     let Coverage { complete, redundant, exhausted } = coverage;
-    let reach = if exhausted { "there are no others" } else { "there are others" };
-    println!("  {complete} executions, {stuck} of them stuck; {reach}");
-    println!("  ({redundant} more were begun and only repeated one of these)");
+    let reach = if exhausted { "there are no others" } else { "there may be others" };
+    println!("  {complete} executions, {stuck} of them with a deadlock; {reach}");
+    println!("  ({redundant} more executions only repeated one of these)");
 }
 
 fn print_schedule(name: &str, Failing { schedule, preemptions }: &Failing) {
@@ -176,8 +176,8 @@ fn main() -> Result<(), Error> {
     print_coverage(coverage, stuck);
     if let Some(found) = found {
         let small = smallest(Wake::One, found.clone());
-        print_schedule("one that is stuck", &found);
-        print_schedule("the same, shrunk ", &small);
+        print_schedule("one with a deadlock", &found);
+        print_schedule("the same, shrunk   ", &small);
         println!();
         draw(Wake::One, &small)?;
     }

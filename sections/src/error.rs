@@ -1,14 +1,15 @@
-//! Why an exploration cannot be trusted, or cannot begin.
+//! The reasons why an exploration has no result.
 
 use crate::operation::{Operation, TaskNumber};
 use std::fmt;
 
-/// What ends an exploration without a result.
+/// Why an exploration has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The same choices led somewhere else. The scenario depends on something that is not
-    /// announced: a clock, a random number, the order of a hash map, state kept between executions.
+    /// The same choices led to different operations. The scenario depends on something that is not
+    /// announced: a clock, a random number, the order of a hash map, or state that outlives an
+    /// execution.
     Nondeterministic {
         /// The decision, counted from 0.
         decision: usize,
@@ -19,30 +20,30 @@ pub enum Error {
     },
     /// Main did more than spawn and join while tasks were alive.
     MainTakesPart {
-        /// What it was about to do.
+        /// The operation that main was about to do.
         operation: Operation,
     },
-    /// A schedule asks for a choice that is not there.
+    /// A schedule has a choice that does not exist.
     NoSuchChoice {
-        /// Which of its choices, counted from 0.
+        /// The place of the choice, counted from 0.
         place: usize,
         /// The choice.
         choice: u32,
-        /// How many there are.
+        /// The number of tasks that could run.
         enabled: usize,
     },
-    /// An exploration of nothing.
+    /// The search may run no execution.
     NoExecutions,
-    /// A bound on preemptions and a reduction together: sleep sets are not sound under such a bound.
+    /// A bound on preemptions together with reduction. Sleep sets are not sound under such a bound.
     BoundWithReduction,
-    /// The scenario draws random numbers from Shuttle. No schedule records them.
+    /// The scenario draws random numbers from Shuttle, which no schedule records.
     RandomNumber,
-    /// An execution took this many decisions and had not ended.
+    /// An execution did not end within this many decisions.
     Endless {
         /// The limit.
         decisions: usize,
     },
-    /// Shuttle gave up, with this message.
+    /// Shuttle gave up with this message.
     Shuttle(String),
 }
 
@@ -71,21 +72,21 @@ impl fmt::Display for Error {
                 f,
                 "choice {place} of the schedule is {choice}, but only {enabled} tasks can run there"
             ),
-            Self::NoExecutions => f.write_str("0 executions: an exploration has at least 1"),
+            Self::NoExecutions => f.write_str("0 executions or 0 workers: a search needs at least 1 of each"),
             Self::BoundWithReduction => f.write_str(
                 "a bound on preemptions needs a search without reduction: sleep sets are not sound \
                  under it",
             ),
             Self::RandomNumber => f.write_str(
-                "the scenario draws random numbers: no schedule records them, so that none could \
-                 be replayed",
+                "the scenario draws random numbers from Shuttle: no schedule records them, so no execution \
+                 could be replayed",
             ),
             Self::Endless { decisions } => write!(
                 f,
-                "an execution has not ended after {decisions} decisions: the programs explored are \
-                 those that end, however they are scheduled"
+                "an execution has not ended after {decisions} decisions: a scenario has to end under \
+                 every schedule"
             ),
-            Self::Shuttle(message) => write!(f, "shuttle gave up: {message}"),
+            Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }
     }
 }

@@ -29,9 +29,9 @@ pub use shuttle::thread_local;
 /// Writes into the ledger with this number: a section of its own, or a part of the section of an acquisition directly
 /// before it.
 ///
-/// A search keeps the order of steps that conflict, and no other. Where a property asks for the
-/// order of more (did two computes overlap? did one request begin after another had ended?), say so
-/// here: the beginnings and ends become sections of one object, and every order of them is explored.
+/// A search keeps only the order of steps that conflict. If a property depends on more (did two
+/// computes overlap? did one request begin after another had ended?), call this at the beginnings and
+/// ends. Then they are sections of one object, and every order of them is explored.
 pub fn ledger(number: u32) {
     let object = Object::ledger(number);
     if rules::on(rules::Rule::LedgersAreSections) {
@@ -40,12 +40,12 @@ pub fn ledger(number: u32) {
     state::with(|state| state.touch(object, Access::Write));
 }
 
-/// The number of the task that runs: 0 is main.
+/// The number of the running task. Main is 0.
 pub fn task() -> TaskNumber {
     state::with(|state| state.current)
 }
 
-/// How many decisions this execution has taken so far; the step under way is the last of them.
+/// The number of decisions so far in this execution. The current step is the last of them.
 pub fn decisions() -> usize {
     state::with(|state| state.run.decisions)
 }

@@ -1,16 +1,16 @@
-//! What a task is about to do, and what its steps have touched.
+//! What a task is about to do, and what its steps touched.
 
 use smallvec::SmallVec;
 use std::fmt;
 
-/// The number of a task: Shuttle's. 0 is main.
+/// The number of a task, as Shuttle counts. Main is 0.
 pub type TaskNumber = usize;
 
-/// Main only spawns and joins; it never takes part in a decision.
+/// Main only spawns and joins. It takes no part in decisions.
 pub(crate) const MAIN: TaskNumber = 0;
 
-/// A thing that tasks share, named by who made it and as which of his things, so that it has the
-/// same name in every interleaving.
+/// An object that tasks share. Its name is the task that made it and a count, so it has the same name
+/// in every interleaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Object {
     maker: u32,
@@ -18,10 +18,10 @@ pub struct Object {
 }
 
 impl Object {
-    /// What no task has made: the user's ledgers.
-    const NOBODY: u32 = u32::MAX;
+    /// The maker of ledgers, which no task makes.
+    const NO_TASK: u32 = u32::MAX;
 
-    /// A task as a thing that can be joined; its own things count from 1.
+    /// A task as an object that can be joined. The objects that a task makes count from 1.
     pub(crate) fn of_task(task: TaskNumber) -> Self {
         Self { maker: task as u32, number: 0 }
     }
@@ -30,14 +30,14 @@ impl Object {
         Self { maker: task as u32, number }
     }
 
-    /// A thing of the user's own, that only [`ledger`](crate::ledger) touches.
+    /// A ledger: an object that only [`ledger`](crate::ledger) touches.
     pub const fn ledger(number: u32) -> Self {
-        Self { maker: Self::NOBODY, number }
+        Self { maker: Self::NO_TASK, number }
     }
 
-    /// The task, if the object is one: what a join waits for.
+    /// The task that a join of this object waits for, if it is a task.
     pub fn task(self) -> Option<TaskNumber> {
-        (self.maker != Self::NOBODY && self.number == 0).then_some(self.maker as usize)
+        (self.maker != Self::NO_TASK && self.number == 0).then_some(self.maker as usize)
     }
 
     pub(crate) fn place(self) -> (usize, usize) {
@@ -48,7 +48,7 @@ impl Object {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.maker, self.number) {
-            (Self::NOBODY, number) => write!(f, "ledger {number}"),
+            (Self::NO_TASK, number) => write!(f, "ledger {number}"),
             (task, 0) => write!(f, "task {task}"),
             (task, number) => write!(f, "object {task}.{number}"),
         }
@@ -60,7 +60,7 @@ impl fmt::Display for Object {
 pub enum Access {
     /// Commutes with other reads.
     Read,
-    /// Commutes with other additions: nobody looks at the sum between.
+    /// Commutes with other additions, because no task reads the sum between them.
     Add,
     /// Commutes with nothing on the same object.
     Write,
@@ -79,21 +79,21 @@ impl Access {
 /// The kinds of operations that are announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Takes a mutex, once it is free.
+    /// Takes a mutex when it is free.
     Lock,
     /// Takes a mutex if it is free.
     TryLock,
-    /// Shares a read-write lock, once nobody writes.
+    /// Shares a read-write lock when no task writes.
     ReadLock,
-    /// Takes a read-write lock, once it is free.
+    /// Takes a read-write lock when it is free.
     WriteLock,
-    /// Releases a lock that somebody tries somewhere.
+    /// Releases a lock that some task tries to take.
     Release,
-    /// Begins to wait for a notification, and releases the mutex.
+    /// Begins to wait for a notification and releases the mutex.
     Wait,
     /// Waits until it can consume a notification.
     Woken,
-    /// Waits for a notification; its time-out may come at any moment.
+    /// Waits for a notification. The time-out may come at any moment.
     WokenOrTimeout,
     /// Wakes one waiter.
     NotifyOne,
@@ -105,11 +105,11 @@ pub enum Kind {
     Store,
     /// Reads and writes an atomic.
     Update,
-    /// Adds to an atomic without looking.
+    /// Adds to an atomic without reading it.
     Add,
-    /// Writes into a ledger: see [`ledger`](crate::ledger).
+    /// Writes to a ledger: see [`ledger`](crate::ledger).
     Ledger,
-    /// Starts a task. Announced by nobody: a step may spawn.
+    /// Starts a task. It is not announced, because a step may spawn.
     Spawn,
     /// Waits for the end of a task.
     Join,
@@ -118,18 +118,18 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// An acquisition moves right, so what comes after it may belong to the same step.
+    /// An acquisition moves right (Lipton), so the operation after it may belong to the same step.
     pub(crate) fn moves_right(self) -> bool {
         matches!(self, Self::Lock | Self::ReadLock | Self::WriteLock)
     }
 }
 
-/// An announcement: what a task does next, to which object.
+/// An announcement: the next operation of a task, and its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
-    /// What.
+    /// The kind.
     pub kind: Kind,
-    /// To which object.
+    /// The object.
     pub object: Object,
 }
 
@@ -139,7 +139,7 @@ impl fmt::Display for Operation {
     }
 }
 
-/// The verb, to be followed by an object.
+/// The verb, which an object follows.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -164,7 +164,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Every object that a step has touched, and how.
+/// Every object that a step touched, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footprint(SmallVec<[(Object, Access); 4]>);
 
@@ -188,7 +188,7 @@ impl Footprint {
         })
     }
 
-    /// The objects, each with the way it was touched.
+    /// The objects, each with the kind of access.
     pub fn objects(&self) -> impl Iterator<Item = (Object, Access)> + '_ {
         self.0.iter().copied()
     }

@@ -1,15 +1,16 @@
-//! One execution again: its schedule is all that it takes.
+//! Runs one execution again, from its schedule.
 
 use crate::error::Error;
 use crate::schedule::{Execution, Schedule};
 use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Runs `body` once, along `schedule`, and writes its steps down.
+/// Runs `body` once, along `schedule`, and records its steps.
 ///
 /// # Errors
 ///
-/// [`Error::NoSuchChoice`] if the schedule is of another scenario, and whatever a search can say.
+/// [`Error::NoSuchChoice`] if the schedule belongs to another scenario. The other errors are those of a
+/// search.
 pub fn replay<T, B>(schedule: &Schedule, body: B) -> Result<Execution<T>, Error>
 where
     T: Send + 'static,
@@ -67,7 +68,7 @@ impl Driver for Replay {
     }
 
     fn end(&mut self, mut ended: Ended) {
-        // A schedule that is longer than the execution belongs to another one.
+        // A schedule with more choices than the execution has belongs to another scenario.
         let rest = self.schedule.choices().get(self.place..).unwrap_or_default();
         if let (Some(choice), None, None) = (rest.first(), &ended.error, ended.discovered) {
             let (place, choice) = (self.place, *choice);

@@ -1,7 +1,7 @@
-//! The rules on which soundness rests, so that a test can take each one away.
+//! The rules on which soundness rests. A test can switch each one off.
 //!
-//! In the crate as users build it every rule holds and [`on`] is a constant. Only this package's own
-//! unit tests can switch one off, for one OS thread, and show which litmus notices.
+//! For users every rule holds, and [`on`] is a constant. Only this package's own unit tests can switch
+//! a rule off, for one OS thread, to show which test notices.
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $Rule:ident,)*) => {
@@ -16,29 +16,29 @@ macro_rules! rules {
 }
 
 rules! {
-    /// A step's footprint has all that it touched, not only what it announced.
+    /// A step's footprint has everything that the step touched, not only what it announced.
     FootprintHasReleases,
-    /// Sleepers are woken by the footprint of a step that conflicts with theirs.
+    /// A sleeping task is woken by a step whose footprint conflicts with its own.
     SleepersAreFiltered,
-    /// A task that waits for a taken lock is not enabled.
+    /// A task that waits for a held lock is not enabled.
     OwnersAreTracked,
-    /// A waiter that was notified does not run before it is chosen.
+    /// A notified waiter does not run before the scheduler chooses it.
     WokenWaitersAreChosen,
-    /// A lock that anyone tries announces its release.
+    /// A lock that some task tries announces its release.
     TriedLocksAnnounceReleases,
     /// A time-out is a section that is always enabled.
     TimeoutsAreEnabled,
-    /// Main takes no part while tasks live.
+    /// Main takes no part in decisions while tasks live.
     MainOnlySpawnsAndJoins,
-    /// New tasks run to their first announcement before anybody chooses.
+    /// New tasks run to their first announcement before the next decision.
     NewTasksRunFirst,
-    /// What a property needs the order of is a section.
+    /// A write to a ledger is a section.
     LedgersAreSections,
-    /// An update that returns what it found is not an addition.
+    /// An update that returns the old value is not an addition.
     UpdatesAreNotAdditions,
-    /// An execution that only repeats another one is not counted.
+    /// An execution that repeats another one is not counted.
     RedundantIsNotCounted,
-    /// What is replayed is compared with what was recorded.
+    /// A replay is compared with the recorded execution.
     ReplaysAreCompared,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn on(rule: Rule) -> bool {
     OFF.get() != Some(rule)
 }
 
-/// Runs `test` on this OS thread without `rule`.
+/// Runs `test` on this OS thread with `rule` switched off.
 #[cfg(test)]
 pub(crate) fn without<R>(rule: Option<Rule>, test: impl FnOnce() -> R) -> R {
     let before = OFF.replace(rule);
@@ -66,7 +66,7 @@ pub(crate) fn without<R>(rule: Option<Rule>, test: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The rule that is off here, for a worker that has to do the same.
+/// The rule that is switched off on this OS thread, so that a worker can do the same.
 #[cfg(test)]
 pub(crate) fn off() -> Option<Rule> {
     OFF.get()

@@ -1,5 +1,5 @@
-//! Executions chosen by one of Shuttle's own schedulers, which decides at announcements alone: what
-//! it finds is a [`Schedule`](crate::Schedule) that [`replay`](crate::replay) understands.
+//! Samples: executions that one of Shuttle's own schedulers chooses. It decides only at announcements,
+//! so every execution has a [`Schedule`](crate::Schedule) that [`replay`](crate::replay) can run.
 
 use crate::error::Error;
 use crate::operation::Object;
@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long to sample.
+/// The options of a sample.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Time, at most. How many executions there are is the scheduler's to say.
+    /// The longest time. The scheduler decides the number of executions.
     pub time: Duration,
-    /// Whether the steps of each execution are written down.
+    /// Whether to record the steps of each execution.
     pub record: bool,
-    /// Counts executions while the sampling is under way, for people who wait.
+    /// A counter of executions for a progress bar.
     pub progress: Option<Arc<AtomicU64>>,
 }
 
@@ -30,8 +30,8 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// Runs `body` under a scheduler made by `scheduler` until that has had enough; returns how many
-    /// executions came to their end and what they were folded into.
+    /// Runs `body` under the scheduler that `scheduler` makes, until that scheduler stops. Returns the
+    /// number of executions that ended, and the accumulator.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl Driver for Sampler {
         self.last = chosen;
         let number = chosen.map(usize::from);
         let index = point.enabled.iter().position(|task| Some(*task) == number);
-        let index = index.ok_or_else(|| Error::Shuttle("a scheduler chose nobody".into()))?;
+        let index = index.ok_or_else(|| Error::Shuttle("a scheduler chose no task".into()))?;
         Ok(Choice { index, redundant: false })
     }
 

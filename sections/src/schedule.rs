@@ -1,16 +1,17 @@
-//! A schedule is data: a choice for each decision that leaves one.
+//! Schedules, steps and executions. A schedule is data: a choice for each decision with more than one
+//! enabled task.
 
 use crate::operation::{Footprint, Object, Operation, TaskNumber};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 use std::sync::Arc;
 
-/// The choices of an execution. A decision at which only one task can run consumes none; 0 stays
-/// with the task that ran last, or takes the first one if that cannot go on; k takes the k-th of the
-/// others, in the order of their numbers. What is missing at the end is 0.
+/// The choices of an execution. A decision with only one enabled task consumes none. 0 stays with the
+/// task that ran last, or takes the first enabled task if that one cannot go on. k takes the k-th of
+/// the other enabled tasks, in the order of their numbers. Missing choices at the end are 0.
 ///
-/// A schedule from a search also knows which locks are tried somewhere, since their releases are
-/// decisions. One that is made of choices alone learns of those that its own execution tries.
+/// A schedule from a search also knows which locks some task tries, because their releases are
+/// decisions. A schedule that is made of choices alone learns the locks that its own execution tries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Schedule {
     choices: Vec<u32>,
@@ -18,7 +19,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule with these choices; zeros at the end are dropped.
+    /// A schedule with these choices. Zeros at the end are dropped.
     pub fn new(mut choices: Vec<u32>) -> Self {
         while choices.last() == Some(&0) {
             choices.pop();
@@ -26,7 +27,7 @@ impl Schedule {
         Self { choices, tried: Arc::default() }
     }
 
-    /// Other choices for the same scenario.
+    /// A schedule with other choices for the same scenario.
     pub fn with(&self, choices: Vec<u32>) -> Self {
         Self { tried: Arc::clone(&self.tried), ..Self::new(choices) }
     }
@@ -50,16 +51,16 @@ impl Schedule {
     }
 }
 
-/// A step as it was recorded.
+/// A recorded step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Whose.
+    /// The task.
     pub task: TaskNumber,
-    /// What it had announced.
+    /// The operation that it announced.
     pub operation: Operation,
-    /// What it touched.
+    /// What the step touched.
     pub footprint: Footprint,
-    /// Whether the task before could have gone on.
+    /// Whether the task that ran before could have gone on.
     pub preempts: bool,
 }
 
@@ -68,30 +69,30 @@ pub struct Step {
 pub enum Outcome<T> {
     /// The body returned.
     Returned(T),
-    /// Nobody could go on; these tasks waited for these operations.
+    /// A deadlock: these tasks waited for these operations.
     Deadlock(Vec<(TaskNumber, Operation)>),
     /// The body panicked, with this message.
     Panicked(String),
 }
 
-/// An execution that came to its end.
+/// An execution that ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Execution<T> {
-    /// How.
+    /// How it ended.
     pub outcome: Outcome<T>,
-    /// The choices that lead there.
+    /// The choices that lead to it.
     pub schedule: Schedule,
-    /// Decisions that took a task off while it could have gone on.
+    /// Decisions that stopped a task which could have gone on.
     pub preemptions: u32,
-    /// Decisions, those with only one task to choose included.
+    /// All decisions, including those with only one enabled task.
     pub decisions: usize,
     /// The steps. Empty in a search, unless it records.
     pub steps: Vec<Step>,
-    /// The line that made each object, for people who want to know what `object 0.7` is. Empty where
-    /// steps are not written down. An object made by a derived `Default` names no line of yours.
+    /// The line that made each object, to find out what `object 0.7` is. Empty unless steps are
+    /// recorded. For an object that a derived `Default` makes, the line is not in your code.
     pub made_at: BTreeMap<Object, &'static Location<'static>>,
-    /// A checksum (CRC-32) over what every task was about to do at each decision. Zero where steps
-    /// are not written down.
+    /// A checksum (CRC-32) over what every task was about to do at each decision. Zero unless steps are
+    /// recorded.
     pub checksum: u32,
 }

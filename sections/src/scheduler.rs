@@ -13,54 +13,54 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// An execution that takes more decisions than this is taken for one that never ends.
+/// The most decisions of an execution. One with more is reported as endless.
 const MAX_DECISIONS: usize = 1_000_000;
 
-/// A decision: somebody has to go on.
+/// A decision: which task goes on?
 pub(crate) struct Point<'a> {
-    /// Every task but main, and what it is about to do.
+    /// Every task except main, with its announced operation.
     pub(crate) pending: &'a [(TaskNumber, Operation)],
-    /// Those that can go on: first the one that ran last, if it can.
+    /// The tasks that can go on. The one that ran last comes first, if it can.
     pub(crate) enabled: &'a [TaskNumber],
     /// Whether the first of them ran last.
     pub(crate) stays: bool,
-    /// What the step before has touched.
+    /// What the previous step touched.
     pub(crate) step: &'a Footprint,
-    /// The tasks as Shuttle knows them.
+    /// The tasks, as Shuttle knows them.
     pub(crate) runnable: &'a [&'a Task],
 }
 
-/// Who goes on.
+/// The driver's choice.
 pub(crate) struct Choice {
     /// An index into [`Point::enabled`].
     pub(crate) index: usize,
-    /// The execution only repeats another one from here on.
+    /// Whether the rest of the execution repeats another one.
     pub(crate) redundant: bool,
 }
 
-/// Somebody who chooses.
+/// A driver makes the decisions: a search, a sample or a replay.
 pub(crate) trait Driver {
-    /// Another execution? It starts with Shuttle's schedule, which carries the seed of its random
-    /// numbers.
+    /// Begins another execution, or returns `None` to stop. Shuttle's schedule carries the seed of its
+    /// random numbers.
     fn begin(&mut self) -> Option<Schedule>;
 
-    /// Decides.
+    /// Makes a decision.
     fn decide(&mut self, point: &Point) -> Result<Choice, Error>;
 
-    /// The execution is over. Its last step has touched this.
+    /// The execution has ended.
     fn end(&mut self, ended: Ended);
 }
 
-/// How an execution was for the one who chose.
+/// How an execution ended, for the driver.
 pub(crate) struct Ended {
     pub(crate) step: Footprint,
     pub(crate) error: Option<Error>,
     pub(crate) discovered: Option<Object>,
-    /// A destructor synchronised while its task unwound: nobody has chosen there.
+    /// A destructor synchronised while its task unwound, where the driver cannot choose.
     pub(crate) unexplored: bool,
 }
 
-/// What is needed to set an execution up.
+/// The setup of an execution.
 #[derive(Clone, Default)]
 pub(crate) struct Setup {
     pub(crate) tried: Arc<BTreeSet<Object>>,
@@ -92,8 +92,8 @@ impl Bridge {
         self.driver.end(ended);
     }
 
-    /// Whose turn it is before anybody has to decide: the one who is in the middle of a step, then
-    /// new tasks, until they announce something.
+    /// The task that has to run before the next decision: one in the middle of a step, or else a new
+    /// task until its first announcement.
     fn forced(state: &mut State, runnable: &[&Task]) -> Option<TaskId> {
         let number = |task: &&&Task| -> TaskNumber { task.id().into() };
         let running = runnable
@@ -134,7 +134,7 @@ impl Bridge {
             self.enabled[..=place].rotate_right(1);
         }
         if self.enabled.is_empty() {
-            return self.nobody_can_go_on(state);
+            return self.main_or_deadlock(state);
         }
         let point = Point {
             pending: &self.pending,
@@ -156,9 +156,10 @@ impl Bridge {
         let task = self.enabled[choice.index];
         let preempts = stays && choice.index > 0;
         let chosen = self.pending.iter().find(|(other, _)| *other == task);
-        let operation = chosen.map(|(_, operation)| *operation).expect("who is enabled is pending");
+        let operation =
+            chosen.map(|(_, operation)| *operation).expect("an enabled task is pending");
         if state.recording {
-            write_down(&mut state.run, &state.step, &self.pending, &self.enabled);
+            record(&mut state.run, &state.step, &self.pending, &self.enabled);
             let footprint = Footprint::default();
             state.run.steps.push(Step { task, operation, footprint, preempts });
         }
@@ -175,8 +176,8 @@ impl Bridge {
         TaskId::from(task)
     }
 
-    /// Main, if it is the only one left and can; else a deadlock.
-    fn nobody_can_go_on(&self, state: &mut State) -> TaskId {
+    /// Main, if all tasks have finished and main can go on. Otherwise it is a deadlock.
+    fn main_or_deadlock(&self, state: &mut State) -> TaskId {
         if let Status::Announced(operation) = state.status(MAIN)
             && state.enabled(MAIN, operation)
         {
@@ -192,8 +193,8 @@ impl Bridge {
         self.unwind_next(state)
     }
 
-    /// Nothing can be decided any more: the tasks unwind one after the other, main last. Stopping
-    /// Shuttle's execution would leak their stacks.
+    /// The next task to unwind when an execution is given up; main is the last. Stopping Shuttle's
+    /// execution would leak the stacks.
     fn unwind_next(&self, state: &mut State) -> TaskId {
         let holds_a_lock = self.pending.iter().find(|(task, _)| state.holds_a_lock(*task));
         let task = holds_a_lock.or(self.pending.first()).map_or(MAIN, |(task, _)| *task);
@@ -202,8 +203,9 @@ impl Bridge {
     }
 }
 
-/// Completes the step before and notes what everybody is about to do.
-fn write_down(
+/// Completes the footprint of the previous step, and adds what every task is about to do to the
+/// checksum.
+fn record(
     run: &mut Run,
     step: &Footprint,
     pending: &[(TaskNumber, Operation)],
@@ -240,7 +242,7 @@ impl Scheduler for Bridge {
     }
 
     fn next_u64(&mut self) -> u64 {
-        // No schedule records it, so that no replay could give it again.
+        // No schedule records this number, so no replay could repeat it.
         state::with(|state| state.fail(Error::RandomNumber));
         0
     }

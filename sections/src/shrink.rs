@@ -1,18 +1,18 @@
-//! Makes a failing schedule small, by replays alone.
+//! Shrinks a failing schedule by replays alone.
 
 use crate::schedule::Schedule;
 
-/// A schedule that fails, and how large it is.
+/// A failing schedule and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
-    /// The choices, as the replay that failed says they are.
+    /// The choices of the replay that failed.
     pub schedule: Schedule,
     /// Its preemptions.
     pub preemptions: u32,
 }
 
 impl Failing {
-    /// What is made small, the most important first: preemptions, choices that are not 0, the place
+    /// What shrinking reduces, the most important first: preemptions, choices that are not 0, the place
     /// of the last one, the choices themselves.
     fn size(&self) -> (u32, usize, usize, &[u32]) {
         let choices = self.schedule.choices();
@@ -21,10 +21,10 @@ impl Failing {
     }
 }
 
-/// Shrinks a failing schedule to a local minimum: no choice can be dropped, lowered or made 0, no
-/// run of choices made 0, without either the failure going away or the schedule growing.
+/// Shrinks a failing schedule to a local minimum. No choice can be dropped, lowered or set to 0, and no
+/// run of choices can be set to 0, unless the failure goes away or the schedule grows.
 ///
-/// `fails` replays a candidate; if it still fails, it returns the choices that were really taken.
+/// `fails` replays a candidate. If it still fails, `fails` returns the choices that were taken.
 pub fn shrink(start: Failing, mut fails: impl FnMut(&Schedule) -> Option<Failing>) -> Failing {
     let mut best = start;
     'again: loop {
@@ -40,7 +40,7 @@ pub fn shrink(start: Failing, mut fails: impl FnMut(&Schedule) -> Option<Failing
     }
 }
 
-/// Smaller schedules, the boldest first.
+/// Candidates for a smaller schedule, those with the largest changes first.
 fn candidates(choices: &[u32]) -> Vec<Vec<u32>> {
     let mut all = Vec::new();
     let mut length = choices.len();
@@ -62,7 +62,7 @@ fn candidates(choices: &[u32]) -> Vec<Vec<u32>> {
             other
         };
         all.extend((1..choices[place]).map(with));
-        // The same deviation one decision earlier, or moved to the next but one.
+        // The same deviation one decision earlier.
         if place > 0 && choices[place - 1] == 0 {
             let mut earlier = with(0);
             earlier[place - 1] = choices[place];

@@ -1,4 +1,4 @@
-//! Tasks.
+//! Tasks: spawning and joining.
 
 use crate::operation::{Kind, Object, TaskNumber};
 use crate::state::{announce, with};
@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Slot<T> = Arc<Mutex<Option<std::thread::Result<T>>>>;
 
-/// Starts a task. What it does before its first synchronising operation belongs to the step that
-/// spawned it: nobody can tell.
+/// Starts a task. Its code before its first synchronising operation belongs to the step that spawned
+/// it. No other task can observe the difference.
 pub fn spawn<F, T>(task: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -18,8 +18,8 @@ where
     let slot: Slot<T> = Arc::default();
     let result = Arc::clone(&slot);
     let spawned = shuttle::thread::spawn(move || {
-        // A task that unwinds must not end Shuttle's execution: its result is a panic, or it is
-        // one of an execution that cannot go on.
+        // A panic must not end Shuttle's execution. It is the task's result, or the execution is being
+        // given up.
         let returned = catch_unwind(AssertUnwindSafe(task));
         *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
         with(|state| state.finish());
@@ -29,7 +29,7 @@ where
     JoinHandle { task, slot }
 }
 
-/// A task to wait for.
+/// The handle of a task. Joining it waits for the task's end.
 pub struct JoinHandle<T> {
     task: TaskNumber,
     slot: Slot<T>,
@@ -40,7 +40,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// What the task panicked with.
+    /// The panic of the task.
     pub fn join(self) -> std::thread::Result<T> {
         let object = Object::of_task(self.task);
         announce(Kind::Join, object);
@@ -49,7 +49,7 @@ impl<T> JoinHandle<T> {
         result.unwrap_or_else(|| Err(Box::new("the task has not returned")))
     }
 
-    /// The task's number: main is 0, the others count up in the order in which they were spawned.
+    /// The task's number. Main is 0; the others count up in the order of spawning.
     pub fn task(&self) -> TaskNumber {
         self.task
     }

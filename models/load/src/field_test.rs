@@ -1,8 +1,8 @@
 //! The certification of the field report, repeated with the shipped code: real threads, the real clock.
 //!
-//! The compute is held until every response is there. That a stale hit does not wait for it is then
-//! counted, not timed. Afterwards a second wave asks over and over while the value is published: that is
-//! when a re-check finds the key refreshed.
+//! The compute is held until every response has returned. So the test counts, and does not time, that
+//! no stale hit waits for it. Then a second wave of threads asks repeatedly while the value is
+//! published. In that wave a re-check can find the key refreshed.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,13 @@ use xfetch_core::{
     WorkerPool,
 };
 
-/// The most threads at once.
+/// The most threads of the first wave.
 pub const MAX_THREADS: u16 = 1_000;
 
-/// How long anybody waits for anybody: a broken cache fails, and does not hang.
+/// The longest wait of the test for its own threads: a broken cache fails the test and does not hang
+/// it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Threads that ask while the value is published.
+/// Threads of the second wave, which ask while the value is published.
 pub const RACERS: usize = 100;
 const KEY: &str = "match";
 const OLD: u32 = 1;
@@ -29,17 +30,17 @@ const NEW: u32 = 2;
 /// The lifetimes of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// How long it is fresh, and how long a run waits until it is stale.
+    /// How long an entry is fresh. A run waits that long until it is stale.
     pub payload: Duration,
-    /// How long it is kept.
+    /// How long an entry is kept.
     pub storage: Duration,
 }
 
 impl Setting {
-    /// The field report's.
+    /// The field report's lifetimes.
     pub const REPORT: Self = Self::seconds(5, 120);
-    /// A fifth of it. With less a slow machine would come to the next staleness window, or let the old
-    /// value expire while the compute is held.
+    /// A fifth of them. Shorter ones would fail on a slow machine: the run would reach the next
+    /// staleness window, or the old value would expire while the compute is held.
     pub const SCALED: Self = Self::seconds(1, 24);
 
     const fn seconds(payload: u64, storage: u64) -> Self {
@@ -53,12 +54,12 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Why there was no run.
+/// Why the test did not run.
 #[derive(Debug)]
 pub enum Refused {
-    /// No cache has these lifetimes.
+    /// The cache refuses these lifetimes.
     Config(ConfigError),
-    /// The system has not so many threads.
+    /// The system cannot start this many threads.
     Threads(usize, io::Error),
 }
 
@@ -73,67 +74,67 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// What a run has measured.
+/// The results of one run.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub struct Results {
     /// The lifetimes.
     pub setting: Setting,
     /// Threads of the first wave.
     pub threads: usize,
-    /// Responses of the first wave that were there while the compute was held.
+    /// Responses of the first wave that returned while the compute was held.
     pub while_held: usize,
-    /// Requests of the first wave that got a value.
+    /// Requests of the first wave that returned a value.
     pub answered: usize,
-    /// The time within which 99 of 100 requests of the first wave were answered.
+    /// The 99th percentile of the times of the first wave.
     pub p99: Duration,
-    /// From the first request of the first wave to its last answer.
+    /// The time from the first request of the first wave to its last return.
     pub all_done: Duration,
-    /// What was counted until the last response of the first wave.
+    /// The counters when the first wave had returned.
     pub first_wave: Snapshot,
-    /// What was counted until the end.
+    /// The counters at the end.
     pub total: Snapshot,
-    /// Computes that were started in the staleness window.
+    /// Computes that started in the staleness window.
     pub computes: usize,
     /// Computes that a thread of the pool ran.
     pub in_background: usize,
-    /// Computes that were started although nobody had found the refreshed value stale.
+    /// Computes that started after the publication, before any request found the new value stale.
     pub wasted: usize,
-    /// Computes at once, at most.
+    /// The most computes at the same time.
     pub most_in_flight: usize,
-    /// The next request got the new value.
+    /// Whether the next request returned the new value.
     pub next_is_new: bool,
 }
 
-/// What a criterion rests on.
+/// What a criterion measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A count: the same on every machine.
+    /// A count, which is the same on every machine.
     Counted,
-    /// A time: the machine's as well as the cache's.
+    /// A time, which depends on the machine too.
     Timed,
-    /// A count that this design does not keep down.
+    /// A count that this design does not limit.
     ByDesign,
 }
 
 /// A criterion of the field report.
 #[derive(Clone, Debug)]
 pub struct Criterion {
-    /// What is looked at.
+    /// Its name.
     pub name: &'static str,
-    /// What it rests on.
+    /// What it measures.
     pub kind: Kind,
-    /// What is asked for.
+    /// The value that is required.
     pub target: String,
-    /// What the report measured.
+    /// The value in the report.
     pub reported: &'static str,
-    /// What was measured here.
+    /// The value in this run.
     pub value: String,
-    /// Whether that is as asked for.
+    /// Whether the value meets the target.
     pub passed: bool,
 }
 
-impl Measured {
-    /// The field report's seven criteria, in its order.
+impl Results {
+    /// The field report's seven criteria, in the report's order.
     pub fn criteria(&self) -> [Criterion; 7] {
         let Self { computes, in_background, threads, answered, p99, all_done, .. } = *self;
         let (triggers, contended) = (self.first_wave.triggers(), self.first_wave.contended);
@@ -178,8 +179,8 @@ impl Measured {
         ]
     }
 
-    /// Every criterion is met but the one that is not by design, and nothing is wrong of what the report
-    /// could not see.
+    /// Whether every criterion is met, except the one that is missed by design, and the values that the
+    /// report could not measure are right too.
     pub fn passed(&self) -> bool {
         let met = |criterion: &Criterion| criterion.passed || criterion.kind == Kind::ByDesign;
         self.criteria().iter().all(met)
@@ -189,7 +190,7 @@ impl Measured {
     }
 }
 
-/// Counts those who have come, and lets others wait for them.
+/// A counter of threads that others can wait for.
 #[derive(Default)]
 struct Arrivals {
     count: Mutex<usize>,
@@ -202,7 +203,7 @@ impl Arrivals {
         self.changed.notify_all();
     }
 
-    /// Waits for so many, or until the patience ends. Says how many have come.
+    /// Waits for this many threads, at most for `patience`. Returns how many have arrived.
     fn wait_for(&self, so_many: usize, patience: Duration) -> usize {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.changed.wait_timeout_while(count, patience, |count| *count < so_many);
@@ -210,12 +211,12 @@ impl Arrivals {
     }
 }
 
-/// Reads off the event stream what the metrics do not say of the staleness window.
+/// Measures the staleness window from the events; the metrics do not have it.
 #[derive(Default)]
 struct Window {
-    /// The version that ended it; 0 as long as none has.
+    /// The version that ended the window, or 0.
     ended_by: AtomicU64,
-    /// Somebody has found that version stale: what is computed from then on is another window's.
+    /// Whether a request has found that version stale. Computes after that belong to another window.
     another: AtomicBool,
     computes: AtomicUsize,
     wasted: AtomicUsize,
@@ -262,11 +263,11 @@ impl Observer for Window {
     }
 }
 
-/// The compute, which is held until it is let go.
+/// The compute, which waits until it is released.
 #[derive(Default)]
 struct Held {
     entered: Arrivals,
-    let_go: Arrivals,
+    released: Arrivals,
     in_background: AtomicUsize,
 }
 
@@ -277,20 +278,20 @@ impl Held {
             self.in_background.fetch_add(1, Ordering::Relaxed);
         }
         self.entered.add();
-        // Longer than all that it can be held for: its own patience decides nothing.
-        self.let_go.wait_for(1, PATIENCE * 5);
+        // Longer than the test holds it, so this limit decides nothing.
+        self.released.wait_for(1, PATIENCE * 5);
         NEW
     }
 }
 
-/// A request of the first wave.
+/// One request of the first wave.
 struct Response {
     began: Instant,
     ended: Instant,
     answered: bool,
 }
 
-/// The cache under test, and what is read off it.
+/// The cache under test, and the counters around it.
 struct Bench {
     cache: Cache<&'static str, u32, With<SystemClock, (Arc<Metrics>, Arc<Window>), WorkerPool>>,
     pool: WorkerPool,
@@ -308,7 +309,7 @@ impl Bench {
         let (metrics, window) = (Arc::new(Metrics::new()), Arc::new(Window::default()));
         let pool = WorkerPool::new(4, 1_024)?;
         let cache = Cache::builder(setting.payload, setting.storage)
-            .beta(0.0) // refreshes are for what is stale, as in the report
+            .beta(0.0) // no early refresh, as in the report
             .observer((Arc::clone(&metrics), Arc::clone(&window)))
             .executor(pool.clone())
             .build()?;
@@ -317,7 +318,7 @@ impl Bench {
         Ok(Self { cache, pool, metrics, window, held, threads, ready, responses, asked_again })
     }
 
-    /// Puts the old value in, and waits until it is stale by the cache's own clock.
+    /// Inserts the old value and waits until it is stale by the cache's own clock.
     fn until_stale(&self, payload: Duration) {
         self.cache.insert(KEY, OLD);
         thread::sleep(payload);
@@ -332,7 +333,7 @@ impl Bench {
         self.cache.get_or_compute(&KEY, move |_| held.compute()).ok().map(|found| *found)
     }
 
-    /// One request, when everybody is ready.
+    /// Sends one request when all threads are ready.
     fn request(&self) -> Response {
         self.ready.add();
         self.ready.wait_for(self.threads, PATIENCE);
@@ -343,7 +344,7 @@ impl Bench {
         Response { began, ended, answered }
     }
 
-    /// Requests until the new value is there, one at least.
+    /// Sends requests until one returns the new value; at least one.
     fn ask_until_new(&self) {
         let began = Instant::now();
         let mut answer = self.ask();
@@ -353,7 +354,7 @@ impl Bench {
         }
     }
 
-    /// Starts a wave of so many threads.
+    /// Starts this many threads.
     fn wave<'scope, 'env, R: Send + 'scope>(
         &'env self,
         scope: &'scope Scope<'scope, 'env>,
@@ -365,7 +366,7 @@ impl Bench {
         started.map_err(|error| Refused::Threads(threads, error))
     }
 
-    /// Both waves, and the compute let go while the second one asks.
+    /// Runs both waves, and releases the compute while the second wave asks.
     fn waves(&self) -> Result<(Vec<Response>, usize, Snapshot), Refused> {
         let result = thread::scope(|scope| {
             let first = self.wave(scope, self.threads, Self::request)?;
@@ -374,16 +375,16 @@ impl Bench {
             let counted = self.metrics.snapshot();
             let second = self.wave(scope, RACERS, Self::ask_until_new);
             self.asked_again.wait_for(RACERS, PATIENCE);
-            self.held.let_go.add();
+            self.held.released.add();
             drop(second?);
             Ok((first.into_iter().filter_map(|it| it.join().ok()).collect(), while_held, counted))
         });
-        self.held.let_go.add();
+        self.held.released.add();
         result
     }
 }
 
-/// The time within which so many percent were answered, by the nearest rank.
+/// A percentile of the times, by the nearest rank.
 fn percentile(times: impl Iterator<Item = Duration>, percent: usize) -> Duration {
     let mut times: Vec<_> = times.collect();
     times.sort_unstable();
@@ -391,19 +392,20 @@ fn percentile(times: impl Iterator<Item = Duration>, percent: usize) -> Duration
     times.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// From the first request to the last answer.
+/// The time from the first request to the last return.
 fn all_done(responses: &[Response]) -> Duration {
     let began = responses.iter().map(|response| response.began).min();
     let ended = responses.iter().map(|response| response.ended).max();
     ended.zip(began).map_or(Duration::ZERO, |(ended, began)| ended - began)
 }
 
-/// One run: waits for the payload lifetime, then `threads` requests at once, then the race.
+/// One run: it waits for the payload TTL, then sends `threads` requests at once, then starts the second
+/// wave.
 ///
 /// # Errors
 ///
-/// [`Refused`] if there is no such cache, or the system has not so many threads.
-pub fn certify(setting: Setting, threads: usize) -> Result<Measured, Refused> {
+/// [`Refused`] if the cache refuses the lifetimes, or the system cannot start the threads.
+pub fn run(setting: Setting, threads: usize) -> Result<Results, Refused> {
     let bench = Bench::new(setting, threads).map_err(Refused::Config)?;
     bench.until_stale(setting.payload);
     let waves = bench.waves();
@@ -411,7 +413,7 @@ pub fn certify(setting: Setting, threads: usize) -> Result<Measured, Refused> {
     bench.pool.shut_down(Waiting::Run);
     let (responses, while_held, first_wave) = waves?;
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    Ok(Measured {
+    Ok(Results {
         setting,
         threads,
         while_held,

@@ -13,70 +13,71 @@ use xfetch_core::{
     Cache, ConfigError, Metrics, Snapshot, SystemClock, Usage, Waiting, With, WorkerPool,
 };
 
-/// Threads that ask.
+/// Threads of the load.
 pub const THREADS: u64 = 8;
-/// Keys that are asked for.
+/// Keys of the load.
 pub const KEYS: u64 = 10_000;
-/// Keys that there is room for.
+/// The capacity of the cache.
 pub const CAPACITY: usize = 64;
 
 const PAYLOAD: Duration = Duration::from_micros(100);
 const STORAGE: Duration = Duration::from_millis(1);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(8));
-/// How long a thread of the pool is kept by a slow compute.
+/// The time of a slow compute.
 const SLOW: Duration = Duration::from_micros(200);
-/// How long anybody waits for the cache to come to rest: a broken one fails, and does not hang.
+/// The longest wait for the cache to come to rest: a broken cache fails and does not hang.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Memory is looked at so often in a run, but every minute at least.
+/// Samples of one run. There is at least one a minute.
 const SAMPLES: u32 = 20;
-/// What memory may grow by after the first tenth of a run, in bytes, beside a tenth of what it was.
+/// Bytes by which memory may grow after the first tenth of a run, in addition to a tenth of its size
+/// then.
 const SLACK: usize = 8 << 20;
 
-/// How much is asked.
+/// The size of the load.
 #[derive(Clone, Copy, Debug)]
 pub enum Load {
-    /// So many steps of each thread. Nobody looks at the memory.
+    /// This many steps of each thread, without samples of memory.
     Steps(u64),
-    /// As many as there are in this time.
+    /// As many steps as fit into this time.
     Time(Duration),
 }
 
-/// A look at a run under way.
+/// A sample of a run.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Since the load began.
+    /// The time since the load began.
     pub at: Duration,
-    /// What was counted so far.
+    /// The counters.
     pub counted: Snapshot,
     /// What the cache holds.
     pub usage: Usage,
-    /// Bytes of memory that the process has; `None` where the system does not say.
+    /// The resident memory of the process in bytes; `None` if the system does not report it.
     pub memory: Option<usize>,
 }
 
-/// Something that has to hold.
+/// A check at the end of a run.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What.
+    /// Its name.
     pub name: &'static str,
-    /// What was seen.
+    /// The value that was found.
     pub seen: String,
-    /// What should be seen.
+    /// The value that is required.
     pub target: String,
     /// Whether it holds.
     pub holds: bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Soaked {
-    /// What was counted, the requests after the load included.
+    /// The counters, which include the requests after the load.
     pub counted: Snapshot,
-    /// Everything that has to hold.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// A value that tells whose it is. It has some size, so that one that is never freed is noticed.
+/// A value that holds its key. It has some size, so that a leak shows in the memory.
 struct Page([u64; 32]);
 
 impl Page {
@@ -89,14 +90,14 @@ impl Page {
     }
 }
 
-/// What becomes of a compute.
+/// How a compute ends.
 #[derive(Clone, Copy)]
 enum Fate {
     Healthy,
     Slow,
     Fails,
     Panics,
-    /// It needs another key.
+    /// The compute asks for another key.
     Asks(u64),
 }
 
@@ -112,8 +113,8 @@ impl Fate {
     }
 }
 
-/// Some keys are asked for much more often than others: the first one by a third of the requests, the
-/// first hundredth by more than a half.
+/// Draws a key. The distribution is skewed: a third of the requests ask for the first key, and more
+/// than half for the first hundredth of the keys.
 fn drawn_key(rng: &mut Rng) -> u64 {
     (rng.f64().powi(8) * KEYS as f64) as u64
 }
@@ -122,7 +123,7 @@ fn drawn_key(rng: &mut Rng) -> u64 {
 struct Site {
     cache: Cache<u64, Page, With<SystemClock, Arc<Metrics>>>,
     asked: AtomicU64,
-    /// Answers that were another key's.
+    /// Answers that held another key.
     wrong: AtomicU64,
     stopped: AtomicBool,
 }
@@ -133,7 +134,7 @@ impl Site {
             .capacity(CAPACITY)
             .back_off(BACK_OFF.0, BACK_OFF.1)
             .idle(STORAGE)
-            // Nobody waits for a failed machine: a compute takes a fraction of this.
+            // A slow compute takes a tenth of this, so a wait times out only on a busy machine.
             .wait_timeout(Duration::from_millis(2))
             .sweep_every(Duration::from_millis(5))
             .observer(Arc::clone(metrics))
@@ -143,7 +144,7 @@ impl Site {
         Ok(Self { cache, asked, wrong, stopped: AtomicBool::new(false) })
     }
 
-    /// Asks for a key. Says whether it got a value.
+    /// Asks for a key. Returns whether it got a value.
     fn ask(self: &Arc<Self>, key: u64, fate: Fate) -> bool {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let inside = Arc::clone(self);
@@ -157,7 +158,7 @@ impl Site {
     fn compute(self: &Arc<Self>, key: u64, fate: Fate) -> io::Result<Page> {
         match fate {
             Fate::Fails => return Err(io::Error::other("down")),
-            // Unlike `panic!`, it prints nothing.
+            // Unlike `panic!`, this prints nothing.
             Fate::Panics => resume_unwind(Box::new("boom")),
             Fate::Slow => thread::sleep(SLOW),
             Fate::Asks(other) => {
@@ -168,7 +169,7 @@ impl Site {
         Ok(Page::of(key))
     }
 
-    /// A little of everything.
+    /// One random operation of the mix.
     fn step(self: &Arc<Self>, rng: &mut Rng) {
         let key = drawn_key(rng);
         match rng.u32(0..10_000) {
@@ -196,13 +197,13 @@ impl Site {
         }
     }
 
-    /// A key is usable if it gets a value soon: its last compute may still be backing off.
+    /// Whether the key returns a value soon. Its last compute may still be backing off.
     fn is_usable(self: &Arc<Self>, key: u64) -> bool {
         soon(|| self.ask(key, Fate::Healthy))
     }
 }
 
-/// Whether something comes true before the patience ends.
+/// Whether `is_true` becomes true before the patience ends.
 fn soon(mut is_true: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while !is_true() {
@@ -214,13 +215,13 @@ fn soon(mut is_true: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// The load, and what is seen of it.
+/// A run: the load and its samples.
 struct Run<'a> {
     site: Arc<Site>,
     metrics: Arc<Metrics>,
     pool: WorkerPool,
     samples: Vec<Sample>,
-    tell: &'a mut dyn FnMut(&Sample),
+    report: &'a mut dyn FnMut(&Sample),
 }
 
 impl Run<'_> {
@@ -239,7 +240,7 @@ impl Run<'_> {
         })
     }
 
-    /// Looks now and then until the time is over.
+    /// Takes samples at regular times until the time is over.
     fn watch(&mut self, time: Duration) {
         let (began, period) = (Instant::now(), (time / SAMPLES).min(Duration::from_secs(60)));
         while began.elapsed() < time {
@@ -247,13 +248,12 @@ impl Run<'_> {
             let memory = memory_stats().map(|stats| stats.physical_mem);
             let (counted, usage) = (self.metrics.snapshot(), self.site.cache.usage());
             let sample = Sample { at: began.elapsed(), counted, usage, memory };
-            (self.tell)(&sample);
+            (self.report)(&sample);
             self.samples.push(sample);
         }
     }
 
-    /// Everything that has to hold when the load is over. The counters are read when no thread is left that
-    /// counts requests.
+    /// The checks after the load. The counters are read when no thread can change them any more.
     fn checks(&self) -> Vec<Check> {
         let Site { cache, asked, wrong, .. } = &*self.site;
         let mut checks = vec![check("the cache comes to rest", "leases", self.leases_at_rest(), 0)];
@@ -267,9 +267,9 @@ impl Run<'_> {
         checks.extend(balance(&counted, asked));
         checks.extend([
             check("every key is usable", "keys", usable as u64, KEYS),
-            check("no answer is another key's", "answers", wrong, 0),
+            check("no request returns the value of another key", "values", wrong, 0),
             most_keys,
-            check("sweeps empty the store of what is dead", "keys", keys, 0),
+            check("sweeps remove every expired entry", "keys", keys, 0),
             check("sweeps empty the lease table", "slots", slots, 0),
             mixed(&counted),
         ]);
@@ -282,7 +282,8 @@ impl Run<'_> {
         self.site.cache.usage().leases as u64
     }
 
-    /// Keys and slots that sweeps leave when every value has expired and every failure is forgotten.
+    /// Keys and slots that are left after sweeps, when every value has expired and every failure is
+    /// forgotten.
     fn after_sweeps(&self) -> (u64, u64) {
         let mut usage = self.site.cache.usage();
         soon(|| {
@@ -296,12 +297,13 @@ impl Run<'_> {
     fn most_keys(&self) -> Check {
         let now = self.site.cache.usage().keys;
         let most = self.samples.iter().map(|sample| sample.usage.keys).chain([now]).max();
-        let (most, name) = (most.unwrap_or(now), "no more keys than there is room for");
+        let (most, name) = (most.unwrap_or(now), "no more keys than the capacity");
         let (seen, target) = (format!("{most} keys"), format!("<= {CAPACITY}"));
         Check { name, seen, target, holds: most <= CAPACITY }
     }
 
-    /// The most memory in the second half of the run, beside what it was after the first tenth.
+    /// Whether memory stays flat: the most in the second half of the run, compared with its size after
+    /// the first tenth.
     fn memory(&self) -> Option<Check> {
         let time = self.samples.last()?.at;
         let after = |part: Duration| self.samples.iter().filter(move |sample| sample.at >= part);
@@ -332,7 +334,7 @@ fn check(name: &'static str, of: &str, is: u64, should_be: u64) -> Check {
     Check { name, seen, target, holds: is == should_be }
 }
 
-/// What the counters add up to at rest.
+/// The sums of counters that must be equal at rest.
 fn balance(counted: &Snapshot, asked: u64) -> [Check; 4] {
     let Snapshot { leased, released, computes, failed, published, discarded, .. } = *counted;
     let ended = failed + published + discarded;
@@ -340,12 +342,12 @@ fn balance(counted: &Snapshot, asked: u64) -> [Check; 4] {
     [
         check("every request is counted", "asked", asked, counted.requests()),
         check("every lease is released", "leased", leased, released),
-        check("every lease is used, unneeded, dropped or taken over", "leased", leased, used),
+        check("every lease computes, skips, is dropped or is taken over", "leased", leased, used),
         check("every compute ends", "computes", computes, ended),
     ]
 }
 
-/// A load that never met a case says nothing of it.
+/// Whether the load met every case. A case that was never met was not tested.
 fn mixed(counted: &Snapshot) -> Check {
     let rare =
         ["timed_out", "cycles", "skipped_before", "skipped_inside", "nominated", "taken_over"];
@@ -360,18 +362,18 @@ fn mixed(counted: &Snapshot) -> Check {
 ///
 /// # Errors
 ///
-/// [`ConfigError::NoThread`] if the system has no thread left.
-pub fn soak(load: Load, tell: &mut dyn FnMut(&Sample)) -> Result<Soaked, ConfigError> {
+/// [`ConfigError::NoThread`] if the system cannot start a thread.
+pub fn soak(load: Load, report: &mut dyn FnMut(&Sample)) -> Result<Soaked, ConfigError> {
     let (metrics, pool) = (Arc::new(Metrics::new()), WorkerPool::new(4, 1)?);
     let site = Arc::new(Site::new(&metrics, &pool)?);
-    let mut run = Run { site, metrics, pool, samples: Vec::new(), tell };
+    let mut run = Run { site, metrics, pool, samples: Vec::new(), report };
     run.load(load).map_err(|error| ConfigError::NoThread { kind: error.kind() })?;
     let checks = run.checks();
     Ok(Soaked { counted: run.metrics.snapshot(), checks })
 }
 
 impl Soaked {
-    /// Everything holds.
+    /// Whether every check holds.
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.holds)
     }

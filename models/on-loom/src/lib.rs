@@ -1,4 +1,4 @@
-//! The scenario text on loom, and the search of loom.
+//! The scenario text on loom, and loom's search.
 
 mod search;
 
@@ -8,7 +8,7 @@ mod ledger {
     use loom::sync::atomic::AtomicU64;
 
     loom::lazy_static! {
-        /// The one ledger of all computes: each execution has its own.
+        /// The ledger of all computes. Each execution has its own.
         pub(super) static ref LEDGER: AtomicU64 = AtomicU64::new(0);
     }
 }
@@ -23,9 +23,9 @@ mod backend {
     use loom::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    /// A clock that threads move while others look at it. Each look is an update, which reads the last
-    /// time there is: a load, as in `ManualClock`, would let loom's threads read times that are long
-    /// gone, which no machine's clock does.
+    /// A clock that some threads move while others read it. Each read is an update, which sees the last
+    /// value. With a load, as in `ManualClock`, loom's threads could read old times, which no real
+    /// clock returns.
     #[derive(Clone)]
     pub(super) struct TickingClock(Arc<AtomicU64>);
 
@@ -53,23 +53,23 @@ mod backend {
         static CALLER: Cell<usize> = Cell::new(0);
     }
 
-    /// loom has five threads: main, two callers, who ends the pool, and this.
+    /// loom has five threads: main, two callers, the one that shuts the pool down, and one worker.
     pub(super) fn workers(_: usize) -> usize {
         1
     }
 
-    /// 0 is main, callers count from 1.
+    /// Main is 0; callers count from 1.
     pub(super) fn current_task() -> usize {
         CALLER.with(Cell::get)
     }
 
-    /// This thread is the caller with this number.
+    /// Makes this thread the caller with this number.
     pub(super) fn begin(caller: usize) {
         CALLER.with(|number| number.set(caller));
     }
 
-    /// A place at which loom may switch, and which no other such place commutes with: without it a compute
-    /// that does nothing has no middle.
+    /// A place at which loom may switch threads, and which does not commute with other such places.
+    /// Without it nothing could happen during a compute that does nothing.
     pub(super) fn overlap() {
         super::ledger::LEDGER.fetch_add(1, Ordering::SeqCst);
     }
@@ -95,7 +95,7 @@ mod backend {
         pub(super) fn wait(&self) {}
     }
 
-    /// Others can run between the sections of a compute without its help.
+    /// loom can switch threads between the sections of a compute, so this does nothing.
     pub(super) fn work() {}
 }
 

@@ -1,7 +1,7 @@
 //! The search of loom: the C11 memory model, two to four callers.
 //!
-//! loom reports a search that its limits cut off as a pass, and returns nothing. So the executions
-//! are counted here, the limits are compared here, and the outcomes are collected here.
+//! If loom's limits cut a search off, loom reports success and returns nothing. So this module counts
+//! the executions, compares the limits and collects the outcomes.
 
 use crate::{backend_name, run};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,39 +13,39 @@ use xfetch_vocabulary::catalogue::{Invariant, Protocol, Scenario, Witness};
 use xfetch_vocabulary::checkers;
 use xfetch_vocabulary::verdict::Verdict;
 
-/// loom looks at its limits once in so many executions.
+/// loom checks its limits once in this many executions.
 const INTERVAL: usize = 64;
 
-/// How far a search goes.
+/// The limits of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Executions, at most.
+    /// The most executions.
     pub executions: u64,
-    /// Time, at most.
+    /// The longest time.
     pub time: Duration,
-    /// Preemptions of an execution, at most; `None` for all.
+    /// The most preemptions of an execution. `None`: no bound.
     pub preemptions: Option<usize>,
 }
 
-/// What a search has seen.
+/// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Searched {
     /// The verdicts, and how often each was reached.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// The witnesses that were reached.
     pub reached: BTreeSet<Witness>,
-    /// Whether there are no other executions within the bound on preemptions.
+    /// Whether the search was complete within the bound on preemptions.
     pub exhausted: bool,
 }
 
 impl Searched {
-    /// Executions that came to their end, and the one that did not.
+    /// All executions, including one that did not end.
     pub fn executions(&self) -> u64 {
         self.verdicts.values().sum()
     }
 }
 
-/// Looks at every execution of so many callers that loom knows, up to the limits. `progress` counts them.
+/// Runs every execution that loom distinguishes, up to the limits. `progress` counts them.
 pub fn search(
     scenario: Scenario,
     protocol: Protocol,
@@ -74,13 +74,13 @@ pub fn search(
             let verdict = Verdict::unfinished(reason(panic.as_ref()));
             *seen.verdicts.entry(verdict).or_default() += 1;
         }
-        // loom counts the execution that it does not begin.
+        // loom counts the execution that it does not begin too.
         Ok(()) => seen.exhausted = !is_late && seen.executions() + 1 < limits.executions,
     }
     seen
 }
 
-/// Every knob is set here: left alone, each follows a variable of the environment.
+/// Sets every option of loom, because an environment variable sets each option that is left out.
 fn builder(limits: Limits) -> loom::model::Builder {
     let mut builder = loom::model::Builder::new();
     builder.max_threads = 5;
@@ -96,7 +96,8 @@ fn builder(limits: Limits) -> loom::model::Builder {
     builder
 }
 
-/// loom stops at the first execution that does not come to its end, and says why in a panic.
+/// The invariant that a panic of loom's search means. loom stops at the first execution that does not
+/// end, and its panic says why.
 fn reason(panic: &(dyn std::any::Any + Send)) -> Invariant {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     match text.or_else(|| panic.downcast_ref::<&str>().copied()) {

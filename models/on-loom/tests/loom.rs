@@ -1,8 +1,8 @@
-//! loom, two callers, every interleaving of the C11 model that loom knows.
+//! loom with two callers: every interleaving of the C11 model that loom distinguishes.
 //!
-//! - the set of outcomes that each protocol reaches is asserted, not only that nothing is violated;
-//! - every search is complete; how many executions it took is printed;
-//! - a search that was cut off is never complete.
+//! - Each protocol reaches exactly the expected counts of computes.
+//! - Every search is complete, and prints its number of executions.
+//! - A search that was cut off is never complete.
 
 use std::time::Duration;
 use xfetch_on_loom::{Limits, Searched, search};
@@ -17,7 +17,7 @@ fn of_field(protocol: Protocol, callers: usize, limits: Limits) -> Searched {
     searched
 }
 
-/// The computes that two callers can make, over all interleavings.
+/// The counts of computes that two callers reach, over all interleavings.
 fn computes(protocol: Protocol) -> Vec<u32> {
     let searched = of_field(protocol, 2, ALL);
     assert!(searched.exhausted);
@@ -25,7 +25,7 @@ fn computes(protocol: Protocol) -> Vec<u32> {
     let violated = || searched.verdicts.keys().flat_map(|verdict| &verdict.violated);
     assert_eq!(violated().next().is_some(), breaks.is_some());
     if let Some(invariant) = breaks {
-        assert!(violated().any(|it| *it == invariant), "{protocol} is to violate {invariant}");
+        assert!(violated().any(|it| *it == invariant), "{protocol} keeps {invariant}");
     }
     let mut computes: Vec<_> = searched.verdicts.keys().map(|verdict| verdict.computes).collect();
     computes.dedup();
@@ -34,8 +34,8 @@ fn computes(protocol: Protocol) -> Vec<u32> {
 
 #[test]
 fn two_callers_reach_exactly_these_counts_of_computes() {
-    // With both re-checks the second compute is gone. Without them both outcomes are reached: the
-    // second caller finds the lease taken (1), or takes it after the first has finished (2).
+    // With both re-checks nobody computes a second time. Without them both counts are reached: the
+    // second caller finds the lease held (1), or takes it after the first has released it (2).
     assert_eq!(computes(Protocol::DoubleRecheck), [1]);
     assert_eq!(computes(Protocol::InsideOnly), [1]);
     assert_eq!(computes(Protocol::NoLock), [1, 2]);
@@ -52,7 +52,7 @@ fn a_search_that_is_cut_off_is_never_complete() {
     assert!(!searched.exhausted);
 }
 
-/// More than the other runs have time for: asked for by `RUSTFLAGS="--cfg loom"`.
+/// This takes longer than the other tests. `RUSTFLAGS="--cfg loom"` asks for it.
 #[cfg(loom)]
 #[test]
 fn three_callers_with_at_most_two_preemptions_compute_once() {

@@ -1,4 +1,5 @@
-//! Shuttle's own depth-first search, on Shuttle's own primitives: what `sections` is compared with.
+//! Shuttle's own depth-first search on Shuttle's own primitives. The results of `sections` are compared
+//! with it.
 
 use shuttle::scheduler::DfsScheduler;
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
@@ -8,16 +9,16 @@ use std::time::{Duration, Instant};
 use xfetch_vocabulary::catalogue::{Protocol, Scenario};
 use xfetch_vocabulary::verdict::Verdict;
 
-/// What Shuttle's search has seen.
+/// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Searched {
-    /// Outcomes, each with the executions that came to their end with it.
+    /// The outcomes, each with its number of executions.
     pub outcomes: BTreeMap<Verdict, u64>,
-    /// Whether there are no other executions.
+    /// Whether the search was complete.
     pub exhausted: bool,
 }
 
-/// Searches for so long; it looks at the clock between two executions.
+/// Searches for at most this long. The time is checked between two executions.
 ///
 /// # Panics
 ///
@@ -30,7 +31,7 @@ pub fn search(scenario: Scenario, protocol: Protocol, callers: usize, time: Dura
     config.max_time = Some(time);
     let seen: Arc<Mutex<BTreeMap<Verdict, u64>>> = Arc::default();
     let (collect, began) = (Arc::clone(&seen), Instant::now());
-    // Shuttle also counts executions that it gives up. These are counted at their end.
+    // Shuttle also counts executions that it gives up. This counts executions that ended.
     Runner::new(DfsScheduler::new(None, false), config).run(move || {
         let verdict = Verdict::of(&crate::run(scenario, protocol, callers));
         *collect.lock().unwrap_or_else(PoisonError::into_inner).entry(verdict).or_default() += 1;
@@ -46,16 +47,18 @@ mod tests {
     use sections::{Outcome, Schedule};
     use xfetch_vocabulary::catalogue::Invariant;
 
-    /// One caller leaves no choice. Two take a while: 371,496 executions for two outcomes, those of
-    /// `sections`; the command `performance` compares them.
+    /// One caller leaves no choice. Two callers have 371,496 executions with two outcomes, the same as
+    /// in `sections`, which is too slow for a test. The command `performance` compares them.
     #[test]
-    fn one_caller_has_one_execution_and_the_outcome_that_sections_has() {
+    fn one_caller_has_one_execution_and_the_same_outcome_as_in_sections() {
         for protocol in [Protocol::DoubleRecheck, Protocol::AlwaysSkip] {
             let (scenario, callers) = (Scenario::Field, 1);
             let searched = search(scenario, protocol, callers, Duration::MAX);
             let body = move || xfetch_on_sections::run(scenario, protocol, callers);
-            let execution = sections::replay(&Schedule::default(), body).expect("one can run");
-            let Outcome::Returned(history) = execution.outcome else { panic!("it returns") };
+            let execution = sections::replay(&Schedule::default(), body).expect("task 1 can run");
+            let Outcome::Returned(history) = execution.outcome else {
+                panic!("the scenario returns")
+            };
             assert!(searched.exhausted);
             assert_eq!(searched.outcomes.values().sum::<u64>(), 1);
             assert!(searched.outcomes.keys().eq([&Verdict::of(&history)]));
@@ -63,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_protocol_is_judged_so_here_too() {
+    fn a_broken_twin_violates_its_invariant_here_too() {
         let searched = search(Scenario::Field, Protocol::AlwaysSkip, 1, Duration::MAX);
         let progress = Invariant::RefreshMakesProgress;
         assert!(searched.outcomes.keys().all(|verdict| verdict.violated.contains(&progress)));

@@ -1,5 +1,4 @@
-//! The scenario text on Shuttle's own primitives, for its own depth-first search: what `sections` is
-//! compared with.
+//! The scenario text on Shuttle's own primitives, for Shuttle's own depth-first search.
 
 mod dfs;
 
@@ -8,27 +7,27 @@ pub use dfs::{Searched, search};
 mod backend {
     pub(super) use xfetch_core_plain as core;
 
-    /// A clock that tasks move while others look at it.
+    /// A clock that some tasks move while others read it.
     pub(super) use self::core::ManualClock as TickingClock;
 
     pub(super) mod thread {
         pub(crate) use shuttle::thread::{JoinHandle, spawn};
     }
 
-    /// As the scenario says.
+    /// The scenario's own number of workers.
     pub(super) fn workers(of_scenario: usize) -> usize {
         of_scenario
     }
 
-    /// 0 is main; workers and callers count from 1.
+    /// Main is 0; workers and callers count from 1.
     pub(super) fn current_task() -> usize {
         shuttle::current::me().into()
     }
 
-    /// The scheduler knows.
+    /// Nothing to do, because the scheduler knows the task.
     pub(super) fn begin(_caller: usize) {}
 
-    /// Shuttle keeps the order of everything.
+    /// Nothing to do, because Shuttle explores the order of everything.
     pub(super) fn overlap() {}
 
     /// As the scenario says: a task that waits for ever is a deadlock.
@@ -40,7 +39,7 @@ mod backend {
         0
     }
 
-    /// Shuttle may run a caller before the next one is spawned: one more order of those there are.
+    /// Shuttle may run a caller before the next one is spawned. That adds no outcome.
     #[derive(Clone)]
     pub(super) struct Start;
 
@@ -52,7 +51,7 @@ mod backend {
         pub(super) fn wait(&self) {}
     }
 
-    /// Others can run between the sections of a compute without its help.
+    /// Shuttle can switch tasks between the sections of a compute, so this does nothing.
     pub(super) fn work() {}
 }
 

@@ -1,29 +1,30 @@
-//! The scenario text on the announced primitives of `sections`, which are Shuttle's.
+//! The scenario text on the announced primitives of `sections`.
 
 mod backend {
     pub(super) use xfetch_core_shuttle as core;
 
-    /// A clock that tasks move while others look at it.
+    /// A clock that some tasks move while others read it.
     pub(super) use self::core::ManualClock as TickingClock;
 
     pub(super) mod thread {
         pub(crate) use sections::thread::{JoinHandle, spawn};
     }
 
-    /// As the scenario says.
+    /// The scenario's own number of workers.
     pub(super) fn workers(of_scenario: usize) -> usize {
         of_scenario
     }
 
-    /// 0 is main; workers and callers count from 1.
+    /// Main is 0; workers and callers count from 1.
     pub(super) fn current_task() -> usize {
         sections::task()
     }
 
-    /// The scheduler knows.
+    /// Nothing to do, because the scheduler knows the task.
     pub(super) fn begin(_caller: usize) {}
 
-    /// A section of the one ledger of all computes: every order of their beginnings and ends.
+    /// A section of the ledger of all computes, so that every order of their beginnings and ends is
+    /// explored.
     pub(super) fn overlap() {
         sections::ledger(0);
     }
@@ -33,7 +34,7 @@ mod backend {
         of_scenario
     }
 
-    /// Decisions so far; the section under way is the last of them.
+    /// The number of decisions so far. The current section is the last of them.
     pub(super) fn current_step() -> usize {
         sections::decisions()
     }
@@ -50,7 +51,7 @@ mod backend {
         pub(super) fn wait(&self) {}
     }
 
-    /// Others can run between the sections of a compute without its help.
+    /// The scheduler can switch tasks between the sections of a compute, so this does nothing.
     pub(super) fn work() {}
 }
 

@@ -66,7 +66,7 @@ pub fn check_unfinished(outcome: &Outcome<History>, records: &[Record]) -> Verdi
     Verdict::unfinished(match outcome {
         Outcome::Deadlock(waiting) => {
             let waiting: Vec<_> = waiting.iter().map(|(task, _)| *task).collect();
-            checkers::of_a_deadlock(records, &waiting)
+            checkers::violated_by_a_deadlock(records, &waiting)
         }
         Outcome::Returned(_) | Outcome::Panicked(_) => Invariant::NoPanic,
     })

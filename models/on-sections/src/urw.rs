@@ -1,9 +1,10 @@
-//! The uniform random walk of Zhao, Wolff, Mathur and Roychoudhury ("Selectively Uniform Concurrency
-//! Testing", ASPLOS 2025): a task is chosen in proportion to the operations that it has left, so that every
-//! interleaving is as likely as every other. How many it has left is estimated by the first execution.
+//! The engine `urw`: the uniform random walk of Zhao, Wolff, Mathur and Roychoudhury ("Selectively
+//! Uniform Concurrency Testing", ASPLOS 2025). It chooses a task in proportion to the operations that
+//! the task has left, so that every interleaving is equally likely. The first execution estimates these
+//! numbers.
 //!
-//! Shuttle's own one counts tasks by the order in which they appear among those that can run; ours are told
-//! to it only when their next operation can go on, and it panics.
+//! Shuttle has one too, but it numbers tasks in the order in which they become runnable. Our tasks
+//! become runnable only when their next operation can go on, and then it panics.
 
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
@@ -13,7 +14,7 @@ pub(crate) struct Urw {
     executions: usize,
     /// Operations of each task in the first execution.
     estimated: Vec<u64>,
-    /// Operations of each task in this one.
+    /// Operations of each task in the current execution.
     taken: Vec<u64>,
 }
 
@@ -23,7 +24,7 @@ impl Urw {
         Self { random, executions, estimated: Vec::new(), taken: Vec::new() }
     }
 
-    /// At least one: a task that does more than it did the first time goes on.
+    /// At least 1, so that a task with more operations than in the first execution can go on.
     fn left(&self, task: usize) -> u64 {
         let of = |counts: &[u64]| counts.get(task).copied().unwrap_or(0);
         of(&self.estimated).saturating_sub(of(&self.taken)).max(1)
@@ -53,9 +54,9 @@ impl Scheduler for Urw {
             self.random.u64(0..runnable.iter().map(|task| self.left(number(task))).sum());
         let chosen = runnable.iter().find(|task| {
             let left = self.left(number(task));
-            let is_here = drawn < left;
+            let is_chosen = drawn < left;
             drawn = drawn.saturating_sub(left);
-            is_here
+            is_chosen
         })?;
         self.take(number(chosen));
         Some(chosen.id())

@@ -1,4 +1,4 @@
-//! The scenario text on real threads and the locks that ship.
+//! The scenario text on real threads and the shipped locks.
 
 mod backend {
     use std::cell::Cell;
@@ -7,7 +7,7 @@ mod backend {
 
     pub(super) use xfetch_core as core;
 
-    /// A clock that tasks move while others look at it.
+    /// A clock that some threads move while others read it.
     pub(super) use self::core::ManualClock as TickingClock;
 
     pub(super) mod thread {
@@ -23,17 +23,17 @@ mod backend {
         4
     }
 
-    /// 0 is main and workers, callers count from 1.
+    /// Main and workers are 0; callers count from 1.
     pub(super) fn current_task() -> usize {
         CALLER.get()
     }
 
-    /// This thread is the caller with this number.
+    /// Makes this thread the caller with this number.
     pub(super) fn begin(caller: usize) {
         CALLER.set(caller);
     }
 
-    /// Real time needs no help.
+    /// Nothing to do, because real computes overlap in real time.
     pub(super) fn overlap() {}
 
     /// A twin may leave a caller waiting for ever, and then the round would never end.
@@ -45,7 +45,7 @@ mod backend {
         0
     }
 
-    /// Nobody starts before everybody is there.
+    /// No caller starts before all of them are ready.
     #[derive(Clone)]
     pub(super) struct Start(Arc<Barrier>);
 
@@ -59,7 +59,7 @@ mod backend {
         }
     }
 
-    /// Long enough for every other caller to look while the compute is under way.
+    /// Long enough for every other caller to look while the compute runs.
     pub(super) fn work() {
         std::thread::sleep(Duration::from_millis(1));
     }

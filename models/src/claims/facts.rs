@@ -1,10 +1,10 @@
-//! What is counted without a scheduler.
+//! Facts that need no scheduler: they are counted, or measured on one thread.
 
 use std::io;
 use std::time::Duration;
 use xfetch_core::{Cache, CallerRuns, ManualClock};
 
-/// The certified run's counters: a trigger is refused, skips, or computes.
+/// The counters of the report's certification run. A trigger is refused, skips or computes.
 pub(super) fn sums() -> (String, bool) {
     let (triggers, refused, skipped, computed) = (43, 0, 99, 1);
     let ended = refused + skipped + computed;
@@ -14,7 +14,7 @@ pub(super) fn sums() -> (String, bool) {
     (result, ended != triggers)
 }
 
-/// Compute calls of each trigger, of the certified run and of the run without any pattern.
+/// Computes for each trigger: in the certification run, and in the run without any lock.
 pub(super) fn efficiencies() -> (String, bool) {
     let percent = |computes: f64, triggers: f64| 100.0 * computes / triggers;
     let (certified, stampede) = (percent(1.0, 43.0), percent(100.0, 100.0));
@@ -22,8 +22,7 @@ pub(super) fn efficiencies() -> (String, bool) {
     (result, certified < 90.0 && stampede >= 90.0)
 }
 
-/// The bytes of the lease table with 1,000 keys that are remembered, since they have failed; and with 1,000
-/// that have not.
+/// The bytes of the lease table after 1,000 keys have failed, and after 1,000 keys have not.
 pub(super) fn bytes_of_a_lock() -> (String, bool) {
     let bytes = |fails: bool| {
         let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
@@ -49,7 +48,7 @@ pub(super) fn bytes_of_a_lock() -> (String, bool) {
     (result, each > 60 && healthy == 0 && of_healthy < each * 10)
 }
 
-/// The states of an entry whose lifetimes are equal, in steps of a tenth of them.
+/// The states of an entry with equal lifetimes, in ten steps for each lifetime.
 pub(super) fn states_with_equal_lifetimes() -> (String, bool) {
     let (clock, lifetime) = (ManualClock::new(), Duration::from_secs(5));
     let cache = Cache::builder(lifetime, lifetime)

@@ -1,5 +1,6 @@
-//! The claims of the field report, judged. Each claim has evidence, each piece of evidence is run, and the
-//! page says what came out. The report itself is no part of this repository; what it claims is quoted.
+//! The claims of the field report, and the evidence for and against each. The command `claims` runs all
+//! evidence and writes the results to docs/FINDINGS.md. The report is not in this repository; its
+//! claims are quoted.
 
 mod facts;
 mod register;
@@ -13,11 +14,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The callers of the field report.
+/// Callers of the samples, as in the field report.
 const CALLERS: usize = 100;
 /// Executions of a sample.
 const EXECUTIONS: u64 = 200;
-/// Seeds of a mean, a sample each.
+/// The seeds of an average, one sample each.
 const SEEDS: u64 = 3;
 
 /// The claims of the report, each with its verdict.
@@ -25,48 +26,49 @@ const SEEDS: u64 = 3;
 pub struct Claim {
     /// Its number.
     pub id: &'static str,
-    /// The claim.
+    /// The claim, quoted.
     pub says: &'static str,
-    /// The verdict, which the evidence has to bear out.
+    /// The verdict. The evidence has to support it.
     pub verdict: &'static str,
-    /// What is to be learnt from it.
+    /// What a reader learns from it.
     pub because: &'static str,
-    /// What shows it.
+    /// The evidence.
     pub evidence: &'static [Evidence],
 }
 
-/// Something that can be run, and has to come out in one way.
+/// A piece of evidence: something to run, and the result that it must have.
 #[derive(Clone, Copy, Debug)]
 pub enum Evidence {
-    /// Every interleaving of so many callers keeps every invariant.
+    /// Every interleaving of this many callers keeps every invariant.
     Holds(Scenario, Protocol, usize),
-    /// Some interleaving of so many callers violates this.
+    /// Some interleaving of this many callers violates this invariant.
     Breaks(Scenario, Protocol, usize, Invariant),
-    /// The fewest and the most computes, over every interleaving of so many callers.
+    /// The fewest and the most computes over every interleaving of this many callers.
     Computes(Scenario, Protocol, usize, [u32; 2]),
-    /// Some interleaving of so many callers reaches this, or none does.
+    /// Whether some interleaving of this many callers reaches this witness.
     Reaches(Scenario, Protocol, usize, Witness, bool),
-    /// The mean of the computes of a hundred callers, by chance: the first protocol has as many times those
-    /// of the second, between two bounds.
+    /// The average number of computes of a hundred callers, by chance. The quotient of the first
+    /// protocol's and the second's is between two bounds.
     Times(Protocol, Protocol, [f64; 2]),
-    /// Something that is counted without a scheduler: what, and whether that is as the verdict says.
+    /// A fact that needs no scheduler: its name, and a function that returns its result and whether it
+    /// supports the verdict.
     Fact(&'static str, fn() -> (String, bool)),
 }
 
-/// A piece of evidence that was run.
+/// A piece of evidence after it was run.
 #[derive(Clone, Debug)]
 struct Shown {
-    /// What was asked.
+    /// What was run.
     what: String,
-    /// What came out.
+    /// The result.
     result: String,
-    /// How to see it again.
+    /// The command that repeats it.
     command: String,
-    /// Whether the verdict may rest on it.
-    is_borne_out: bool,
+    /// Whether the result supports the verdict.
+    is_supported: bool,
 }
 
-/// Means that were sampled already.
+/// The averages that were sampled already.
 type Means = BTreeMap<Protocol, f64>;
 
 fn command(cell: Cell, more: &str) -> String {
@@ -91,7 +93,7 @@ fn every_interleaving(
     }
 }
 
-/// The mean of the computes of a hundred callers on one stale key, chosen by chance.
+/// The average number of computes of a hundred callers on one stale key, by chance.
 fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
     if let Some(mean) = means.get(&protocol) {
         return Ok(*mean);
@@ -114,11 +116,11 @@ fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
 }
 
 impl Evidence {
-    /// Runs it.
+    /// Runs the evidence.
     ///
     /// # Errors
     ///
-    /// As [`explore`]; and if a search does not come to its end.
+    /// As [`explore`]. An error too if a search does not end.
     fn show(self, means: &mut Means) -> Result<Shown, Refused> {
         let (scenario, protocol, callers) = match self {
             Self::Holds(scenario, protocol, callers)
@@ -127,19 +129,19 @@ impl Evidence {
             | Self::Reaches(scenario, protocol, callers, ..) => (scenario, protocol, callers),
             Self::Times(first, second, bounds) => return times(first, second, bounds, means),
             Self::Fact(what, count) => {
-                let (result, is_borne_out) = count();
-                let command = "findings".into();
-                return Ok(Shown { what: what.into(), result, command, is_borne_out });
+                let (result, is_supported) = count();
+                let command = "claims".into();
+                return Ok(Shown { what: what.into(), result, command, is_supported });
             }
         };
         let found = every_interleaving(scenario, protocol, callers)?;
         let what = format!("{protocol} in {scenario}, {callers} callers");
         let again = command(found.cell, "");
-        let (result, command, is_borne_out) = self.judge(&found, again);
-        Ok(Shown { what, result, command, is_borne_out })
+        let (result, command, is_supported) = self.result(&found, again);
+        Ok(Shown { what, result, command, is_supported })
     }
 
-    fn judge(self, found: &Exploration, again: String) -> (String, String, bool) {
+    fn result(self, found: &Exploration, again: String) -> (String, String, bool) {
         let executions = found.executions;
         match self {
             Self::Holds(..) => {
@@ -172,7 +174,7 @@ impl Evidence {
                     reached == expected,
                 )
             }
-            Self::Times(..) | Self::Fact(..) => unreachable!("these are no searches"),
+            Self::Times(..) | Self::Fact(..) => unreachable!("this evidence is not a search"),
         }
     }
 }
@@ -197,24 +199,24 @@ fn times(
             "{of_first:.2} computes beside {of_second:.2} in the mean: {times:.2} times"
         ),
         command: command(cell, &format!(" --budget {EXECUTIONS} --seed 1 (to {SEEDS})")),
-        is_borne_out: (least..=most).contains(&times),
+        is_supported: (least..=most).contains(&times),
     })
 }
 
-/// The page, and what on it is not borne out.
+/// The page, and the evidence that does not support its verdict.
 ///
 /// # Errors
 ///
-/// As [`explore`]; and if a search does not come to its end.
+/// As [`explore`]. An error too if a search does not end.
 pub fn page() -> Result<(String, Vec<String>), Refused> {
     let mut page = format!("{INTRODUCTION}\n{}\n{AFTER_THE_PHASES}", phases()?);
-    let (mut not_borne_out, mut means) = (Vec::new(), Means::new());
+    let (mut not_supported, mut means) = (Vec::new(), Means::new());
     for claim in CLAIMS {
         let mut rows = Vec::new();
         for evidence in claim.evidence {
-            let Shown { what, result, command, is_borne_out } = evidence.show(&mut means)?;
-            if !is_borne_out {
-                not_borne_out.push(format!("{}: {what}: {result}", claim.id));
+            let Shown { what, result, command, is_supported } = evidence.show(&mut means)?;
+            if !is_supported {
+                not_supported.push(format!("{}: {what}: {result}", claim.id));
             }
             rows.push(vec![what, result, format!("`{command}`")]);
         }
@@ -223,23 +225,23 @@ pub fn page() -> Result<(String, Vec<String>), Refused> {
         let _ = write!(page, "\n## {id}\n\n> {says}\n\n**{verdict}** {because}\n\n{table}\n");
     }
     page.push_str(NOT_JUDGED);
-    Ok((page, not_borne_out))
+    Ok((page, not_supported))
 }
 
 const INTRODUCTION: &str = "# Findings
 
 A production team stopped a cache stampede with two freshness re-checks: one before a per-key lock and one inside
 it. It measured one compute instead of a hundred, once, and wrote a [field report](GLOSSARY.md#field-report). This
-page lists the claims of that report and judges each of them.
+page lists the claims of that report, each with a verdict and its evidence.
 
 `cargo run --release -- claims` runs all the evidence and writes this page. `models/tests/claims.rs` runs the
 evidence again and compares. Put `cargo run --release --` before a command in the column *again*.
 
-*Holds* is said of complete searches only, up to the number of callers that stands beside it. Such a search covers
-every interleaving of the synchronising operations, sequentially consistent, on one
-[shard](GLOSSARY.md#shard), with refreshes on the caller's thread unless the [scenario](GLOSSARY.md#scenario) has
-a pool. *Refuted* is said of an [execution](GLOSSARY.md#execution) that anybody can replay by its
-[token](GLOSSARY.md#token), or of counting. A mean is the mean of samples, and says no more than samples do.
+*Holds* means that a complete search found no violation, up to the number of callers that stands beside it. Such
+a search covers every interleaving of the synchronising operations, sequentially consistent, on one
+[shard](GLOSSARY.md#shard). Refreshes run on the caller's thread unless the [scenario](GLOSSARY.md#scenario) has a
+pool. *Refuted* means that an [execution](GLOSSARY.md#execution) or a count contradicts the claim. You can replay
+the execution by its [token](GLOSSARY.md#token). A mean is the mean of samples, and says no more than samples do.
 
 ## The phases of the report
 
@@ -256,7 +258,7 @@ these four steps only the last one, the re-check inside the lock, changes the wo
 const NOT_JUDGED: &str = "
 ## Not judged here
 
-Two claims are no questions about the interleavings of one process. C12: one green run of a hundred requests gives
+Two claims are not about the interleavings of one process. C12: one green run of a hundred requests gives
 99.9 % confidence. [CERTIFICATE.md](CERTIFICATE.md) says how much a number of runs tells. C13: 99 % reduction holds
 in production, with several processes. A process does not know the leases of another one, so each process computes
 once.
@@ -270,7 +272,7 @@ pub const PHASE_COLUMNS: [&str; 7] =
 ///
 /// # Errors
 ///
-/// As [`explore`]; and if a search does not come to its end.
+/// As [`explore`]. An error too if a search does not end.
 pub fn phases() -> Result<String, Refused> {
     let mut rows = Vec::new();
     for protocol in Protocol::PHASES {

@@ -1,4 +1,4 @@
-//! The claims, and what shows what is true of them.
+//! The claims, each with its verdict and its evidence.
 
 use super::Evidence::{Breaks, Computes, Fact, Holds, Reaches, Times};
 use super::{Claim, facts};
@@ -7,7 +7,7 @@ use crate::catalogue::Protocol::*;
 use crate::catalogue::Scenario::*;
 use crate::catalogue::Witness;
 
-/// In the order of their numbers.
+/// All claims, in the order of their numbers.
 pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C1",

@@ -1,4 +1,4 @@
-//! The certificate: which engine sees which broken twin, and how sure that is.
+//! The command `certificate`: which engine sees which broken twin, and how sure that is.
 
 use super::{Certificate, MEASURED_ONCE, cores, keep, progress, refuse};
 use std::process::ExitCode;
@@ -11,10 +11,10 @@ use xfetch_models::certificate::{
 use xfetch_models::engine::Refused;
 use xfetch_models::page::markdown;
 
-/// The command, and its page.
+/// The name of the command, and its page.
 const PAGE: (&str, &str) = ("certificate", "docs/CERTIFICATE.md");
 
-/// 0 if it is written, or is as it was; 1 if it has changed.
+/// Exit code 0: the page is written, or unchanged; 1: it has changed, or a twin was missed.
 pub(super) fn run(options: &Certificate) -> ExitCode {
     let questions = Question::all();
     let detections = match all(&questions, options.seeds.into()) {
@@ -31,7 +31,7 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let page = page(&questions, &detections, options.seeds.into());
-    // What real threads meet is not compared: nobody has to measure it for that.
+    // The table of real threads is not compared, so `--check` does not measure it.
     if options.page.check {
         return keep(&options.page, PAGE, &page, Some(""));
     }
@@ -41,7 +41,7 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
     }
 }
 
-/// What has gone wrong with a row, if anything has.
+/// The reason why a row is not as it must be, if there is one.
 fn missed(question: &Question, detections: &[Detection]) -> Option<String> {
     let Question { protocol, scenario, invariant } = question;
     let at_once =
@@ -50,7 +50,7 @@ fn missed(question: &Question, detections: &[Detection]) -> Option<String> {
         return Some(format!("no engine sees that {protocol} is broken in {scenario}"));
     }
     if detections.iter().any(|detection| matches!(detection, Detection::Instead(_))) {
-        return Some(format!("an engine sees something else of {protocol} in {scenario}"));
+        return Some(format!("an engine sees another violation of {protocol} in {scenario}"));
     }
     let sees_at_once = detections
         .iter()
@@ -61,7 +61,8 @@ fn missed(question: &Question, detections: &[Detection]) -> Option<String> {
     None
 }
 
-/// Real threads, one after the other: each has the whole machine.
+/// The table of real threads. The rows are measured one after the other, so that each has the whole
+/// machine.
 fn of_threads(questions: &[Question]) -> Result<String, Refused> {
     let mut rows = Vec::new();
     for question in questions {
@@ -76,13 +77,13 @@ fn of_threads(questions: &[Question]) -> Result<String, Refused> {
     ))
 }
 
-/// What a row is about.
+/// The first columns of a row.
 fn about(question: &Question) -> Vec<String> {
     let violates = question.invariant.map_or("nothing", |invariant| invariant.slug());
     [question.protocol.slug(), violates, question.scenario.slug()].map(str::to_owned).to_vec()
 }
 
-/// A row for each question, a detection for each engine; on all cores.
+/// One row for each question with one detection for each engine, on all cores.
 fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refused> {
     let cells: Vec<(Question, Engine)> =
         questions.iter().flat_map(|question| ENGINES.map(|engine| (*question, engine))).collect();
@@ -99,7 +100,7 @@ fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refuse
             }
         }
     };
-    // loom unwinds threads by panics, and Shuttle, once it has run, prints every panic of the process.
+    // loom unwinds threads with panics. Once Shuttle has run, it prints every panic of the process.
     for of_loom in [true, false] {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
@@ -135,8 +136,8 @@ fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> St
          executions it has in all.\n  \
          - The others sample: {seeds} seeds, {CALLERS} callers, at most {EXECUTIONS} executions for each seed. *Median* is\n    \
          the median number of executions until the violation is seen. *Missed* is the {:.0} % upper bound (Clopper and\n    \
-         Pearson 1934) on the chance that such a sample misses it. This is said of these samples, all of which CI\n    \
-         takes. The main command samples twins in `field` only, with 100 callers.\n\
+         Pearson 1934) on the chance that such a sample misses it. The bound is for these samples, all of which CI\n    \
+         runs. The main command samples twins in `field` only, with 100 callers.\n\
          - **holds**: the search was complete, and every interleaving keeps every invariant.\n\
          - **bounded**: the interleavings that were looked at keep every invariant.\n\
          - **blind**: the engine cannot see the violation; the cell says why.\n\n\

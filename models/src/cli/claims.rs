@@ -1,19 +1,19 @@
-//! The claims of the field report, judged.
+//! The command `claims`: checks each claim of the field report by its evidence.
 
 use super::{Page, keep};
 use std::process::ExitCode;
 use xfetch_models::claims;
 
-/// 0 if every verdict is borne out and the page is written, or is as it was; 1 if not.
+/// Exit code 0: the evidence supports every verdict, and the page is written or unchanged; 1: not.
 pub(super) fn run(options: &Page) -> ExitCode {
-    let (page, not_borne_out) = match claims::page() {
-        Ok(judged) => judged,
+    let (page, not_supported) = match claims::page() {
+        Ok(checked) => checked,
         Err(refused) => return super::refuse(refused),
     };
-    for line in &not_borne_out {
-        eprintln!("not borne out, {line}");
+    for line in &not_supported {
+        eprintln!("not supported by its evidence: {line}");
     }
-    if !not_borne_out.is_empty() {
+    if !not_supported.is_empty() {
         return ExitCode::FAILURE;
     }
     keep(options, ("claims", "docs/FINDINGS.md"), &page, None)

@@ -1,4 +1,4 @@
-//! One cell, in full.
+//! The command `explore`: one cell in full.
 
 use super::{Explore, Format, exit, print, progress, refuse};
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use xfetch_models::replay::Shrunk;
 use xfetch_models::timeline::counted;
 use xfetch_models::verdict::Verdict;
 
-/// More outcomes than these are not listed one by one.
+/// The most outcomes that are listed one by one.
 const MANY: usize = 24;
 
-/// The command that runs a token's execution again.
+/// The command that replays a token.
 pub(super) const REPLAY: &str = "cargo run --release -- replay";
 
 pub(super) fn run(options: &Explore) -> ExitCode {
@@ -86,14 +86,14 @@ fn text(explored: &Explored) -> String {
     out
 }
 
-/// What is known of a token being the smallest.
+/// What is known about the size of the smallest schedule.
 fn why(shrunk: &Shrunk) -> String {
     let smaller = if shrunk.preemptions == 0 {
-        "there cannot be fewer"
+        "no schedule has fewer"
     } else if shrunk.fewest_preemptions() {
-        "the fewest: every schedule with fewer was tried"
+        "the fewest: every schedule with fewer was searched"
     } else {
-        "a local minimum: shrinking by replays found none smaller"
+        "perhaps not the fewest: shrinking by replays found no smaller schedule"
     };
     format!("  {}, {smaller}", counted(shrunk.preemptions as usize, "preemption"))
 }
@@ -113,7 +113,7 @@ fn violates(violated: &BTreeSet<Invariant>) -> String {
     format!("; violates {}", violated.join(", "))
 }
 
-/// The outcomes without the answers: a hundred callers have too many combinations of answers to list.
+/// The outcomes without the answers. A hundred callers have too many combinations of answers to list.
 fn without_answers(exploration: &Exploration) -> BTreeMap<(u32, &BTreeSet<Invariant>), u64> {
     let mut grouped = BTreeMap::new();
     for (verdict, count) in &exploration.outcomes {
@@ -136,7 +136,7 @@ pub(super) fn command(exploration: &Exploration) -> String {
     line
 }
 
-/// A cell of the report; `docs/REPORT.md` is its schema.
+/// One cell of the report. `docs/REPORT.md` is the schema.
 pub(super) fn json(explored: &Explored) -> Value {
     let Explored { exploration, tokens } = explored;
     let cell = exploration.cell;

@@ -1,9 +1,9 @@
-//! The field report's certification: what it measured, and what is measured here.
+//! The command `field-test`: what the field report measured, and what is measured here.
 
 use super::{FieldTest, Format, print, refuse};
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use xfetch_models::field_test::{Criterion, Kind, Measured, RACERS, Setting, certify};
+use xfetch_models::field_test::{Criterion, Kind, RACERS, Results, Setting, run as run_once};
 use xfetch_models::page::markdown;
 use xfetch_models::timeline::counted;
 
@@ -12,17 +12,17 @@ returns at once with the stale value and is counted. With the try, nobody can ke
 count at 0 while a compute is in flight. A caller that waits for the lease keeps it at 0, and pays with the \
 P99: the report's 0 rejections beside 492 ms look like that.\n\n";
 
-/// 0 if it is certified, 1 if not.
+/// Exit code 0: the field test passed; 1: it did not.
 pub(super) fn run(options: &FieldTest) -> ExitCode {
     let mut runs = Vec::new();
     for setting in [Setting::REPORT, Setting::SCALED] {
         eprintln!("{setting}: waiting {:?} of real time until the key is stale", setting.payload);
-        match certify(setting, options.threads.into()) {
-            Ok(certified) => runs.push(certified),
+        match run_once(setting, options.threads.into()) {
+            Ok(results) => runs.push(results),
             Err(refused) => return refuse(refused),
         }
     }
-    let passed = runs.iter().all(Measured::passed);
+    let passed = runs.iter().all(Results::passed);
     match options.format {
         Format::Json => print(&format!("{:#}", json(&runs, passed))),
         Format::Text => print(&text(&runs, passed)),
@@ -30,8 +30,8 @@ pub(super) fn run(options: &FieldTest) -> ExitCode {
     ExitCode::from(u8::from(!passed))
 }
 
-fn text(runs: &[Measured], passed: bool) -> String {
-    let not_met = |run: &Measured| run.criteria().iter().any(|it| is_by_design(it) && !it.passed);
+fn text(runs: &[Results], passed: bool) -> String {
+    let not_met = |run: &Results| run.criteria().iter().any(|it| is_by_design(it) && !it.passed);
     let why = if runs.iter().any(not_met) { BY_DESIGN } else { "" };
     let threads = counted(runs.first().map_or(0, |run| run.threads), "thread");
     let settings = || runs.iter().map(|run| run.setting.to_string());
@@ -39,23 +39,23 @@ fn text(runs: &[Measured], passed: bool) -> String {
         first.iter().map(|name| (*name).to_owned()).chain(settings()).collect()
     };
     format!(
-        "{threads} at once on one stale key; payload and storage lifetime above each column:\n\
-         {}\n\n{why}What the report could not see, with {RACERS} more threads that asked over and over \
+        "{threads} ask at once for one stale key. Above each column: payload TTL and storage TTL.\n\
+         {}\n\n{why}What the report could not measure. Here {RACERS} more threads asked repeatedly \
          while the value was published:\n{}\n\n{}",
         markdown(&header(&["", "criterion", "target", "report"]), criteria(runs)),
         markdown(&header(&["counted", "target"]), beyond(runs)),
-        if passed { "certified" } else { "not certified" },
+        if passed { "the field test passed" } else { "the field test did not pass" },
     )
 }
 
-/// A row per criterion, a column per run.
-fn criteria(runs: &[Measured]) -> Vec<Vec<String>> {
-    let all: Vec<_> = runs.iter().map(Measured::criteria).collect();
+/// One row for each criterion, one column for each run.
+fn criteria(runs: &[Results]) -> Vec<Vec<String>> {
+    let all: Vec<_> = runs.iter().map(Results::criteria).collect();
     let Some(first) = all.first() else { return Vec::new() };
     let row = |(index, criterion): (usize, &Criterion)| {
         let Criterion { name, target, reported, .. } = criterion;
         let about = [(index + 1).to_string(), (*name).into(), target.clone(), (*reported).into()];
-        about.into_iter().chain(all.iter().map(|of| said(&of[index]))).collect()
+        about.into_iter().chain(all.iter().map(|of| outcome(&of[index]))).collect()
     };
     first.iter().enumerate().map(row).collect()
 }
@@ -64,7 +64,7 @@ fn is_by_design(criterion: &Criterion) -> bool {
     criterion.kind == Kind::ByDesign
 }
 
-fn said(criterion: &Criterion) -> String {
+fn outcome(criterion: &Criterion) -> String {
     let verdict = match criterion {
         Criterion { passed: true, .. } => "passed",
         it if is_by_design(it) => "not met, by design",
@@ -73,8 +73,8 @@ fn said(criterion: &Criterion) -> String {
     format!("{}: {verdict}", criterion.value)
 }
 
-fn beyond(runs: &[Measured]) -> Vec<Vec<String>> {
-    let row = |name: &str, target: &str, of: &dyn Fn(&Measured) -> String| -> Vec<String> {
+fn beyond(runs: &[Results]) -> Vec<Vec<String>> {
+    let row = |name: &str, target: &str, of: &dyn Fn(&Results) -> String| -> Vec<String> {
         let about = [name.to_owned(), target.to_owned()];
         about.into_iter().chain(runs.iter().map(of)).collect()
     };
@@ -82,13 +82,13 @@ fn beyond(runs: &[Measured]) -> Vec<Vec<String>> {
     vec![
         row("responses while the compute was held", &all, &|run| run.while_held.to_string()),
         row("the next request gets the new value", "yes", &|run| yes(run.next_is_new)),
-        row("computes of what had just been refreshed", "0", &|run| run.wasted.to_string()),
+        row("computes after the refresh", "0", &|run| run.wasted.to_string()),
         row("computes at once", "1", &|run| run.most_in_flight.to_string()),
         row("skips before the lease", "", &|run| run.total.skipped_before.to_string()),
         row("skips under the lease", "", &|run| run.total.skipped_inside.to_string()),
-        row("lease found taken, both waves", "", &|run| run.total.contended.to_string()),
-        row("refused by the pool", "", &|run| run.total.rejected.to_string()),
-        row("failed", "", &|run| run.total.failed.to_string()),
+        row("lease found held, both waves", "", &|run| run.total.contended.to_string()),
+        row("refreshes refused by the pool", "", &|run| run.total.rejected.to_string()),
+        row("failed computes", "", &|run| run.total.failed.to_string()),
     ]
 }
 
@@ -96,12 +96,12 @@ fn yes(it_is: bool) -> String {
     if it_is { "yes" } else { "no" }.into()
 }
 
-/// The results of all runs; `docs/REPORT.md` is the schema.
-fn json(runs: &[Measured], passed: bool) -> Value {
+/// The results of all runs. `docs/REPORT.md` is the schema.
+fn json(runs: &[Results], passed: bool) -> Value {
     json!({ "schema": 1, "passed": passed, "runs": runs.iter().map(of_run).collect::<Vec<_>>() })
 }
 
-fn of_run(run: &Measured) -> Value {
+fn of_run(run: &Results) -> Value {
     let criterion = |it: &Criterion| {
         json!({
             "name": it.name,

@@ -1,4 +1,4 @@
-//! All names, and what they mean.
+//! The command `list`: all names, and what they mean.
 
 use super::print;
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ mod soak;
 mod table;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
@@ -22,7 +22,7 @@ use xfetch_models::field_test::MAX_THREADS;
 use xfetch_models::plan::{Extent, PlanShard};
 
 const MAIN_HELP: &str = "\
-Exit codes: 0 every result is as expected, 1 some result is not, 2 bad input, 3 a budget ran out.
+Exit codes: 0 every result is as expected; 1 some result is not; 2 bad input; 3 a budget ran out.
 
   xfetch explore --protocol release-before-publish --callers 3     a token for each violation
   xfetch replay TOKEN                                              the interleaving, section by section
@@ -35,8 +35,8 @@ Exit codes: 0 no invariant is violated, in all executions (holds) or in those th
 violated, or the search never reached the situation that the scenario is about (vacuous); 2 bad input; 3 the budget
 ran out (incomplete). Redundant executions only repeat others and are not counted.";
 
-/// Runs the interleavings of xfetch-core and of its broken twins, and checks every invariant. Without a command it runs
-/// every scenario at the default budget.
+/// Runs the interleavings of xfetch-core and of its broken twins, and checks every invariant. Without a
+/// command it runs every scenario at the default budget.
 #[derive(Parser)]
 #[command(name = "xfetch", version, arg_required_else_help = false, args_conflicts_with_subcommands = true,
     after_help = MAIN_HELP)]
@@ -49,7 +49,7 @@ struct Arguments {
 
 #[derive(clap::Args)]
 struct Main {
-    /// The file that receives the report.
+    /// The file of the report.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
     /// How far to search: quick (seconds), default (minutes), deep (a night).
@@ -64,19 +64,22 @@ struct Main {
 enum Command {
     /// Explores one cell: a scenario, a protocol, a number of callers, an engine.
     Explore(Explore),
-    /// Lists the scenarios, the protocols with the invariants that each twin violates, and the invariants.
+    /// Lists the scenarios, the protocols with the invariants that each twin violates, and the
+    /// invariants.
     List,
-    /// Runs one execution again and shows it, with a column for each caller. Exit code 0: it violates an invariant; 1:
-    /// it no longer does; 2: the token cannot be read, or the scenario has changed.
+    /// Runs one execution again and shows it, with a column for each caller. Exit code 0: it violates
+    /// an invariant; 1: it no longer does; 2: the token cannot be read, or the scenario has changed.
     Replay {
         /// A token as `explore` prints it.
         token: String,
-        /// Shows every section. Unless given, consecutive sections in which nothing of interest happens share a line.
+        /// Shows every section. Without it, consecutive sections in which nothing of interest happens
+        /// share a line.
         #[arg(long)]
         all: bool,
     },
-    /// Repeats the certification of the field report with the shipped code, on real threads and the real clock. Exit
-    /// code 0: all criteria are met, except the one that is missed by design; 1: they are not.
+    /// Repeats the certification of the field report with the shipped code, on real threads and the
+    /// real clock. Exit code 0: all criteria are met, except the one that is missed by design; 1: they
+    /// are not.
     #[command(alias = "certify")]
     FieldTest(FieldTest),
     /// Measures which engine detects which broken twin, and how often: docs/CERTIFICATE.md.
@@ -84,11 +87,11 @@ enum Command {
     /// Checks each claim of the field report by its evidence: docs/FINDINGS.md.
     #[command(alias = "findings")]
     Claims(Page),
-    /// Measures the speed of each engine on one OS thread: docs/PERFORMANCE.md. Needs the feature `plain`. Exit code 1:
-    /// two engines do not have the same outcomes.
+    /// Measures the speed of each engine on one OS thread: docs/PERFORMANCE.md. Needs the feature
+    /// `plain`. Exit code 1: two engines do not have the same outcomes.
     Performance(Performance),
-    /// Runs a mixed load on the shipped code, on real threads, and checks the counts afterwards. Exit code 0: they add
-    /// up; 1: they do not.
+    /// Runs a mixed load on the shipped code, on real threads, and checks the counters at the end. Exit
+    /// code 0: every check holds; 1: one does not.
     Soak(Soak),
 }
 
@@ -97,7 +100,10 @@ struct Certificate {
     #[command(flatten)]
     page: Page,
     /// The seeds of each sample, 1 to 10,000.
-    #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
+    #[arg(
+        long, default_value_t = 100, allow_negative_numbers = true,
+        value_parser = whole::<u32>(1, 10_000)
+    )]
     seeds: u32,
 }
 
@@ -118,21 +124,30 @@ struct Performance {
     #[arg(long, default_value = "docs/PERFORMANCE.md")]
     output: std::path::PathBuf,
     /// The most seconds of one search, 1 to 3,600.
-    #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=3_600))]
+    #[arg(
+        long, default_value_t = 60, allow_negative_numbers = true,
+        value_parser = whole::<u32>(1, 3_600)
+    )]
     seconds: u32,
 }
 
 #[derive(clap::Args)]
 struct Soak {
     /// The length of the run in seconds, 1 to 86,400.
-    #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=86_400))]
+    #[arg(
+        long, default_value_t = 60, allow_negative_numbers = true,
+        value_parser = whole::<u32>(1, 86_400)
+    )]
     seconds: u32,
 }
 
 #[derive(clap::Args)]
 struct FieldTest {
-    /// Concurrent requests.
-    #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
+    /// Concurrent requests, 1 to 1,000.
+    #[arg(
+        long, default_value_t = 100, allow_negative_numbers = true,
+        value_parser = whole::<u16>(1, MAX_THREADS.into())
+    )]
     threads: u16,
     /// The format of the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -142,30 +157,39 @@ struct FieldTest {
 #[derive(clap::Args)]
 #[command(after_help = EXPLORE_HELP)]
 struct Explore {
-    /// The engine that chooses the interleavings: sections (1 to 16 callers), loom (1 to 4), random, pct, urw, threads.
+    /// The engine that chooses the interleavings: sections, loom, random, pct, urw or threads.
     #[arg(long, default_value = "sections")]
     engine: Engine,
-    /// The scenario: field, miss, fail, invalidate, ... (`list` has them all). The default is the first scenario in
-    /// which the broken twin violates an invariant, or field.
+    /// The scenario: field, miss, fail, invalidate, ... (`list` has them all). The default is the first
+    /// scenario in which the broken twin violates an invariant, or field.
     #[arg(long)]
     scenario: Option<Scenario>,
     /// The protocol: the shipped one, or a broken twin (`list` has them all).
     #[arg(long, default_value = "double-recheck")]
     protocol: Protocol,
-    /// Concurrent callers.
-    #[arg(long, default_value_t = 2)]
+    /// Concurrent callers. The engine has a limit: 16 for sections, 4 for loom, 1,000 for the others.
+    #[arg(
+        long, default_value_t = 2, allow_negative_numbers = true,
+        value_parser = whole::<usize>(1, 1_000)
+    )]
     callers: usize,
     /// The most executions. The default is 100,000,000 for sections and loom, and 1,000 for the others.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole::<u64>(1, u64::MAX))]
     budget: Option<u64>,
-    /// The most seconds.
-    #[arg(long, default_value_t = 60)]
+    /// The most seconds, 1 to 604,800.
+    #[arg(
+        long, default_value_t = 60, allow_negative_numbers = true,
+        value_parser = whole::<u32>(1, 604_800)
+    )]
     time: u32,
     /// The most preemptions of an execution (sections, loom). The default is no bound.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole::<usize>(0, u32::MAX.into()))]
     preemptions: Option<usize>,
     /// The seed of random choices.
-    #[arg(long, default_value_t = 1)]
+    #[arg(
+        long, default_value_t = 1, allow_negative_numbers = true,
+        value_parser = whole::<u64>(0, u64::MAX)
+    )]
     seed: u64,
     /// The format of the result.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -199,22 +223,35 @@ impl Explore {
     }
 }
 
+/// Reads a whole number between two limits. clap's own parser names the limits only if the text is a
+/// number.
+fn whole<T: TryFrom<u64>>(
+    least: u64,
+    most: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
+    }
+}
+
 /// How many OS threads can work at once.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Bad input is one line, and exit code 2.
+/// Prints one line about bad input. Exit code 2.
 fn refuse(line: impl std::fmt::Display) -> ExitCode {
     eprintln!("error: {line}");
     ExitCode::from(2)
 }
 
-/// The text from this heading on was measured once, on one machine.
+/// The heading of the text that was measured once, on one machine.
 const MEASURED_ONCE: &str = "\n## Real threads\n";
 
-/// Writes the page of a command, or compares it. Exit code 0: it is written, or unchanged; 1: it has changed.
-/// The part that was measured `once` is written at the end of the page and is not compared.
+/// Writes the page of a command, or compares it. Exit code 0: it is written, or unchanged; 1: it has
+/// changed. The text `once` goes to the end of the page and is not compared.
 fn keep(
     options: &Page,
     (command, default_path): (&str, &str),
@@ -229,7 +266,7 @@ fn keep(
                 print(&format!("{name} is written"));
                 ExitCode::SUCCESS
             }
-            Err(error) => refuse(format!("{name}: {error}")),
+            Err(error) => refuse(format!("cannot write {name}: {error}")),
         };
     }
     let compared = |old: &str| match once {
@@ -248,11 +285,11 @@ fn keep(
             eprintln!("{name} has changed: `{command}` writes it again");
             ExitCode::FAILURE
         }
-        Err(error) => refuse(format!("{name}: {error}")),
+        Err(error) => refuse(format!("cannot read {name}: {error}")),
     }
 }
 
-/// 0 as it should be, 1 broken, 3 the budget ran out.
+/// 0: holds or bounded; 1: broken; 3: the budget ran out.
 fn exit(conclusion: Conclusion) -> ExitCode {
     ExitCode::from(match conclusion {
         Conclusion::Holds | Conclusion::Bounded => 0,
@@ -285,19 +322,19 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// clap explains over several lines; the first paragraph names the value and what there is.
+/// clap writes several lines. The lines before the usage name the value and the limit.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let said: Vec<_> = text
+    let lines: Vec<_> = text
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .filter(|line| !line.is_empty())
         .collect();
-    said.join(" ").trim_start_matches("error: ").to_owned()
+    lines.join(" ").trim_start_matches("error: ").replace(" tip: ", "; ")
 }
 
-/// Prints; a reader that has gone away is not an error.
+/// Prints. A closed pipe is not an error.
 fn print(text: &str) {
     use std::io::Write;
     drop(writeln!(std::io::stdout(), "{}", text.trim_end()));

@@ -1,13 +1,13 @@
-//! How fast the engines are, as a page.
+//! The command `performance`: measures the speed of each engine and writes docs/PERFORMANCE.md.
 
 use super::{Performance, refuse};
 use std::process::ExitCode;
 
-/// Shuttle's own search needs the core once more.
+/// Shuttle's own search needs one more build of the core, which only the feature `plain` has.
 #[cfg(not(feature = "plain"))]
 pub(super) fn run(Performance { output, seconds }: &Performance) -> ExitCode {
     refuse(format!(
-        "`performance` needs the feature plain: cargo run --release --features plain -- performance \
+        "`performance` needs the feature `plain`: cargo run --release --features plain -- performance \
          --output {} --seconds {seconds}",
         output.display()
     ))
@@ -26,15 +26,17 @@ mod measured {
     use xfetch_models::catalogue::Engine;
     use xfetch_models::engine::Refused;
     use xfetch_models::page::markdown;
-    use xfetch_models::performance::{A_WHILE, FEW, MANY, RATED_FOR, Run, SEARCHES, WAYS, Way};
+    use xfetch_models::performance::{
+        FEW, MANY, RATED_FOR, REPEATED_FOR, Run, SEARCHES, WAYS, Way,
+    };
 
-    /// What stands from this line on is written by hand, and kept.
+    /// The text from this line on is written by hand, and kept.
     const BY_HAND: &str = "<!-- What `performance` measures ends here; what follows is kept. -->";
 
-    /// What was measured of each way and number of callers, or why it was not.
+    /// The measurement for each way and number of callers, or the reason why there is none.
     type Cells<T> = BTreeMap<(Way, usize), Result<T, String>>;
 
-    /// 0 if it is written; 1 if two searches do not have the same outcomes.
+    /// Exit code 0: the page is written; 1: two searches do not have the same outcomes.
     pub(in super::super) fn run(options: &Performance) -> ExitCode {
         let time = Duration::from_secs(options.seconds.into());
         let (searches, rates) = match measure_all(time) {
@@ -42,7 +44,7 @@ mod measured {
             Err(refused) => return refuse(refused),
         };
         if let Some((way, callers)) = disagrees(&searches) {
-            eprintln!("{}, {callers} callers: not the outcomes that sections has", way.name());
+            eprintln!("{}, {callers} callers: its outcomes are not those of sections", way.name());
             return ExitCode::FAILURE;
         }
         let (output, path) = (&options.output, options.output.display());
@@ -53,7 +55,7 @@ mod measured {
                 print(&format!("{path} is written"));
                 ExitCode::SUCCESS
             }
-            Err(error) => refuse(format!("{path}: {error}")),
+            Err(error) => refuse(format!("cannot write {path}: {error}")),
         }
     }
 
@@ -61,7 +63,7 @@ mod measured {
         let (mut searches, mut rates) = (Cells::new(), Cells::new());
         let cells = SEARCHES.len() * FEW.len() + WAYS.len() * MANY.len();
         let bar = progress::of_cells(cells, &Default::default());
-        // loom unwinds threads by panics, and Shuttle, once it has run, prints every panic of the process.
+        // loom unwinds threads with panics. Once Shuttle has run, it prints every panic of the process.
         for of_loom in [true, false] {
             let is_now = |way: &&Way| (**way == Way::Of(Engine::Loom)) == of_loom;
             for way in SEARCHES.iter().filter(is_now) {
@@ -97,7 +99,7 @@ mod measured {
         searches.get(&(way, callers))?.as_ref().ok()
     }
 
-    /// A search that does not have the outcomes of `sections`.
+    /// A search whose outcomes are not those of `sections`.
     fn disagrees(searches: &Cells<Run>) -> Option<(Way, usize)> {
         let wrong = |(way, callers): &&(Way, usize)| {
             let sections = ran(searches, SEARCHES[0], *callers).filter(|run| run.complete);
@@ -122,7 +124,7 @@ mod measured {
         [
             ("{cores}", cores().to_string()),
             ("{time}", format!("{time:?}")),
-            ("{while}", format!("{A_WHILE:?}")),
+            ("{while}", format!("{REPEATED_FOR:?}")),
             ("{rated}", format!("{RATED_FOR:?}")),
             ("{until}", markdown(&until, until_rows)),
             ("{growth}", markdown(&growth, growth_rows)),
@@ -136,7 +138,7 @@ mod measured {
     fn until_complete(searches: &Cells<Run>, callers: usize) -> Vec<String> {
         let mut row = vec![callers.to_string()];
         row.extend(SEARCHES.map(|way| match &searches[&(way, callers)] {
-            Ok(run) => said(run),
+            Ok(run) => in_words(run),
             Err(why) => why.clone(),
         }));
         row.push(ratio(searches, callers, |run| run.all() as f64));
@@ -151,7 +153,7 @@ mod measured {
         row
     }
 
-    fn said(run: &Run) -> String {
+    fn in_words(run: &Run) -> String {
         let Run { executions, redundant, time, complete, .. } = run;
         match (complete, redundant) {
             (false, _) => format!("unfinished after {executions} executions"),
@@ -160,7 +162,7 @@ mod measured {
         }
     }
 
-    /// `sections` : loom : DFS. What was cut off would be more.
+    /// The ratio `sections` : loom : DFS. `>` marks a search that was cut off.
     fn ratio(searches: &Cells<Run>, callers: usize, of: impl Fn(&Run) -> f64) -> String {
         let complete = ran(searches, SEARCHES[0], callers).filter(|run| run.complete);
         let Some(one) = complete.map(&of) else { return "-".into() };

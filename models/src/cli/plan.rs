@@ -1,4 +1,4 @@
-//! The main job: a plan's cells, on all cores.
+//! The main command: explores the cells of a plan on all cores.
 
 use super::table;
 use super::{Main, cores, explore, print, progress, refuse};
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use xfetch_models::engine::Refused;
-use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, surprises};
+use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, deviations};
 
 pub(super) fn run(options: &Main) -> ExitCode {
     let Main { output, budget, shard } = options;
@@ -16,7 +16,7 @@ pub(super) fn run(options: &Main) -> ExitCode {
     let plan = whole.shard(*shard);
     if plan.0.is_empty() {
         let cells = whole.0.len();
-        return refuse(format!("part {shard} is empty: the {budget} budget has {cells} cells"));
+        return refuse(format!("shard {shard} is empty: the {budget} budget has {cells} cells"));
     }
     let explorations = match all(&plan) {
         Ok(explorations) => explorations,
@@ -35,7 +35,7 @@ pub(super) fn run(options: &Main) -> ExitCode {
         table::list(&explorations)
     });
     if let Err(error) = write(output, &format!("{report:#}\n")) {
-        return refuse(format!("{}: {error}", output.display()));
+        return refuse(format!("cannot write {}: {error}", output.display()));
     }
     print(&format!("\nreport: {}", output.display()));
     exit(&explorations)
@@ -44,13 +44,13 @@ pub(super) fn run(options: &Main) -> ExitCode {
 fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
     let (cells, executions) = (plan.0.len(), Arc::default());
     let bar = progress::of_cells(cells, &executions);
-    let tell = |done: usize| {
+    let show = |done: usize| {
         bar.inc(1);
         if bar.is_hidden() && (done.is_multiple_of(8) || done == cells) {
             eprintln!("{done}/{cells} cells, {} executions", executions.load(Ordering::Relaxed));
         }
     };
-    let explorations = plan.explore_with_tokens(cores(), Some(&executions), tell);
+    let explorations = plan.explore_with_tokens(cores(), Some(&executions), show);
     bar.finish_and_clear();
     explorations
 }
@@ -62,16 +62,16 @@ fn write(output: &Path, text: &str) -> std::io::Result<()> {
     std::fs::write(output, text)
 }
 
-/// 0 if every protocol is as the catalogue says, 1 if one is not, 3 if a budget ran out.
+/// 0: every protocol is as the catalogue says; 1: one is not; 3: a budget ran out.
 fn exit(explorations: &[Explored]) -> ExitCode {
-    let surprises = surprises(explorations);
-    for (what, found) in &surprises {
+    let deviations = deviations(explorations);
+    for (what, found) in &deviations {
         match found {
             Some(found) => eprintln!("{what}: {}", explore::command(found)),
             None => eprintln!("{what}"),
         }
     }
-    if !surprises.is_empty() {
+    if !deviations.is_empty() {
         return ExitCode::FAILURE;
     }
     let cut_off: Vec<_> = cut_off(explorations).collect();

@@ -1,4 +1,4 @@
-//! What moves while people wait. It goes to the terminal's error stream, and nowhere else.
+//! Progress bars, on the terminal's error stream only.
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Cells done, and executions so far: it moves while a long cell is being explored, too.
+/// The cells that are finished, and the executions so far. The second number moves during a long cell
+/// too.
 pub(super) fn of_cells(cells: usize, executions: &Arc<AtomicU64>) -> ProgressBar {
     let template = "{bar:30} {pos}/{len} cells  {executions} executions  {elapsed}";
     moving(ProgressBar::new(cells as u64), template, executions)
 }
 
-/// Executions so far of one cell.
+/// The executions of one cell so far.
 pub(super) fn of_one(executions: &Arc<AtomicU64>) -> ProgressBar {
     moving(ProgressBar::new_spinner(), "{spinner} {executions} executions  {elapsed}", executions)
 }

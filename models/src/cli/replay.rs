@@ -1,4 +1,4 @@
-//! Replays one token and prints its timeline.
+//! The command `replay`: replays a token and prints its timeline.
 
 use super::{print, refuse};
 use std::process::ExitCode;
@@ -6,7 +6,8 @@ use xfetch_models::replay::replay;
 use xfetch_models::timeline::{Detail, timeline};
 use xfetch_models::token::Token;
 
-/// Exit code 0: the execution violates an invariant; 1: it does not; 2: the token is not of this build.
+/// Exit code 0: the execution violates an invariant; 1: it does not; 2: the token cannot be replayed by
+/// this build.
 pub(super) fn run(text: &str, all: bool) -> ExitCode {
     let token: Token = match text.parse() {
         Ok(token) => token,
@@ -22,7 +23,7 @@ pub(super) fn run(text: &str, all: bool) -> ExitCode {
     }
 }
 
-/// The beginning of the text: a user can type anything of any length.
+/// The beginning of the text, because a user can give a text of any length.
 fn shown(text: &str) -> String {
     text.chars().take(80).collect()
 }

@@ -1,4 +1,4 @@
-//! The soak: a line now and then, and at the end what adds up and what does not.
+//! The command `soak`: prints a line for each sample, and the checks at the end.
 
 use super::{Soak, print, refuse};
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use xfetch_models::page::markdown;
 use xfetch_models::soak::{CAPACITY, Check, KEYS, Load, Sample, Soaked, THREADS, soak};
 
-/// 0 if everything holds, 1 if not.
+/// Exit code 0: every check holds; 1: one does not.
 pub(super) fn run(options: &Soak) -> ExitCode {
     let time = Duration::from_secs(options.seconds.into());
     print(&format!("{THREADS} threads, {KEYS} keys, room for {CAPACITY} of them, {time:?}"));
@@ -44,9 +44,9 @@ fn text(soaked: &Soaked) -> String {
     };
     let rows = soaked.checks.iter().map(row).collect();
     format!(
-        "\nWhat was counted: {}\n\n{}\n\n{}",
+        "\nCounters: {}\n\n{}\n\n{}",
         counters.join(", "),
         markdown(&["at the end", "seen", "target", "verdict"], rows),
-        if soaked.holds() { "everything holds" } else { "not everything holds" },
+        if soaked.holds() { "every check holds" } else { "a check does not hold" },
     )
 }

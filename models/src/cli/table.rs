@@ -1,4 +1,4 @@
-//! The explorations as tables: a row per protocol.
+//! The tables of the main command.
 
 use super::explore::REPLAY;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use xfetch_models::engine::{Cell, Conclusion, Coverage, Exploration};
 use xfetch_models::page::markdown;
 use xfetch_models::plan::Explored;
 
-/// The numbers of callers that `sections` runs.
+/// The numbers of callers that `sections` explores.
 const SECTIONS_CALLERS: [usize; 4] = [2, 3, 4, 5];
 
 /// The columns of the first table, after those that docs/FINDINGS.md has too.
@@ -57,7 +57,7 @@ fn all(explored: &[Explored]) -> Vec<&Exploration> {
     explored.iter().map(|explored| &explored.exploration).collect()
 }
 
-/// A row per cell: the result of one part of a plan.
+/// One row for each cell: the result of one shard of a plan.
 pub(super) fn list(explored: &[Explored]) -> String {
     let row = |found: &Exploration| {
         let Cell { scenario, protocol, callers, engine } = found.cell;
@@ -117,7 +117,7 @@ fn summary(found: &Exploration) -> String {
     format!("{conclusion}: {}{bound}", found.executions)
 }
 
-/// For each invariant, the twins that were written to violate it, each with its smallest token.
+/// For each invariant, the twins that are written to violate it, each with its smallest token.
 fn twins(explored: &[Explored]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for invariant in Invariant::ALL.iter().copied() {
@@ -138,7 +138,7 @@ fn twins(explored: &[Explored]) -> Vec<Vec<String>> {
     rows
 }
 
-/// The rows of the table, for the report.
+/// The rows of the first table, for the report.
 pub(super) fn rows(explored: &[Explored]) -> Vec<Value> {
     let explorations = &all(explored);
     let object = |protocol: &Protocol| -> Value {
@@ -182,7 +182,7 @@ fn exhaustive(found: &Exploration) -> bool {
     matches!(found.cell.engine, Engine::Sections | Engine::Loom)
 }
 
-/// The worst of some cells; a question mark behind it if one of them was cut off.
+/// The most computes of these cells. A question mark follows if one of them was cut off.
 fn worst(of: &[&Exploration], which: impl Fn(&Exploration) -> bool) -> String {
     let cells = || of.iter().filter(|found| which(found));
     let cut_off = cells().any(|found| found.coverage == Coverage::Incomplete);
@@ -210,7 +210,7 @@ fn executions(protocol: Protocol, explorations: &[&Exploration]) -> Vec<String> 
     std::iter::once(protocol.slug().to_owned()).chain(counts).collect()
 }
 
-/// `holds` is for complete searches only.
+/// Only a complete search can have `holds`.
 fn verdict(of: &[&Exploration]) -> String {
     let mut violated: Vec<_> =
         of.iter().flat_map(|found| found.violated()).flat_map(|(v, _)| &v.violated).collect();

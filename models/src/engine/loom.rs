@@ -1,4 +1,4 @@
-//! loom: the C11 memory model, two to four callers. The search is with its backend.
+//! The engine `loom`: the C11 memory model, two to four callers. The search is in `xfetch-on-loom`.
 
 use super::{Budget, Cell, Coverage, Exploration, Progress};
 use xfetch_on_loom::{Limits, search};

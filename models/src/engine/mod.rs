@@ -1,4 +1,4 @@
-//! Engines: each runs one cell (a scenario, a protocol, a number of callers) many times.
+//! The engines. Each explores one cell: a scenario, a protocol and a number of callers.
 
 mod loom;
 mod random;
@@ -15,33 +15,34 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 pub use xfetch_on_sections::{Example, Seen};
 
-/// What is explored.
+/// One thing to explore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// What happens.
+    /// The scenario.
     pub scenario: Scenario,
-    /// To which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// With how many callers.
+    /// The number of callers.
     pub callers: usize,
-    /// Who chooses the interleavings.
+    /// The engine that chooses the interleavings.
     pub engine: Engine,
 }
 
-/// How far it is explored.
+/// The limits of an exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Executions, at most. For `threads` rounds.
+    /// The most executions; for `threads`, rounds.
     pub executions: u64,
-    /// Time, at most.
+    /// The longest time.
     pub time: Duration,
-    /// Preemptions of an execution, at most; `None` for all. For `loom` and `sections`.
+    /// The most preemptions of an execution (`loom`, `sections`). `None`: no bound.
     pub preemptions: Option<usize>,
-    /// Where random choices start.
+    /// The seed of random choices.
     pub seed: u64,
-    /// OS threads that search, for `sections`; the others use one.
+    /// OS threads of a search by `sections`. The other engines use one.
     pub workers: usize,
-    /// Where a search may stop: at the first execution that violates this. `loom` and `threads` go on.
+    /// The search stops at the first execution that violates this invariant. `loom` and `threads` do
+    /// not stop.
     pub until: Option<Invariant>,
 }
 
@@ -58,16 +59,16 @@ impl Default for Budget {
     }
 }
 
-/// How much of a cell was seen.
+/// How much of a cell was explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Coverage {
-    /// Every interleaving that the engine can tell apart.
+    /// Every interleaving that the engine can distinguish.
     Complete,
-    /// Every one with at most this many preemptions.
+    /// Every interleaving with at most this many preemptions.
     Preemptions(usize),
-    /// As many as were asked for, chosen by chance.
+    /// As many random interleavings as the budget has.
     Sampled,
-    /// The search was cut off.
+    /// A part: the budget ended before the search.
     Incomplete,
 }
 
@@ -85,13 +86,13 @@ impl fmt::Display for Coverage {
 /// The conclusion on a cell. `Holds` is for complete searches only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Conclusion {
-    /// No execution violates anything, and all were seen.
+    /// All executions ran, and none violates an invariant.
     Holds,
-    /// None of those that were seen violates anything.
+    /// A part of the executions ran, and none of them violates an invariant.
     Bounded,
-    /// An execution violates something.
+    /// An execution violates an invariant.
     Broken,
-    /// The budget ran out before the search was over, and nothing was violated until then.
+    /// The budget ended before the search, and no violation was seen.
     Incomplete,
 }
 
@@ -111,22 +112,22 @@ impl fmt::Display for Conclusion {
 pub struct Exploration {
     /// What was explored.
     pub cell: Cell,
-    /// How far.
+    /// The budget.
     pub budget: Budget,
     /// The outcomes, and how often each was reached.
     pub outcomes: BTreeMap<Verdict, u64>,
-    /// How some of them come back: of `sections`, `random` and `pct`, whose schedules are data.
+    /// A schedule for each outcome. The schedules of `loom` and `threads` are not data.
     pub examples: BTreeMap<Verdict, Example>,
-    /// Executions that came to their end and count.
+    /// Executions that ended and count.
     pub executions: u64,
-    /// What was reached, of what a model has to reach.
+    /// The witnesses that were reached.
     pub reached: BTreeSet<Witness>,
-    /// Executions of `sections` that only repeated others, and do not count.
+    /// Executions of `sections` that repeat others and do not count.
     pub redundant: u64,
-    /// A hash over every event of every execution, in order: equal for equal executions. Of
-    /// `random` and `pct` only.
+    /// A hash over every event of every execution, in order. Equal executions have equal hashes. Only
+    /// `random`, `pct` and `urw` have it.
     pub fingerprint: u64,
-    /// How much was seen.
+    /// How much was explored.
     pub coverage: Coverage,
 }
 
@@ -166,13 +167,14 @@ impl Exploration {
         self.outcomes.keys().map(|verdict| verdict.computes).max().unwrap_or(0)
     }
 
-    /// Computes of an execution, in the mean.
+    /// The average number of computes of an execution.
     pub fn mean(&self) -> f64 {
         let of = |(verdict, count): (&Verdict, &u64)| f64::from(verdict.computes) * *count as f64;
         self.outcomes.iter().map(of).sum::<f64>() / self.executions as f64
     }
 
-    /// What the scenario has to reach and this cell has not. Of what keeps everything, with two callers or more.
+    /// The witnesses of the scenario that this cell has not reached. Only for protocols that keep every
+    /// invariant, with two callers or more.
     pub fn not_reached(&self) -> Vec<Witness> {
         if !self.cell.protocol.keeps_all() || self.cell.callers < 2 {
             return Vec::new();
@@ -181,8 +183,8 @@ impl Exploration {
         witnesses.filter(|witness| !self.reached.contains(witness)).copied().collect()
     }
 
-    /// What a search says nothing about that was to see everything: it has looked, and not met what the
-    /// scenario is about.
+    /// The missing witnesses of a search that was meant to be complete. If there are any, the search is
+    /// vacuous.
     pub fn vacuous_for(&self) -> Vec<Witness> {
         match self.coverage {
             Coverage::Complete | Coverage::Preemptions(_) => self.not_reached(),
@@ -202,7 +204,7 @@ impl Exploration {
         }
     }
 
-    /// The outcomes that violate something, the worst first.
+    /// The outcomes that violate an invariant, the worst first.
     pub fn violated(&self) -> impl Iterator<Item = (&Verdict, &u64)> {
         self.outcomes.iter().rev().filter(|(verdict, _)| !verdict.violated.is_empty())
     }
@@ -218,7 +220,7 @@ pub fn verdict_of(outcome: &::sections::Outcome<History>) -> Verdict {
     xfetch_on_sections::check(outcome)
 }
 
-/// Why an exploration means nothing.
+/// Why the result of an exploration is not valid.
 type Fault = ::sections::Error;
 
 /// Why a cell cannot be explored.
@@ -233,25 +235,25 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Counts executions while they are run, for people who wait.
+/// A counter of executions that a progress bar reads.
 pub type Progress<'a> = Option<&'a Arc<AtomicU64>>;
 
 /// Explores a cell.
 ///
 /// # Errors
 ///
-/// [`Refused`] if the engine cannot take that many callers, the budget allows nothing, the
-/// environment would replace the seed, or the exploration turned out to mean nothing.
+/// [`Refused`] if the engine does not take that many callers, if the budget allows no execution, if an
+/// environment variable would replace the seed, or if the result is not valid.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Exploration, Refused> {
     let (fewest, most, why) = cell.engine.callers();
     if cell.callers < fewest || cell.callers > most {
         let Cell { callers, engine, .. } = cell;
         return Err(Refused(format!(
-            "{callers} callers: {engine} takes {fewest} to {most} ({why})"
+            "callers {callers}: {engine} takes {fewest} to {most} ({why})"
         )));
     }
     if budget.executions == 0 {
-        return Err(Refused("0 executions: a search has at least 1".into()));
+        return Err(Refused("budget 0: a search needs at least 1 execution".into()));
     }
     if matches!(cell.engine, Engine::Random | Engine::Pct | Engine::Urw) {
         refuse_another_seed(budget.seed)?;
@@ -259,7 +261,7 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Explor
     let bounds = matches!(cell.engine, Engine::Sections | Engine::Loom);
     if let Some(bound) = budget.preemptions.filter(|_| !bounds) {
         return Err(Refused(format!(
-            "at most {bound} preemptions: {} counts none, sections and loom do",
+            "preemptions {bound}: {} has no such bound; only sections and loom do",
             cell.engine
         )));
     }
@@ -274,13 +276,13 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Explor
     }
 }
 
-/// Shuttle takes this variable before any seed that it is given: the seed that we print would not
-/// be the one that was used.
+/// Shuttle prefers this variable to the seed that it is given. Then the printed seed would not be the
+/// one that was used.
 fn refuse_another_seed(seed: u64) -> Result<(), Refused> {
     match std::env::var_os("SHUTTLE_RANDOM_SEED") {
         None => Ok(()),
         Some(other) => Err(Refused(format!(
-            "SHUTTLE_RANDOM_SEED={} would replace the seed {seed}: unset it and use --seed",
+            "SHUTTLE_RANDOM_SEED={} would replace the seed {seed}: unset the variable and use --seed",
             other.display()
         ))),
     }

@@ -6,7 +6,7 @@ use sections::Sample;
 use std::time::Instant;
 use xfetch_on_sections::{Chance, Draws};
 
-/// PCT finds a bug of depth d best at depth d, and may never find it at another.
+/// PCT with depth d finds bugs of depth d best, and may never find others.
 const DEPTHS: [usize; 4] = [1, 2, 3, 5];
 
 pub(super) fn explore(

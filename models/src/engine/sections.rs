@@ -1,4 +1,5 @@
-//! `sections`: every interleaving of synchronising operations, one of each equivalence class.
+//! The engine `sections`: every interleaving of synchronising operations, one of each equivalence
+//! class.
 
 use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
 use sections::Search;

@@ -1,7 +1,6 @@
-//! Real threads, the locks that ship, real time: what the models cannot see.
+//! The engine `threads`: real threads, the shipped locks and real time, which the models do not have.
 //!
-//! Which interleavings it meets is up to the machine. A violation that it finds is real; that it
-//! finds none says little.
+//! The machine decides which interleavings happen. A violation is real. No violation says little.
 
 use super::{Budget, Cell, Coverage, Exploration, Progress};
 use crate::catalogue::Invariant;

@@ -1,6 +1,6 @@
-//! What is known of the cache after a section: its leases and its version.
+//! The state of the cache after a section: its leases and its version.
 
-use super::names::Cast;
+use super::names::TaskNames;
 use crate::history::{Event, Record};
 
 #[derive(Default)]
@@ -27,8 +27,8 @@ impl Known {
         }
     }
 
-    pub(super) fn holders(&self, cast: &Cast) -> String {
-        let holder = |(lease, task): &(u64, usize)| format!("{lease}: {}", cast.name(*task));
+    pub(super) fn holders(&self, tasks: &TaskNames) -> String {
+        let holder = |(lease, task): &(u64, usize)| format!("{lease}: {}", tasks.name(*task));
         self.leases.iter().map(holder).collect::<Vec<_>>().join(", ")
     }
 

@@ -1,5 +1,5 @@
-//! One execution as a timeline: a column for each task, a line for each section, and the state of the cache
-//! after it.
+//! One execution as a timeline: a column for each task, a line for each section, and the state of the
+//! cache after it.
 
 mod known;
 mod names;
@@ -10,7 +10,7 @@ use crate::history::{Event, History, Record};
 use crate::replay::Replayed;
 use comfy_table::{Table, presets};
 use known::Known;
-use names::{Cast, Objects};
+use names::{Objects, TaskNames};
 use sections::{Outcome, Step};
 use std::fmt::Write;
 use words::{say, violated};
@@ -29,7 +29,7 @@ pub enum Detail {
 /// The timeline, with a sentence for each violated invariant.
 pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
     let Replayed { token, execution, history, verdict, violations } = replayed;
-    let cast = Cast::of(token);
+    let tasks = TaskNames::of(token);
     let objects = Objects::of(execution);
     let mut out = format!(
         "{} on {}: {}, {}, {}\n",
@@ -43,7 +43,7 @@ pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
         out.push_str("! marks a preemption: the task that ran before could have gone on\n");
     }
     let sections = Section::all(&execution.steps, history, violations);
-    let _ = writeln!(out, "{}\n", table(&sections, detail, &cast, &objects, history));
+    let _ = writeln!(out, "{}\n", table(&sections, detail, &tasks, &objects, history));
     if let Some(rest) = rest(history, violations) {
         let _ = writeln!(out, "after all tasks have ended, one more request: {rest}\n");
     }
@@ -51,8 +51,8 @@ pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
         Outcome::Returned(_) => {}
         Outcome::Deadlock(waiting) => {
             for (task, operation) in waiting {
-                let operation = objects.operation(*operation, &cast);
-                let _ = writeln!(out, "{} waits for ever to {operation}", cast.name(*task));
+                let operation = objects.operation(*operation, &tasks);
+                let _ = writeln!(out, "{} waits for ever to {operation}", tasks.name(*task));
             }
         }
         Outcome::Panicked(message) => {
@@ -73,7 +73,7 @@ struct Section<'a> {
     number: usize,
     step: &'a Step,
     records: Vec<&'a Record>,
-    said: Vec<String>,
+    notes: Vec<String>,
     marks: Vec<String>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Section<'a> {
             Self {
                 number,
                 step,
-                said: of_step.iter().filter_map(|(_, record)| say(record.event)).collect(),
+                notes: of_step.iter().filter_map(|(_, record)| say(record.event)).collect(),
                 records: of_step.iter().map(|(_, record)| *record).collect(),
                 marks: here.map(|(invariant, _)| violated(*invariant)).collect(),
             }
@@ -99,19 +99,19 @@ impl<'a> Section<'a> {
 
     /// Nothing of interest happens in it: no event, no violation, no preemption.
     fn is_dull(&self) -> bool {
-        self.said.is_empty() && self.marks.is_empty() && !self.step.preempts
+        self.notes.is_empty() && self.marks.is_empty() && !self.step.preempts
     }
 }
 
 fn table(
     sections: &[Section],
     detail: Detail,
-    cast: &Cast,
+    tasks: &TaskNames,
     objects: &Objects,
     history: &History,
 ) -> Table {
     let mut table = Table::new();
-    let header = ["section".to_owned()].into_iter().chain(cast.tasks().map(|it| cast.name(it)));
+    let header = ["section".to_owned()].into_iter().chain(tasks.all().map(|it| tasks.name(it)));
     let header = header.chain(["lease".into(), "version".into(), String::new()]);
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
     let mut cache = Known::default();
@@ -122,15 +122,15 @@ fn table(
         let records = fold.iter().flat_map(|section| &section.records);
         records.for_each(|record| cache.learn(record));
         let mut row = vec![numbers(fold)];
-        row.extend(cast.tasks().map(|task| {
+        row.extend(tasks.all().map(|task| {
             let of_task: Vec<_> = fold.iter().filter(|it| it.step.task == task).collect();
             match (of_task.as_slice(), fold.len()) {
                 ([], _) => String::new(),
-                ([section], 1) => objects.phrase(section.step, &section.said, cast),
+                ([section], 1) => objects.phrase(section.step, &section.notes, tasks),
                 (several, _) => objects.folded(several.iter().map(|section| section.step)),
             }
         }));
-        row.extend([cache.holders(cast), cache.version()]);
+        row.extend([cache.holders(tasks), cache.version()]);
         row.push(
             fold.iter().flat_map(|section| section.marks.clone()).collect::<Vec<_>>().join(", "),
         );

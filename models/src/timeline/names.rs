@@ -8,17 +8,17 @@ use std::ops::RangeInclusive;
 use std::panic::Location;
 
 /// The tasks: workers first, then the callers, then the one that shuts the pool down.
-pub(super) struct Cast {
+pub(super) struct TaskNames {
     workers: usize,
     callers: usize,
 }
 
-impl Cast {
+impl TaskNames {
     pub(super) fn of(token: &Token) -> Self {
         Self { workers: token.scenario.workers(token.protocol), callers: token.callers }
     }
 
-    pub(super) fn tasks(&self) -> RangeInclusive<usize> {
+    pub(super) fn all(&self) -> RangeInclusive<usize> {
         1..=self.workers + self.callers + usize::from(self.workers > 0)
     }
 
@@ -34,8 +34,8 @@ impl Cast {
     }
 }
 
-/// What each file of the core and of the scenarios makes, as the documents call it. No file makes two things of
-/// one kind.
+/// What each file of the core and of the scenarios makes, as the documents call it. No file makes two
+/// things of one kind.
 const MADE_IN: [(&str, &str); 9] = [
     ("store.rs", "map"),
     ("leases.rs", "lease table"),
@@ -69,18 +69,18 @@ impl Objects {
     }
 
     /// The operation in words: `lock the lease table`.
-    pub(super) fn operation(&self, operation: Operation, cast: &Cast) -> String {
+    pub(super) fn operation(&self, operation: Operation, tasks: &TaskNames) -> String {
         let Operation { kind, object } = operation;
         match object.task() {
-            Some(task) => format!("{kind} {}", cast.name(task)),
+            Some(task) => format!("{kind} {}", tasks.name(task)),
             None => format!("{kind} the {}", self.name(object)),
         }
     }
 
     /// What the section did; the operation it began with, if no event tells.
-    pub(super) fn phrase(&self, step: &Step, said: &[String], cast: &Cast) -> String {
-        if said.is_empty() {
-            return self.operation(step.operation, cast);
+    pub(super) fn phrase(&self, step: &Step, notes: &[String], tasks: &TaskNames) -> String {
+        if notes.is_empty() {
+            return self.operation(step.operation, tasks);
         }
         let what = match step.operation.kind {
             Kind::Ledger => "compute".into(),
@@ -90,7 +90,7 @@ impl Objects {
             Kind::Join => "join".into(),
             _ => self.name(step.operation.object),
         };
-        format!("{what}: {}", said.join(", "))
+        format!("{what}: {}", notes.join(", "))
     }
 
     /// Several sections of one task in which nothing of interest happened: `3 sections: queue, clock`.

@@ -1,11 +1,13 @@
 //! The field scenario as an abstract program: a few integers, no locks, no scheduler, no core.
 //!
-//! It judges the engine's counts from outside. Each caller is a program counter; each step reads or
-//! writes the map or the lease table. `paths` counts the interleavings by running all of them.
-//! `traces` counts their classes: two interleavings are one class if swapping neighbours that do not
-//! conflict leads from one to the other (Mazurkiewicz). Of each class it counts the one that is first
-//! in the lexicographic order of callers: a step is refused where a run of steps before it, the first
-//! of them of a later caller, does not conflict with it (Anisimov and Knuth 1979).
+//! The counts of the engine are compared with it. Each caller is a program counter. Each step reads or
+//! writes the map or the lease table.
+//!
+//! `paths` counts the interleavings by running all of them. `traces` counts their classes: two
+//! interleavings belong to one class if swaps of neighbours that do not conflict lead from one to the
+//! other (Mazurkiewicz). Of each class it counts the first in the lexicographic order of callers. So it
+//! refuses a step that conflicts with none of the steps directly before it, if one of these belongs to
+//! a later caller (Anisimov and Knuth 1979).
 
 use xfetch_models::catalogue::Protocol;
 
@@ -38,7 +40,7 @@ enum At {
     Release,
     /// Release-before-publish: what was computed is not in the map yet.
     ReleaseFirst,
-    Home,
+    Returned,
 }
 
 #[derive(Clone)]
@@ -62,21 +64,23 @@ impl Abstract {
         State { at: vec![At::Look; self.callers], fresh: false, leased: false }
     }
 
-    /// What the caller does next, and what it touches; nothing if it is home.
+    /// Takes the caller's next step and returns what it touches. `None` if the caller has returned.
     fn step(&self, state: &mut State, caller: usize) -> Option<Touch> {
         let (at, touch) = match state.at[caller] {
             At::Look => (self.after_look(state.fresh), Touch::ReadMap),
-            At::RecheckBefore => (if state.fresh { At::Home } else { At::Acquire }, Touch::ReadMap),
+            At::RecheckBefore => {
+                (if state.fresh { At::Returned } else { At::Acquire }, Touch::ReadMap)
+            }
             At::Acquire => return Some(self.acquire(state, caller)),
             At::RecheckInside => (self.after_recheck_inside(state.fresh), Touch::ReadMap),
             At::Publish => {
                 state.fresh = true;
                 let releases_first = self.protocol == Protocol::ReleaseBeforePublish;
-                (if releases_first { At::Home } else { At::Release }, Touch::WriteMap)
+                (if releases_first { At::Returned } else { At::Release }, Touch::WriteMap)
             }
-            At::Release => return Some(self.release(state, caller, At::Home)),
+            At::Release => return Some(self.release(state, caller, At::Returned)),
             At::ReleaseFirst => return Some(self.release(state, caller, At::Publish)),
-            At::Home => return None,
+            At::Returned => return None,
         };
         state.at[caller] = at;
         Some(touch)
@@ -84,7 +88,7 @@ impl Abstract {
 
     fn after_look(&self, fresh: bool) -> At {
         match self.protocol {
-            _ if fresh => At::Home,
+            _ if fresh => At::Returned,
             Protocol::LockOnly | Protocol::InsideOnly => At::Acquire,
             _ => At::RecheckBefore,
         }
@@ -108,7 +112,7 @@ impl Abstract {
             state.at[caller] = inside;
             return Touch::Own(caller);
         }
-        state.at[caller] = if state.leased { At::Home } else { inside };
+        state.at[caller] = if state.leased { At::Returned } else { inside };
         state.leased = true;
         Touch::Leases
     }

@@ -1,11 +1,11 @@
-//! What happened in one execution, in terms of no particular build of the core.
+//! What happened in one execution, in terms that no particular build of the core owns.
 
-/// The number of a published value, as the core gave it.
+/// The number of a published value, as the core counts them.
 pub type Version = u64;
 /// The number of a lease, as the core gave it.
 pub type LeaseId = u64;
 
-/// The number of a value: each compute and each insert makes a new one.
+/// The number of a value. Each compute and each insert makes a new one.
 pub type Content = u64;
 
 macro_rules! declare {
@@ -40,9 +40,9 @@ xfetch_core::for_each_event!(declare);
 /// An event, who caused it and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
-    /// The task: 0 sets the scene, callers count from 1. Engines without task numbers say 0.
+    /// The task. 0 is main; callers count from 1. Engines without task numbers use 0.
     pub task: usize,
-    /// The section of the execution that it belongs to, where the engine counts them.
+    /// The section of the execution in which it happened, if the engine counts sections.
     pub step: usize,
     /// The scenario's time in nanoseconds.
     pub now: u64,
@@ -57,7 +57,7 @@ pub struct Record {
 pub enum AnswerKind {
     /// The value that was there at the start.
     Stale,
-    /// A value that was computed since.
+    /// A value that was computed during the execution.
     Fresh,
     /// An error.
     Error,
@@ -72,9 +72,9 @@ pub struct History {
     pub answers: Vec<AnswerKind>,
     /// How long a published entry is fresh, in nanoseconds.
     pub payload: u64,
-    /// How long it is kept.
+    /// How long a published entry is kept, in nanoseconds.
     pub storage: u64,
-    /// How long a key whose compute has failed is left alone at least.
+    /// The shortest back-off after a failed compute.
     pub back_off: u64,
     /// The most keys that the cache may hold.
     pub capacity: usize,

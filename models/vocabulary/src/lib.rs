@@ -1,8 +1,8 @@
-//! What the suite talks about, and nothing that runs: every backend and every engine depends on it, and it
-//! depends on none of them.
+//! The words of the suite: names, histories, checkers and verdicts. Nothing here runs an execution.
+//! Every backend and every engine depends on this crate, and it depends on none of them.
 //!
-//! [`catalogue`] has the names, an entry each. A run of a scenario gives a [`history::History`];
-//! [`checkers`] say what it violates; a [`verdict::Verdict`] is what remains of it.
+//! [`catalogue`] has one entry for each name. One run of a scenario gives a [`history::History`]. The
+//! [`checkers`] report what it violates, and a [`verdict::Verdict`] is their result.
 
 pub mod catalogue;
 pub mod checkers;

@@ -1,23 +1,23 @@
-//! What remains of an execution when it has been judged.
+//! The verdict: the result of checking one execution.
 
 use crate::catalogue::{Invariant, Scenario};
 use crate::checkers;
 use crate::history::{AnswerKind, Event, History};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A judged execution. Equal verdicts are one outcome.
+/// The result of checking an execution. Equal verdicts are one outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Verdict {
-    /// Computes started, until all were home.
+    /// Computes that started before all callers had returned.
     pub computes: u32,
     /// How many callers got an answer of each kind.
     pub answers: BTreeMap<AnswerKind, u32>,
-    /// What was violated.
+    /// The invariants that were violated.
     pub violated: BTreeSet<Invariant>,
 }
 
 impl Verdict {
-    /// Checks an execution that came to its end.
+    /// Checks an execution that ended.
     pub fn of(history: &History) -> Self {
         Self::with(history, &checkers::violated(history))
     }
@@ -27,11 +27,11 @@ impl Verdict {
         Self::with(history, &checkers::violated_by_threads(history, scenario))
     }
 
-    /// The verdict that these violations of the history make.
+    /// The verdict for these violations of the history.
     pub fn with(history: &History, violations: &[checkers::Violation]) -> Self {
         let started = |event: &Event| matches!(event, Event::ComputeStarted(..));
-        let played = history.records.iter().take_while(|record| record.event != Event::Rest);
-        let computes = played.filter(|record| started(&record.event)).count();
+        let before_rest = history.records.iter().take_while(|record| record.event != Event::Rest);
+        let computes = before_rest.filter(|record| started(&record.event)).count();
         let mut answers = BTreeMap::new();
         for answer in &history.answers {
             *answers.entry(*answer).or_default() += 1;
@@ -40,7 +40,7 @@ impl Verdict {
         Self { computes: computes as u32, answers, violated }
     }
 
-    /// An execution that did not come to its end.
+    /// The verdict for an execution that did not end.
     pub fn unfinished(violated: Invariant) -> Self {
         Self { violated: BTreeSet::from([violated]), ..Self::default() }
     }

@@ -1,12 +1,12 @@
-//! The text on this package's primitives.
+//! The backend of this package's primitives.
 
-/// What the text is written against.
+/// The types that the text uses.
 pub(super) mod backend {
     pub use crate::sync::{Condvar, Mutex, RwLock};
     pub use crate::thread::{JoinHandle, spawn};
     use std::sync::atomic::Ordering::SeqCst;
 
-    /// Tells who runs.
+    /// Gives the running task its label.
     pub fn introduce(label: u32) {
         crate::litmus::log::name(crate::task(), label);
     }

@@ -1,8 +1,8 @@
 //! Exact numbers of executions of straight-line programs.
 //!
-//! A task is a list of single-step sections, each an access to one object. Without reduction there
-//! is an execution for each interleaving, which is a multinomial coefficient of the lengths. With
-//! sleep sets there is one for each trace, which is an order of every pair of dependent steps.
+//! A task is a list of sections of one step, each an access to one object. Without reduction there is
+//! one execution for each interleaving: a multinomial coefficient of the lengths. With sleep sets there
+//! is one for each trace: an order of every pair of dependent steps.
 
 use crate::sync::atomic::AtomicI64;
 use crate::thread::spawn;
@@ -22,7 +22,7 @@ const OBJECTS: usize = 3;
 type Section = (usize, Access);
 type Tasks = Vec<Vec<Section>>;
 
-/// (n₁ + n₂ + …)! / (n₁! n₂! …): every interleaving of so many steps each.
+/// (n₁ + n₂ + …)! / (n₁! n₂! …): every interleaving of tasks with so many steps.
 fn interleavings(tasks: &Tasks) -> u64 {
     let mut ways = 1;
     let mut steps = 0;
@@ -44,7 +44,7 @@ fn traces(tasks: &Tasks) -> u64 {
     orders.len() as u64
 }
 
-/// A step: a task, and which of its sections.
+/// A step: a task, and the number of its section.
 type Place = (usize, usize);
 
 fn interleave(
@@ -115,7 +115,7 @@ fn complete(tasks: &Tasks, reduce: bool) -> u64 {
     complete
 }
 
-/// The third number is a derivation's, which the counter has to reach as well.
+/// `of_traces` is derived in a comment, so it checks the counter too.
 fn check(tasks: &[&[Section]], executions: u64, of_traces: u64) {
     let tasks: Tasks = tasks.iter().map(|task| task.to_vec()).collect();
     assert_eq!((interleavings(&tasks), traces(&tasks)), (executions, of_traces));
@@ -135,7 +135,7 @@ fn independent_tasks_have_one_trace() {
     check(&[&[(0, Add); 2], &[(0, Add); 2]], 6, 1);
 }
 
-/// Two pairs of a store and a load: two orders each, and one of the four combinations is cyclic.
+/// Two pairs of a store and a load have two orders each, and one of the four combinations is cyclic.
 #[test]
 fn store_buffering_has_three_traces() {
     check(&[&[(0, Write), (1, Read)], &[(1, Write), (0, Read)]], 6, 3);
@@ -147,14 +147,15 @@ fn additions_and_a_load_have_a_trace_for_each_subset() {
     check(&[&[(0, Add)], &[(0, Add)], &[(0, Add)], &[(0, Read)]], 24, 8);
 }
 
-/// Four pairs of a store and a load, and one of the sixteen combinations is cyclic.
+/// Four pairs of a store and a load have two orders each, and one of the sixteen combinations is
+/// cyclic.
 #[test]
 fn independent_reads_have_fifteen_traces() {
     let readers: [&[Section]; 2] = [&[(0, Read), (1, Read)], &[(1, Read), (0, Read)]];
     check(&[&[(0, Write)], &[(1, Write)], readers[0], readers[1]], 180, 15);
 }
 
-/// An addition does not commute with a load or a store: three mixed accesses have every order.
+/// An addition does not commute with a load or a store, so three mixed accesses have every order.
 #[test]
 fn different_accesses_to_one_object_have_every_order() {
     check(&[&[(0, Add)], &[(0, Read)], &[(0, Write)]], 6, 6);

@@ -1,6 +1,6 @@
-//! What a search is known to lose, so that it can be said where results are read.
+//! What a search is known to lose. The documentation names these limits.
 
-use super::judges::{Choices, Outcomes, by_sections, by_shuttle};
+use super::checkers::{Choices, Outcomes, by_sections, by_shuttle};
 use super::log::note;
 use super::{announced, native};
 use crate::sync::atomic::{AtomicI64, Ordering};
@@ -11,8 +11,8 @@ fn expected(outcomes: &[&str]) -> Outcomes {
     outcomes.iter().map(|outcome| (*outcome).to_owned()).collect()
 }
 
-/// Shuttle cannot switch tasks in this package's primitives while one of them unwinds, so all that a
-/// panic's destructors do belongs to the step that panics: nobody comes between the panic and the
+/// Shuttle cannot switch tasks in this package's primitives while a task unwinds. So all operations of
+/// a panic's destructors belong to the step that panics, and no task runs between the panic and the
 /// release. A try that fails only there is lost.
 #[test]
 fn a_try_that_fails_only_while_its_holder_unwinds_is_lost() {
@@ -22,10 +22,10 @@ fn a_try_that_fails_only_while_its_holder_unwinds_is_lost() {
     assert_eq!(outcomes, expected(&["2:0", "2:1"]));
 }
 
-/// Tasks are numbered as they are spawned, but a spawn is no section, so with a reduction the orders
-/// of spawns by different tasks are not all explored: a scenario must not look at the numbers.
+/// Tasks are numbered in the order of spawning, but a spawn is no section. So with reduction not every
+/// order of spawns by different tasks is explored. A scenario must not depend on the numbers.
 #[test]
-fn an_order_of_spawns_that_only_numbers_tell_is_lost() {
+fn an_order_of_spawns_that_shows_only_in_the_numbers_is_lost() {
     let body = || {
         let objects: Arc<[AtomicI64]> = (0..3).map(|_| AtomicI64::new(0)).collect();
         let parents = [1, 2].map(|label| {

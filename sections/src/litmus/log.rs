@@ -1,7 +1,7 @@
-//! What the tasks of an execution have seen.
+//! A log of what the tasks of an execution see.
 //!
-//! An entry belongs to the step of the operation before it, and entries are kept by task, so an
-//! outcome depends on nothing but the order of dependent steps.
+//! An entry belongs to the step of the operation before it. Entries are kept by task. So an outcome
+//! depends only on the order of dependent steps.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ pub(super) fn clear() {
     NAMES.with(|names| names.borrow_mut().clear());
 }
 
-/// The task that is number `task` in this execution is `label` in all of them: where tasks spawn
-/// tasks, numbers depend on who spawns first.
+/// Task number `task` of this execution is `label` in every execution. If tasks spawn tasks, the
+/// numbers depend on the order of spawning.
 pub(super) fn name(task: usize, label: u32) {
     NAMES.with(|names| names.borrow_mut().insert(task, label));
 }
@@ -28,12 +28,13 @@ pub(super) fn names() -> BTreeMap<usize, u32> {
     NAMES.with(|names| names.borrow().clone())
 }
 
-/// Task `label` has seen `value`.
+/// Task `label` sees `value`.
 pub(super) fn note(label: u32, value: i64) {
     LOG.with(|log| log.borrow_mut().entry(label).or_default().push(value));
 }
 
-/// The outcome: `1:0,1 2:5`, by label. Whoever could not go on has noted less, and `ending` says so.
+/// The outcome, by label: `1:0,1 2:5`. A task that could not go on has noted less, and `ending` says
+/// why.
 pub(super) fn outcome(ending: &str) -> String {
     let mut words: Vec<String> = LOG.with(|log| {
         let text = |values: &[i64]| values.iter().map(i64::to_string).collect::<Vec<_>>().join(",");

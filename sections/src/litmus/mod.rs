@@ -1,21 +1,21 @@
-//! What judges the search from outside.
+//! Tests that check the search from outside.
 //!
-//! A search that agrees with itself proves nothing, so every judge here knows something that the
-//! search does not: a set of outcomes derived by hand in a comment, Shuttle's own depth-first search
-//! on Shuttle's own primitives, or a count by an independent program.
+//! A search that agrees only with itself proves nothing. So each checker here knows something that the
+//! search does not: outcomes that a comment derives by hand, Shuttle's own depth-first search on
+//! Shuttle's own primitives, or a count by an independent program.
 //!
 //! - `text`: litmus programs, written once and compiled for both backends.
 //! - `announced`, `native`: the two backends, this package's primitives and Shuttle's.
-//! - `judges`: all outcomes of a program, by Shuttle's search and by this one.
-//! - `outcomes`: every litmus before every judge.
-//! - `switched_off`: each soundness rule, and the test that notices when it is gone.
-//! - `program`, `random`: random programs before the same judges; executions against traces.
+//! - `checkers`: all outcomes of a program, by Shuttle's search and by this package's.
+//! - `outcomes`: every litmus against every checker.
+//! - `switched_off`: each soundness rule, and the test that fails without it.
+//! - `program`, `random`: random programs against the same checkers, and executions against traces.
 //! - `counts`: exact numbers of executions of straight-line programs.
 //! - `limits`: what a search is known to lose.
 
 mod announced;
+mod checkers;
 mod counts;
-mod judges;
 mod limits;
 mod log;
 mod native;
@@ -25,12 +25,12 @@ mod random;
 mod switched_off;
 mod traces;
 
-/// A program whose outcomes are few enough to be derived by hand.
+/// A program with so few outcomes that a comment can derive them by hand.
 #[derive(Clone, Copy)]
 struct Litmus {
     name: &'static str,
-    /// Spawns and joins; its tasks note what they see.
+    /// Spawns and joins. Its tasks note the values that they see.
     body: fn(),
-    /// Every outcome, in the words of [`log::outcome`].
+    /// Every outcome, in the format of [`log::outcome`].
     outcomes: &'static [&'static str],
 }

@@ -1,6 +1,6 @@
-//! The text on Shuttle's primitives, without their poison.
+//! The backend of Shuttle's primitives, with poison ignored.
 
-/// What the text is written against.
+/// The types that the text uses.
 pub(super) mod backend {
     use shuttle::sync as shuttles;
     use std::cell::Cell;
@@ -13,7 +13,7 @@ pub(super) mod backend {
         static MAIN_JOINS: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Whether main has spawned everybody, and only waits.
+    /// Whether main has spawned every task and only joins.
     pub fn main_joins() -> bool {
         MAIN_JOINS.get()
     }
@@ -23,10 +23,10 @@ pub(super) mod backend {
         MAIN_JOINS.set(false);
     }
 
-    /// Nobody asks here who runs.
+    /// Nothing to do: only the other backend needs the label.
     pub fn introduce(_label: u32) {}
 
-    /// A task to wait for. Its panic is its result, and no failure of the execution.
+    /// The handle of a task. A panic of the task is its result and does not fail the execution.
     pub struct JoinHandle<T>(shuttle::thread::JoinHandle<std::thread::Result<T>>);
 
     pub fn spawn<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
@@ -91,7 +91,7 @@ pub(super) mod backend {
             self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
         }
 
-        /// Never times out, as Shuttle's does not: only the literal sets judge what can.
+        /// Never times out, because Shuttle's does not. Only the derivation checks time-outs.
         pub fn wait_timeout<'a, T>(
             &self,
             guard: MutexGuard<'a, T>,

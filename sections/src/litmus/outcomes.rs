@@ -1,20 +1,20 @@
-//! Every litmus before every judge.
+//! Every litmus against every checker.
 
-use super::judges::{Choices, Outcomes, by_sections, by_shuttle};
+use super::checkers::{Choices, Outcomes, by_sections, by_shuttle};
 use super::log::note;
 use super::{Litmus, announced, native};
 use crate::sync::Mutex;
 use crate::thread::spawn;
 use std::sync::Arc;
 
-/// More than Shuttle's search needs for any litmus.
+/// More executions than Shuttle's search needs for any litmus.
 const EXECUTIONS: usize = 100_000;
 
 fn expected(litmus: Litmus) -> Outcomes {
     litmus.outcomes.iter().map(|outcome| (*outcome).to_owned()).collect()
 }
 
-fn judge(litmus: Litmus) {
+fn check(litmus: Litmus) {
     for reduce in [false, true] {
         for workers in [1, 2] {
             let (found, coverage) = by_sections(litmus.body, reduce, workers).unwrap();
@@ -26,13 +26,13 @@ fn judge(litmus: Litmus) {
 }
 
 #[test]
-fn every_litmus_has_the_outcomes_that_were_derived() {
-    announced::text::litmuses().for_each(judge);
-    announced::text::TIMEOUTS.iter().copied().for_each(judge);
+fn every_litmus_has_exactly_the_derived_outcomes() {
+    announced::text::litmuses().for_each(check);
+    announced::text::TIMEOUTS.iter().copied().for_each(check);
 }
 
 #[test]
-fn every_litmus_has_the_outcomes_that_shuttle_finds() {
+fn every_litmus_has_exactly_the_outcomes_that_shuttle_finds() {
     for litmus in native::text::litmuses() {
         let found = by_shuttle(litmus.body, Choices::ThatMatter, EXECUTIONS);
         assert!(found.exhausted, "{}", litmus.name);
@@ -40,10 +40,10 @@ fn every_litmus_has_the_outcomes_that_shuttle_finds() {
     }
 }
 
-/// What [`Choices::ThatMatter`] leaves out does not matter, as far as all of Shuttle's choices can be
-/// tried: four of the litmuses have too many.
+/// [`Choices::ThatMatter`] leaves out no outcome, as far as [`Choices::All`] can be searched. Four
+/// litmuses have too many executions for that.
 #[test]
-fn choices_that_are_left_out_lead_to_no_other_outcome() {
+fn the_choices_that_are_left_out_lead_to_no_other_outcome() {
     let unfinished = native::text::litmuses().filter(|litmus| {
         let found = by_shuttle(litmus.body, Choices::All, 140_000);
         assert!(found.outcomes.is_subset(&expected(*litmus)), "{}", litmus.name);
@@ -55,10 +55,12 @@ fn choices_that_are_left_out_lead_to_no_other_outcome() {
     assert_eq!(unfinished, many);
 }
 
-/// A deadlock fails Shuttle's execution and ends its runner; the search has to go on with the next.
+/// A deadlock fails Shuttle's execution and ends its runner. The search has to continue with the next
+/// execution.
 ///
-/// The waiter locks and waits, the notifier notifies. That comes before the lock or between, and the
-/// waiter is stuck; or after the wait, and the waiter wakes up, locks and unlocks alone.
+/// The waiter locks and waits, and the notifier notifies. If the notification comes before the wait,
+/// the waiter is stuck: that is before its lock, or between its lock and its wait. If it comes after
+/// the wait, the waiter wakes up, locks and unlocks alone.
 #[test]
 fn shuttles_search_goes_on_after_a_deadlock() {
     let is_it = |litmus: &Litmus| litmus.name == "notify_without_a_flag";
@@ -67,7 +69,7 @@ fn shuttles_search_goes_on_after_a_deadlock() {
     assert_eq!((found.executions, found.exhausted), (3, true));
 }
 
-/// Why the litmuses with time-outs are not shown to Shuttle.
+/// This is why the litmuses with time-outs are not run under Shuttle.
 #[test]
 fn shuttle_fires_no_time_out() {
     let alone = native::text::TIMEOUTS[0];

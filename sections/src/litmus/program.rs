@@ -3,37 +3,37 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
 
-/// What a failed try notes. Values are never negative.
+/// The note of a failed try. Values are never negative.
 pub const FAILED: i64 = -1;
-/// What a waiter notes when it is woken.
+/// The note of a waiter that is woken.
 pub const WOKEN: i64 = -2;
 
 /// An operation of a task.
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// Locks a mutex, notes and changes its value, and does more before it unlocks.
+    /// Locks a mutex, notes and changes its value, and runs the body before it unlocks.
     Lock(usize, Vec<Op>),
-    /// The same if it is free.
+    /// The same, if the mutex is free.
     TryLock(usize, Vec<Op>),
-    /// Read-locks, notes the value, and does more.
+    /// Read-locks, notes the value, and runs the body.
     Read(Vec<Op>),
-    /// Write-locks, notes and changes the value, and does more.
+    /// Write-locks, notes and changes the value, and runs the body.
     Write(Vec<Op>),
-    /// Notes an atomic.
+    /// Loads an atomic and notes the value.
     Load(usize),
     /// Stores into an atomic.
     Store(usize, i64),
-    /// Adds to an atomic and notes what was there.
+    /// Adds to an atomic and notes the old value.
     FetchAdd(usize, i64),
     /// Adds to an atomic.
     Add(usize, i64),
-    /// Exchanges and notes what was there.
+    /// Exchanges and notes the old value.
     CompareExchange(usize, i64, i64),
     /// Notifies one or all, with or without the flag and its mutex.
     Notify { all: bool, flag: bool },
-    /// Waits once, unless `checks` and the flag is there.
+    /// Waits once, unless `checks` is set and the flag is there.
     Wait { checks: bool },
-    /// Spawns a task, which is joined at the end of this one.
+    /// Spawns a task, which the spawning task joins at its end.
     Spawn(Vec<Op>),
 }
 
@@ -55,8 +55,8 @@ impl Op {
         1 + self.body().iter().map(Self::size).sum::<usize>()
     }
 
-    /// Adds the operation's scheduling points on Shuttle's primitives to those of its task, and its
-    /// children as further tasks.
+    /// Adds the scheduling points that the operation has on Shuttle's primitives to those of its task.
+    /// Children are added as further tasks.
     fn count_points(&self, tasks: &mut Vec<u32>, task: usize) {
         let of_a_lock = 2;
         tasks[task] += match self {
@@ -74,17 +74,18 @@ impl Op {
     }
 }
 
-/// Tasks that main spawns and joins.
+/// The tasks, which main spawns and joins.
 #[derive(Clone, Debug)]
 pub struct Program(pub Vec<Vec<Op>>);
 
 impl Program {
-    /// How many tasks are spawned by tasks.
+    /// The number of tasks that tasks spawn.
     pub fn spawns(&self) -> usize {
         self.0.iter().flatten().map(Op::spawns).sum()
     }
 
-    /// How many interleavings of Shuttle's scheduling points there would be if nobody ever blocked.
+    /// An upper bound on the interleavings of Shuttle's scheduling points: their number if no task ever
+    /// blocked.
     pub fn interleavings(&self) -> f64 {
         let mut points = vec![0; self.0.len()];
         for (task, ops) in self.0.iter().enumerate() {
@@ -98,7 +99,7 @@ impl Program {
         })
     }
 
-    /// Without the last operation of the longest task.
+    /// The program without the last operation of its longest task.
     pub fn shorter(mut self) -> Self {
         let size = |task: &&mut Vec<Op>| task.iter().map(Op::size).sum::<usize>();
         if let Some(longest) = self.0.iter_mut().max_by_key(size) {
@@ -135,7 +136,7 @@ fn op() -> impl Strategy<Value = Op> {
     })
 }
 
-/// For programs in which waiting is the point.
+/// Operations for programs that mostly wait.
 fn waiting() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => any::<(bool, bool)>().prop_map(|(all, flag)| Op::Notify { all, flag }),
@@ -144,7 +145,7 @@ fn waiting() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Two or three tasks of a few operations.
+/// Two or three tasks with a few operations each.
 pub fn program() -> impl Strategy<Value = Program> {
     prop_oneof![
         2 => vec(vec(op(), 1..=3), 2),

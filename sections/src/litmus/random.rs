@@ -1,7 +1,7 @@
-//! Random programs: Shuttle's search, this one without reduction and with it find the same outcomes,
-//! and this one with reduction runs each trace once.
+//! Random programs. Shuttle's search and this package's, with and without reduction, find the same
+//! outcomes. With reduction each trace runs once.
 
-use super::judges::{Choices, Outcomes, by_sections, by_shuttle, outcome_of};
+use super::checkers::{Choices, Outcomes, by_sections, by_shuttle, outcome_of};
 use super::program::{FAILED, Program, WOKEN, program};
 use super::traces::{Trace, trace};
 use super::{announced, log, native};
@@ -14,11 +14,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Programs, unless the environment names another number.
+/// The number of programs; the environment can set another one.
 const PROGRAMS: u32 = 1_000;
-/// Executions of a program by Shuttle; one with more is made shorter, never skipped.
+/// The most executions of a program under Shuttle. A longer program is shortened, never skipped.
 const EXECUTIONS: usize = 10_000;
-/// So many interleavings, if nobody blocked, that a program is not even tried.
+/// A program with more interleavings than this, if no task blocked, is shortened before it is run.
 const INTERLEAVINGS: f64 = 200_000.0;
 
 #[derive(Debug, Default)]
@@ -56,8 +56,8 @@ fn notes(outcome: &str, value: i64) -> bool {
     outcome.split([' ', ':', ',']).any(|word| word == value)
 }
 
-/// What Shuttle's search finds on a program that is short enough for it.
-fn judged_by_shuttle(mut program: Program, tally: &RefCell<Tally>) -> (Arc<Program>, Outcomes) {
+/// The program, shortened until Shuttle's search can finish it, and the outcomes of that search.
+fn outcomes_by_shuttle(mut program: Program, tally: &RefCell<Tally>) -> (Arc<Program>, Outcomes) {
     loop {
         while program.interleavings() > INTERLEAVINGS {
             tally.borrow_mut().shortened += 1;
@@ -76,7 +76,7 @@ fn judged_by_shuttle(mut program: Program, tally: &RefCell<Tally>) -> (Arc<Progr
     }
 }
 
-/// Outcomes, traces and the number of executions without reduction.
+/// The outcomes, the traces and the number of executions of the search without reduction.
 fn unreduced(program: &Arc<Program>) -> (Outcomes, BTreeSet<Trace>, u64) {
     let search = Search { reduce: false, workers: 1, record: true, ..Search::default() };
     let program = Arc::clone(program);
@@ -94,8 +94,8 @@ fn unreduced(program: &Arc<Program>) -> (Outcomes, BTreeSet<Trace>, u64) {
     (outcomes, traces, coverage.complete)
 }
 
-fn judge(program: Program, tally: &RefCell<Tally>) -> Result<(), TestCaseError> {
-    let (program, by_shuttle) = judged_by_shuttle(program, tally);
+fn check(program: Program, tally: &RefCell<Tally>) -> Result<(), TestCaseError> {
+    let (program, by_shuttle) = outcomes_by_shuttle(program, tally);
     let (outcomes, traces, executions) = unreduced(&program);
     prop_assert_eq!(&outcomes, &by_shuttle, "without reduction {:?}", program);
     let its = Arc::clone(&program);
@@ -104,8 +104,8 @@ fn judge(program: Program, tally: &RefCell<Tally>) -> Result<(), TestCaseError> 
         by_sections(move || announced::text::run(&its), true, workers).unwrap();
     prop_assert_eq!(&outcomes, &by_shuttle, "with reduction {:?}", program);
     prop_assert!(coverage.complete >= traces.len() as u64, "traces of {:?}", program);
-    // Two tasks that spawn give their children's numbers to each other, and things with one number
-    // are taken for one thing: such a program may run a trace twice.
+    // If two tasks spawn, their children's numbers depend on the order of spawning, and objects with
+    // equal numbers are taken for the same. So such a program may run a trace twice.
     if program.spawns() < 2 {
         prop_assert_eq!(coverage.complete, traces.len() as u64, "traces of {:?}", program);
         tally.borrow_mut().with_exact_count += 1;
@@ -132,7 +132,7 @@ fn random_programs_have_equal_outcomes_and_an_execution_for_each_trace() {
         failure_persistence: None,
         ..Config::default()
     };
-    let result = TestRunner::new(config).run(&program(), |program| judge(program, &tally));
+    let result = TestRunner::new(config).run(&program(), |program| check(program, &tally));
     result.unwrap_or_else(|error| panic!("{error}"));
     let tally = tally.into_inner();
     eprintln!("{tally:?} in {:?}", began.elapsed());

@@ -1,7 +1,7 @@
-//! Each rule is taken away, and the test named here has to notice.
+//! Each rule is switched off, and the test that is named here has to fail.
 
 use super::announced::text;
-use super::judges::{Outcomes, by_sections};
+use super::checkers::{Outcomes, by_sections};
 use crate::rules::{Rule, without};
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicI64;
@@ -11,9 +11,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is wrong without a rule.
+/// What goes wrong without a rule.
 enum Symptom {
-    /// This litmus has other outcomes than those that were derived, or is no longer explored.
+    /// This litmus has other outcomes than the derived ones, or cannot be explored.
     Outcomes(&'static str),
     /// An error is not reported.
     Silence(fn(usize) -> Option<Error>, fn(&Error) -> bool),
@@ -54,14 +54,15 @@ impl Symptom {
 
 fn is_right(name: &str, workers: usize) -> bool {
     let all = text::litmuses().chain(text::TIMEOUTS.iter().copied());
-    let litmus = all.into_iter().find(|litmus| litmus.name == name).expect("the table names one");
+    let litmus =
+        all.into_iter().find(|litmus| litmus.name == name).expect("a litmus has this name");
     let expected: Outcomes = litmus.outcomes.iter().map(|outcome| (*outcome).to_owned()).collect();
     [false, true].into_iter().all(|reduce| {
         by_sections(litmus.body, reduce, workers).is_ok_and(|(found, _)| found == expected)
     })
 }
 
-/// Main locks while a task lives: without the rule it is never interrupted, and the outcome in which
+/// Main locks while a task lives. Without the rule main is never interrupted, and the outcome in which
 /// the task comes first is lost.
 fn main_takes_part(workers: usize) -> Option<Error> {
     let body = || {
@@ -76,7 +77,7 @@ fn main_takes_part(workers: usize) -> Option<Error> {
     search.run(body, |(): &mut (), _| ControlFlow::Continue(())).err()
 }
 
-/// Every other execution loads where the others store.
+/// Every second execution loads where the others store.
 fn nondeterministic(workers: usize) -> Option<Error> {
     static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
     let body = || {
@@ -104,16 +105,16 @@ const TRACES_OF_INDEPENDENT_READS: u64 = 15;
 
 fn executions_of_independent_reads(workers: usize) -> u64 {
     let litmus = text::litmuses().find(|litmus| litmus.name == "independent_reads");
-    let litmus = litmus.expect("there is one");
+    let litmus = litmus.expect("a litmus has this name");
     by_sections(litmus.body, true, workers).unwrap().1.complete
 }
 
 #[test]
-fn every_rule_is_missed_by_its_litmus() {
+fn a_test_fails_for_each_rule_that_is_switched_off() {
     for (rule, workers) in Rule::ALL.iter().flat_map(|rule| [(*rule, 1), (*rule, 2)]) {
         let symptom = symptom(rule);
-        assert!(!symptom.shows(workers), "{rule:?} is on, and the answer is wrong");
+        assert!(!symptom.shows(workers), "{rule:?} is on, and its test fails");
         let shows = without(Some(rule), || symptom.shows(workers));
-        assert!(shows, "{rule:?} is off, {workers} workers, and nobody notices");
+        assert!(shows, "{rule:?} is off, {workers} workers, and its test passes");
     }
 }

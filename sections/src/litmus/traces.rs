@@ -1,23 +1,23 @@
-//! Mazurkiewicz traces of recorded executions, counted without the search's own idea of them.
+//! Mazurkiewicz traces of recorded executions, computed without the search's notion of dependence.
 
 use crate::{Access, Object, Step, TaskNumber};
 use std::collections::BTreeMap;
 
-/// A step as a letter: whose, and what it did to what.
+/// A step as a letter: its task, its operation and its objects.
 type Letter = (u32, Vec<(Name, String)>);
 
-/// The label of who made an object, and as which of his objects.
+/// An object: the label of its maker, and its number among the maker's objects.
 type Name = (u32, usize);
 
 /// The labels of tasks, by number.
 pub type Names = BTreeMap<TaskNumber, u32>;
 
-/// The Foata normal form: every step at the earliest level after all steps that it depends on. Two
-/// executions are of one trace if and only if theirs is the same.
+/// The Foata normal form: every step is at the earliest level after all steps that it depends on. Two
+/// executions belong to one trace if and only if their forms are equal.
 ///
-/// An edge from a broadcast to the lock of whom it wakes, and from a spawn to the child's first
-/// step, is not a dependence of footprints. It orders steps that no execution has the other way
-/// round, so it makes no two executions equal or different, and the form is the same without it.
+/// Two edges are not dependences of footprints: from a broadcast to the lock of a waiter that it wakes,
+/// and from a spawn to the child's first step. No execution has these steps in the opposite order, so
+/// the form does not need them.
 pub type Trace = Vec<(usize, Letter)>;
 
 pub fn trace(steps: &[Step], names: &Names) -> Trace {

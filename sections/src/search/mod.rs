@@ -1,9 +1,9 @@
 //! The exhaustive search: depth first, by replay, with sleep sets (Godefroid 1996, chapter 5).
 //!
-//! A node is a decision. Its children are the steps of the enabled tasks. A task sleeps at a child
-//! if its step was explored from this node, or slept here, and commutes with the step that leads to
-//! the child: what it would do there has been seen in another order. When everybody who could go on
-//! is asleep, the execution is redundant.
+//! A node is a decision. Its children are the steps of the enabled tasks. A task sleeps at a child in
+//! two cases: its step was explored from the node, or it slept at the node. In both cases the step has
+//! to commute with the step that leads to the child. What the task would do there has been explored in
+//! another order. If all enabled tasks sleep, the execution is redundant.
 
 mod node;
 mod sharing;
@@ -18,22 +18,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-/// How to search.
+/// The options of a search.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// One execution of each Mazurkiewicz trace, instead of every interleaving. On by default.
     pub reduce: bool,
     /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
     pub preemptions: Option<u32>,
-    /// Executions at most, redundant ones included. A search that is cut off is not exhausted.
+    /// The most executions, redundant ones included. A search that is cut off is not exhausted.
     pub executions: u64,
-    /// Time, at most.
+    /// The longest time.
     pub time: Duration,
     /// OS threads that search; by default the number of cores.
     pub workers: usize,
-    /// Whether the steps of each execution are written down.
+    /// Whether to record the steps of each execution.
     pub record: bool,
-    /// Counts executions while the search is under way, for people who wait.
+    /// A counter of executions for a progress bar.
     pub progress: Option<Arc<AtomicU64>>,
 }
 
@@ -51,27 +51,27 @@ impl Default for Search {
     }
 }
 
-/// What a search has covered.
+/// What a search covered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// Executions that were shown.
+    /// Executions that `visit` got.
     pub complete: u64,
-    /// Executions that only repeated others, and were not shown.
+    /// Executions that repeated others. `visit` did not get them.
     pub redundant: u64,
-    /// Whether there are no others, within the bound on preemptions if there is one. Never where a
-    /// destructor synchronised while its task unwound a panic: nobody chooses there.
+    /// Whether there are no other executions, within the bound on preemptions if there is one. Always
+    /// `false` if a destructor synchronised while its task unwound a panic, because there the scheduler
+    /// cannot choose.
     pub exhausted: bool,
 }
 
 impl Search {
-    /// Runs every execution of `body` and folds those that count into the workers' accumulators.
-    ///
-    /// `visit` may end the search; it is not exhausted then.
+    /// Runs every execution of `body`. `visit` folds each one that counts into the accumulator of its
+    /// worker, and may end the search. Then the search is not exhausted.
     ///
     /// # Errors
     ///
-    /// [`Error`] says why the search means nothing: the scenario is nondeterministic, main takes
-    /// part, or the configuration is contradictory.
+    /// [`Error`] if the result would mean nothing: the scenario is nondeterministic, main takes part,
+    /// or the options contradict each other.
     pub fn run<T, A, B, V>(&self, body: B, visit: V) -> Result<(Coverage, Vec<A>), Error>
     where
         T: 'static,
@@ -90,7 +90,8 @@ impl Search {
             let shared = Arc::new(Shared::new(self, Arc::new(tried.clone())));
             let accumulators = shared.run_workers(&body, &visit);
             let mut queue = shared.lock();
-            // Which locks are tried is learned on the way, and changes what is announced.
+            // The search finds out which locks are tried. That changes what is announced, so it starts
+            // again.
             let learned = queue.tried.len();
             tried.append(&mut queue.tried);
             if learned > 0 && queue.error.is_none() {

@@ -1,4 +1,4 @@
-//! A decision of the path under way: its children, and which of them are still to be explored.
+//! A decision on the current path: its children, and which of them are still unexplored.
 
 use crate::operation::{Footprint, Operation, TaskNumber};
 use crate::rules::{Rule, on};
@@ -9,17 +9,18 @@ pub(super) struct Node {
     pub(super) pending: Vec<(TaskNumber, Operation)>,
     pub(super) enabled: Vec<TaskNumber>,
     pub(super) stays: bool,
-    /// Preemptions before.
+    /// Preemptions before this decision.
     pub(super) preemptions: u32,
-    /// Explored elsewhere, in an order that makes no difference.
+    /// Tasks that need not run here: their steps were explored in another order that makes no
+    /// difference.
     pub(super) sleep: Vec<(TaskNumber, Footprint)>,
-    /// Explored from here.
+    /// Tasks whose steps were explored from here.
     pub(super) done: Vec<(TaskNumber, Footprint)>,
     /// An index into `enabled`.
     pub(super) chosen: usize,
-    /// What the chosen step has touched; known at the next decision.
+    /// What the chosen step touched. Known at the next decision.
     pub(super) step: Option<Footprint>,
-    /// The rest of the children belongs to another worker.
+    /// Whether another worker explores the remaining children.
     pub(super) given_away: bool,
 }
 
@@ -40,7 +41,7 @@ impl Node {
             && self.preemptions + u32::from(self.preempts(index)) <= bound
     }
 
-    /// The next child that is to be explored, after the chosen one.
+    /// The next unexplored child after the chosen one.
     pub(super) fn next(&self, bound: u32) -> Option<usize> {
         if self.given_away {
             return None;
@@ -52,7 +53,7 @@ impl Node {
         (0..self.enabled.len()).find(|index| self.open(*index, bound))
     }
 
-    /// Those who sleep below the chosen step.
+    /// The tasks that still sleep after the chosen step.
     pub(super) fn sleepers_below(&self) -> Vec<(TaskNumber, Footprint)> {
         let Some(step) = &self.step else { return Vec::new() };
         let stay = |(task, footprint): &&(TaskNumber, Footprint)| {
@@ -68,5 +69,5 @@ impl Node {
     }
 }
 
-/// A part of the tree: the last node's open children.
+/// A part of the tree: a path whose last node has unexplored children.
 pub(super) type Part = Vec<Node>;

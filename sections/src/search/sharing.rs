@@ -1,4 +1,4 @@
-//! How the OS threads of a search share the tree: a queue of parts, and the budgets.
+//! How the OS threads of a search share the tree: a queue of parts, and the limits.
 
 use super::node::Part;
 use super::worker::Worker;
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 pub(super) struct Queue {
     pub(super) parts: VecDeque<Part>,
-    /// Workers that wait for one.
+    /// The number of idle workers.
     pub(super) idle: usize,
     pub(super) begun: bool,
     pub(super) stop: bool,
@@ -42,8 +42,8 @@ pub(super) struct Shared {
     pub(super) executions: AtomicU64,
     pub(super) queue: Mutex<Queue>,
     pub(super) changed: Condvar,
-    /// Workers that wait, for a look without the lock.
-    pub(super) hungry: AtomicUsize,
+    /// The number of idle workers, readable without the lock.
+    pub(super) idle: AtomicUsize,
 }
 
 impl Shared {
@@ -66,7 +66,7 @@ impl Shared {
             executions: AtomicU64::new(0),
             queue: Mutex::new(queue),
             changed: Condvar::new(),
-            hungry: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
         }
     }
 
@@ -88,11 +88,11 @@ impl Shared {
         });
     }
 
-    /// Waits for a part of the tree; `None` when nobody has any left.
+    /// Waits for a part of the tree. `None` if all workers are idle or the search was stopped.
     pub(super) fn take(&self) -> Option<Part> {
         let mut queue = self.lock();
         queue.idle += 1;
-        self.hungry.fetch_add(1, Ordering::Relaxed);
+        self.idle.fetch_add(1, Ordering::Relaxed);
         let part = loop {
             if queue.stop {
                 break None;
@@ -109,7 +109,7 @@ impl Shared {
         };
         queue.begun |= part.is_some();
         queue.idle -= 1;
-        self.hungry.fetch_sub(1, Ordering::Relaxed);
+        self.idle.fetch_sub(1, Ordering::Relaxed);
         part
     }
 
@@ -141,7 +141,7 @@ impl Shared {
         })
     }
 
-    /// What one OS thread does.
+    /// The work of one OS thread.
     pub(super) fn work<T, A, B, V>(self: &Arc<Self>, body: B, visit: V) -> A
     where
         T: 'static,

@@ -1,4 +1,4 @@
-//! One OS thread of a search: it replays the path of its part, extends it, and goes to the next child.
+//! One OS thread of a search. It replays the path of its part, extends it, and goes to the next child.
 
 use super::node::{Node, Part};
 use super::sharing::Shared;
@@ -13,11 +13,11 @@ use std::sync::atomic::Ordering;
 pub(super) struct Worker {
     shared: Arc<Shared>,
     bound: u32,
-    /// The decisions of the execution under way.
+    /// The decisions of the current execution.
     path: Vec<Node>,
-    /// Nodes before belong to others.
+    /// The nodes before this index belong to other workers.
     base: usize,
-    /// Decisions taken in this execution.
+    /// Decisions taken so far in this execution.
     depth: usize,
     active: bool,
     redundant: bool,
@@ -38,7 +38,7 @@ impl Worker {
         }
     }
 
-    /// The last node's next child, or that of the nearest one before it that has any.
+    /// Goes to the next child of the last node, or of the nearest node before it that has one.
     fn advance(&mut self) -> bool {
         while self.path.len() > self.base {
             let Some(node) = self.path.last_mut() else { return false };
@@ -52,14 +52,14 @@ impl Worker {
         false
     }
 
-    /// Gives the open children of the first node that has any to those who wait.
+    /// Gives the unexplored children of the first node that has any to the idle workers.
     fn share(&mut self) {
-        if self.shared.hungry.load(Ordering::Relaxed) == 0 {
+        if self.shared.idle.load(Ordering::Relaxed) == 0 {
             return;
         }
         let open = (self.base..self.path.len())
             .find_map(|place| Some((place, self.path[place].next(self.bound)?)));
-        // The last one is about to be explored here.
+        // This worker is about to explore the last node itself.
         let Some((place, next)) = open.filter(|(place, _)| place + 1 < self.path.len()) else {
             return;
         };
@@ -141,7 +141,7 @@ impl Driver for Worker {
     }
 
     fn decide(&mut self, point: &Point) -> Result<Choice, Error> {
-        // From here on nothing is explored: the execution is only run to its end.
+        // The rest of the execution repeats another one, so nothing is explored.
         if self.redundant {
             return Ok(Choice { index: 0, redundant: true });
         }

@@ -1,4 +1,5 @@
-//! Where a task meets the scheduler: it announces its next operation and pauses until it is chosen.
+//! The place where a task meets the scheduler. It announces its next operation and pauses until it is
+//! chosen.
 
 use super::{State, Status, with};
 use crate::error::Error;
@@ -7,7 +8,7 @@ use crate::rules::{Rule, on};
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
 
-/// What unwinds a task of an execution that cannot go on.
+/// The panic that unwinds a task of an execution that is given up.
 pub(crate) struct Aborted;
 
 impl State {
@@ -33,8 +34,8 @@ impl State {
         Next::Switch
     }
 
-    /// Lipton: a step may acquire, then do one thing that does not move, then release. So what
-    /// comes directly after an acquisition belongs to its step, unless it could block.
+    /// A step may acquire, then do one operation that does not move, then release (Lipton). So the
+    /// operation directly after an acquisition belongs to the same step, unless it could block.
     fn rides(&self, operation: Operation) -> bool {
         self.acquiring
             && matches!(
@@ -57,7 +58,7 @@ enum Next {
     Abort,
 }
 
-/// The name of a new object, made by the task that runs.
+/// A name for a new object, which the running task makes.
 #[track_caller]
 pub(crate) fn new_object() -> Object {
     let place = Location::caller();
@@ -74,9 +75,10 @@ pub(crate) fn new_object() -> Object {
     })
 }
 
-/// Says what the task does next, and returns when it has been chosen to do it.
+/// Announces the task's next operation, and returns when the task is chosen.
 pub(crate) fn announce(kind: Kind, object: Object) {
-    // Shuttle cannot schedule a task that unwinds: what a destructor does belongs to its step.
+    // Shuttle cannot schedule a task that unwinds. So the operations of its destructors belong to its
+    // step.
     if std::thread::panicking() {
         with(|state| state.unexplored |= !state.aborting);
         return;
@@ -92,9 +94,9 @@ pub(crate) fn announce(kind: Kind, object: Object) {
     }
 }
 
-/// Lets the scheduler decide who goes on.
+/// Lets the scheduler choose the next task.
 fn pause() {
-    // Shuttle's plain scheduling point: it does not model time.
+    // This is Shuttle's plain scheduling point. Shuttle does not model time.
     shuttle::thread::sleep(Duration::ZERO);
     if with(|state| state.aborting) {
         abort();
@@ -105,8 +107,8 @@ fn abort() -> ! {
     resume_unwind(Box::new(Aborted))
 }
 
-/// Parks a waiter until it is chosen: notified, timed out, or woken by a broadcast and about to
-/// take its mutex again (`true`).
+/// Parks a waiter until it is chosen. Returns `true` if a broadcast woke it, so that it is about to
+/// take its mutex again.
 pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
     with(|state| {
         let me = state.current;
@@ -116,7 +118,8 @@ pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
                 waiter.parked = true;
                 Operation { kind, object: condvar }
             }
-            // A broadcast came between the registration and the release of a tried mutex.
+            // A broadcast came between the registration and the release of a mutex that some task
+            // tries.
             None => Operation { kind: Kind::Lock, object: mutex },
         };
         state.acquiring = false;
@@ -129,7 +132,7 @@ pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
     })
 }
 
-/// Main waits until every task has finished, also if all of them are being unwound.
+/// Main waits until every task has finished, even if all of them unwind.
 pub(crate) fn end() {
     loop {
         let live = with(|state| {

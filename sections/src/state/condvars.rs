@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 pub(super) struct Waiter {
     pub(super) task: TaskNumber,
     pub(super) mutex: Object,
-    /// Notifications to one that it could consume, the oldest first.
+    /// The notifications of `notify_one` that it can consume, the oldest first.
     pub(super) notifications: VecDeque<u64>,
-    /// Has released the mutex, and waits.
+    /// Whether it has released the mutex and waits.
     pub(super) parked: bool,
 }
 
@@ -22,7 +22,7 @@ impl State {
         })
     }
 
-    /// A task waits on the condition variable, whose mutex it has released.
+    /// The running task waits on the condition variable and has released its mutex.
     pub(crate) fn wait(&mut self, condvar: Object, mutex: Object) {
         let task = self.current;
         self.touch(condvar, Access::Write);
@@ -30,7 +30,7 @@ impl State {
         self.condvars.of(condvar).push(Waiter { task, mutex, notifications, parked: false });
     }
 
-    /// The task that runs was woken without a broadcast: by a notification, or because time is up.
+    /// The running task was woken by a notification or a time-out, not by a broadcast.
     pub(crate) fn woken(&mut self, condvar: Object) {
         let me = self.current;
         self.touch(condvar, Access::Write);

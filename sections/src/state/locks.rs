@@ -1,4 +1,4 @@
-//! The locks: who owns each.
+//! The locks: which tasks hold each.
 
 use super::State;
 use crate::operation::{Access, Object, TaskNumber};
@@ -16,7 +16,7 @@ impl State {
         owners.writer.is_none() && (to_read || owners.readers == 0)
     }
 
-    /// Takes a lock; `false` if it is taken.
+    /// Takes a lock. `false` if it is held.
     pub(crate) fn acquire(&mut self, lock: Object, shared: bool) -> bool {
         self.touch(lock, if shared { Access::Read } else { Access::Write });
         if !self.free(lock, shared) {

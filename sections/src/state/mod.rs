@@ -1,7 +1,7 @@
-//! What the primitives and the scheduler know of the execution on this OS thread.
+//! The state of the execution on this OS thread, which the primitives and the scheduler share.
 //!
-//! Shuttle runs all tasks of an execution on one OS thread, so one thread-local state serves them,
-//! and explorations on several OS threads do not meet.
+//! Shuttle runs all tasks of an execution on one OS thread. So one thread-local state is enough, and
+//! explorations on several OS threads are independent.
 
 mod announce;
 mod condvars;
@@ -27,12 +27,12 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// Works on the state. Nothing that can switch tasks or run a user's code may be called inside.
+/// Runs `work` on the state. It must not switch tasks or run a user's code.
 pub(crate) fn with<R>(work: impl FnOnce(&mut State) -> R) -> R {
     STATE.with(|state| work(&mut state.borrow_mut()))
 }
 
-/// A table by object.
+/// A table with an entry for each object.
 struct PerObject<T>(Vec<Vec<T>>);
 
 impl<T> Default for PerObject<T> {
@@ -64,45 +64,45 @@ impl<T: Default> PerObject<T> {
     }
 }
 
-/// An execution under way.
+/// The state of the current execution.
 #[derive(Default)]
 pub(crate) struct State {
     running: bool,
-    /// Whose code is running.
+    /// The running task.
     pub(crate) current: TaskNumber,
-    /// Whose step was chosen last.
+    /// The task whose step was chosen last.
     pub(crate) last: TaskNumber,
     tasks: Vec<TaskState>,
-    /// Tasks that have not finished, main aside.
+    /// Tasks that have not finished, without main.
     live: usize,
-    /// Tasks that nobody has joined.
+    /// Tasks that were not joined.
     unjoined: usize,
-    /// Main has waited for one of several tasks. Its wait lasts until all have finished, so it must
-    /// not do anything but join until it has joined them all.
+    /// Main has joined a task. Its join returns only when all tasks have finished, so main may only
+    /// join until it has joined them all.
     main_has_waited: bool,
-    /// A destructor has synchronised while its task unwound.
+    /// A destructor synchronised while its task unwound.
     pub(crate) unexplored: bool,
     locks: PerObject<Owners>,
     condvars: PerObject<Vec<Waiter>>,
     notifications: u64,
-    /// What the step under way has touched.
+    /// What the current step has touched.
     pub(crate) step: Footprint,
-    /// The step under way has only acquired so far.
+    /// The current step has only acquired so far.
     acquiring: bool,
-    /// Every task unwinds: the execution cannot go on.
+    /// Every task unwinds, because the execution is given up.
     pub(crate) aborting: bool,
     pub(crate) error: Option<Error>,
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
-    /// Locks that somebody tries somewhere, as far as the exploration knows.
+    /// The locks that some task tries, as far as the exploration knows.
     pub(crate) tried: Arc<BTreeSet<Object>>,
-    /// A lock that is tried and not among them.
+    /// A lock that is tried and that the exploration did not know of.
     pub(crate) discovered: Option<Object>,
-    /// Whether steps are written down.
+    /// Whether steps are recorded.
     pub(crate) recording: bool,
     pub(crate) run: Run,
 }
 
-/// What was decided in an execution.
+/// The decisions of an execution.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Run {
     pub(crate) choices: Vec<u32>,
@@ -116,7 +116,7 @@ pub(crate) struct Run {
 }
 
 impl State {
-    /// A fresh execution begins.
+    /// Prepares the state for a new execution.
     pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
         self.running = true;
         self.current = MAIN;
@@ -145,21 +145,21 @@ impl State {
         self.running = false;
     }
 
-    /// The execution cannot go on.
+    /// Gives the execution up.
     pub(crate) fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
         self.aborting = true;
     }
 
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
-        // Main takes no steps: what it does before and after the others conflicts with nobody. Nor
-        // does a task that unwinds because nobody can go on: the last step is over.
+        // Main takes no steps, so its operations before and after the tasks conflict with nothing. A
+        // task that unwinds in an execution that is given up takes no step either.
         if self.current != MAIN && !self.aborting {
             self.step.touch(object, access);
         }
     }
 
-    /// Whether the task, which has announced `operation`, can run.
+    /// Whether the task can do the operation that it announced.
     pub(crate) fn enabled(&self, task: TaskNumber, operation: Operation) -> bool {
         let Operation { kind, object } = operation;
         match kind {

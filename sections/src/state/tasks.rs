@@ -1,4 +1,4 @@
-//! The tasks: which are there, what each is about to do, and who has joined whom.
+//! The tasks: their status, what each is about to do, and which ones were joined.
 
 use super::State;
 use crate::error::Error;
@@ -10,22 +10,22 @@ pub(crate) enum Status {
     /// Has not run yet.
     #[default]
     New,
-    /// Runs, or is past its last section.
+    /// Runs, or has passed its last section.
     Running,
-    /// Is about to do this.
+    /// Is about to do this operation.
     Announced(Operation),
-    /// Has returned.
+    /// Has finished.
     Finished,
 }
 
 #[derive(Default)]
 pub(super) struct TaskState {
     pub(super) status: Status,
-    /// How many objects it has made.
+    /// The number of objects that it has made.
     pub(super) made: u32,
-    /// What it learned when it was woken: its wait timed out.
+    /// Whether its last wait timed out.
     pub(super) timed_out: bool,
-    /// How many locks it holds.
+    /// The number of locks that it holds.
     pub(super) holds: u32,
 }
 
@@ -49,7 +49,7 @@ impl State {
         self.tasks.get(task).is_some_and(|task| task.holds > 0)
     }
 
-    /// The scheduler lets the task do what it has announced.
+    /// The scheduler chose the task for the operation that it announced.
     pub(crate) fn choose(&mut self, task: TaskNumber, operation: Operation) {
         self.step.clear();
         self.acquiring = operation.kind.moves_right() && !self.tried.contains(&operation.object);
@@ -58,7 +58,7 @@ impl State {
         self.last = task;
     }
 
-    /// The scheduler lets a new task run to its first announcement.
+    /// The scheduler lets the task run to its next announcement.
     pub(crate) fn start(&mut self, task: TaskNumber) {
         self.acquiring = false;
         self.task(task).status = Status::Running;
@@ -69,7 +69,7 @@ impl State {
     pub(crate) fn spawned(&mut self, task: TaskNumber) {
         self.task(task).status = Status::New;
         self.live += 1;
-        // The child can come before whatever its parent does next.
+        // The child can run before the next operation of its parent.
         self.acquiring = false;
         self.unjoined += 1;
         if self.current == MAIN && self.main_has_waited && on(Rule::MainOnlySpawnsAndJoins) {
@@ -78,7 +78,7 @@ impl State {
         }
     }
 
-    /// The task that runs has joined another one.
+    /// The running task has joined another one.
     pub(crate) fn joined(&mut self, object: Object) {
         self.touch(object, Access::Read);
         self.unjoined -= 1;
@@ -87,7 +87,7 @@ impl State {
         }
     }
 
-    /// The task that runs has returned.
+    /// The running task has finished.
     pub(crate) fn finish(&mut self) {
         let me = self.current;
         self.touch(Object::of_task(me), Access::Write);

@@ -1,4 +1,4 @@
-//! Atomics. All of them are sequentially consistent, whatever ordering is asked for.
+//! Atomics. All of them are sequentially consistent, whatever ordering is given.
 
 use crate::operation::{Access, Kind, Object};
 use crate::rules::{Rule, on};
@@ -47,7 +47,7 @@ macro_rules! atomic {
             ///
             /// # Errors
             ///
-            /// The value, if it is another one.
+            /// The present value, if it is another one.
             pub fn compare_exchange(
                 &self,
                 current: $Value,
@@ -77,20 +77,20 @@ macro_rules! numbers {
         }
 
         impl $Atomic {
-            /// Adds, around the end if need be, and returns the value before.
+            /// Adds, wrapping around, and returns the value before.
             pub fn fetch_add(&self, value: $Value, _: Ordering) -> $Value {
                 let access = if on(Rule::UpdatesAreNotAdditions) { Access::Write } else { Access::Add };
                 step(Kind::Update, self.0, access);
                 self.1.fetch_add(value, Ordering::SeqCst)
             }
 
-            /// Subtracts, around the end if need be, and returns the value before.
+            /// Subtracts, wrapping around, and returns the value before.
             pub fn fetch_sub(&self, value: $Value, _: Ordering) -> $Value {
                 step(Kind::Update, self.0, Access::Write);
                 self.1.fetch_sub(value, Ordering::SeqCst)
             }
 
-            /// Adds without looking at the value, so that two additions commute.
+            /// Adds without reading the value, so that two additions commute.
             pub fn add(&self, value: $Value, _: Ordering) {
                 step(Kind::Add, self.0, Access::Add);
                 self.1.fetch_add(value, Ordering::SeqCst);

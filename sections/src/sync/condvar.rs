@@ -24,8 +24,8 @@ impl Condvar {
         self.wait_as(Kind::Woken, guard).0
     }
 
-    /// Waits for a notification or until time is up, which may be at any moment, however long the
-    /// `timeout`; `true` if it was.
+    /// Waits for a notification or the time-out, whichever the schedule chooses; the length of
+    /// `timeout` does not matter. Returns `true` if it timed out.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

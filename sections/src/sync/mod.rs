@@ -1,5 +1,4 @@
-//! Primitives that announce what they are about to do. They do not poison, and work only inside an
-//! exploration.
+//! Primitives that announce their operations. They have no poison, and work only inside an exploration.
 
 pub mod atomic;
 mod condvar;
@@ -14,13 +13,13 @@ use crate::operation::{Kind, Object};
 use crate::rules::{Rule, on};
 use crate::state::{announce, with};
 
-/// Marks the lock as taken by the task that runs, which has been chosen because it is free.
+/// Marks the lock as taken by the running task, which was chosen because the lock is free.
 fn own(lock: Object, shared: bool) {
     let taken = with(|state| state.acquire(lock, shared));
     assert!(taken, "sections: {lock} is taken, and a destructor that unwinds cannot wait for it");
 }
 
-/// Before a release: if the lock is tried somewhere, whether it is taken can be seen.
+/// If some task tries the lock, its release can be observed and is announced.
 fn announce_release(lock: Object) {
     if on(Rule::TriedLocksAnnounceReleases) && with(|state| state.tried.contains(&lock)) {
         announce(Kind::Release, lock);

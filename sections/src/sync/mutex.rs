@@ -14,7 +14,7 @@ pub struct Mutex<T> {
 }
 
 impl<T> Mutex<T> {
-    /// A free mutex.
+    /// A free mutex with this value.
     #[track_caller]
     pub fn new(value: T) -> Self {
         Self { object: new_object(), inner: std::sync::Mutex::new(value) }
@@ -52,7 +52,7 @@ impl<T> Mutex<T> {
         MutexGuard { mutex: self, inner: Some(inner) }
     }
 
-    /// The value, without a section: there is nobody else.
+    /// The value. This is not a section, because no other task has the mutex.
     pub fn into_inner(self) -> T {
         self.inner.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
@@ -71,10 +71,10 @@ impl<T> fmt::Debug for Mutex<T> {
     }
 }
 
-/// The right to use a mutex's value. Dropping it is the release.
+/// The right to use a mutex's value. Dropping it releases the mutex.
 pub struct MutexGuard<'a, T> {
     pub(super) mutex: &'a Mutex<T>,
-    /// `None` once a wait has released it.
+    /// `None` after a wait has released it.
     inner: Option<std::sync::MutexGuard<'a, T>>,
 }
 

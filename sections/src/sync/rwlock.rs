@@ -7,20 +7,21 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
 
-/// A read-write lock: `std::sync::RwLock` without poison. Readers commute; nobody is preferred.
+/// A read-write lock: `std::sync::RwLock` without poison. Reads commute. Neither readers nor writers
+/// have priority.
 pub struct RwLock<T> {
     object: Object,
     inner: std::sync::RwLock<T>,
 }
 
 impl<T> RwLock<T> {
-    /// A free lock.
+    /// A free lock with this value.
     #[track_caller]
     pub fn new(value: T) -> Self {
         Self { object: new_object(), inner: std::sync::RwLock::new(value) }
     }
 
-    /// Waits until nobody writes.
+    /// Waits until no task writes, and shares the lock.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         announce(Kind::ReadLock, self.object);
         own(self.object, true);
@@ -32,7 +33,7 @@ impl<T> RwLock<T> {
         RwLockReadGuard { object: self.object, inner: Some(inner) }
     }
 
-    /// Waits until nobody reads or writes.
+    /// Waits until the lock is free, and takes it.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         announce(Kind::WriteLock, self.object);
         own(self.object, false);
@@ -86,12 +87,12 @@ macro_rules! guard {
 }
 
 guard! {
-    /// The right to read. Dropping it is the release.
+    /// The right to read. Dropping it releases the lock.
     RwLockReadGuard, true
 }
 
 guard! {
-    /// The right to write. Dropping it is the release.
+    /// The right to write. Dropping it releases the lock.
     RwLockWriteGuard, false
 }
 

@@ -22,7 +22,7 @@ slugs! {
 }
 
 impl Engine {
-    /// The fewest and the most callers that it can take, and why not more.
+    /// The fewest and the most callers, and the reason for the limits.
     pub const fn callers(self) -> (usize, usize, &'static str) {
         match self {
             Self::Loom => (1, 4, "loom has five threads, and one of them only joins"),

@@ -1,9 +1,9 @@
-//! What must stay true. The register is `docs/INVARIANTS.md`.
+//! The invariants: the sentences that must stay true. The register is `docs/INVARIANTS.md`.
 
 use crate::slugs;
 
 slugs! {
-    /// What must stay true. The register is `docs/INVARIANTS.md`.
+    /// A sentence that must stay true. The register is `docs/INVARIANTS.md`.
     Invariant, "invariant",
     /// At most one compute starts per staleness window, and one more for each compute that
     /// failed.

@@ -3,15 +3,16 @@
 use super::{Invariant, Scenario};
 use crate::slugs;
 
-/// Calls `$then!` with every protocol: type, slug, phase of the field report, the report's count of
-/// computes, the steps in which it differs, which invariants it is written to violate in which scenarios, and what it does
-/// differently.
+/// Calls `$then!` with every protocol. The fields of an entry are its type, its slug, its phase in the
+/// field report, the report's count of computes, the steps in which it differs from the shipped
+/// protocol, the invariants that it is written to violate and in which scenarios, and one sentence on
+/// the difference.
 macro_rules! for_each_protocol {
     ($then:ident) => {
         $then! {
             NoLock, "no-lock", "1", "100", [Lease],
                 [Field: OneComputePerWindow, Overlap: OneInFlight, Overlap: OneLeasePerKey],
-                "The lease excludes nobody: each stale request gets a lease of its own.";
+                "The lease excludes no request: each stale request gets a lease of its own.";
             LockOnly, "lock-only", "2", "about 20", [RecheckBefore, RecheckInside], [Field: NoWastedCompute],
                 "There is no re-check, neither before the lease nor under it.";
             BeforeOnly, "before-only", "3", "about 16", [RecheckInside], [Field: NoWastedCompute],
@@ -25,7 +26,7 @@ macro_rules! for_each_protocol {
             AlwaysSkip, "always-skip", "", "0", [RecheckInside], [Field: RefreshMakesProgress],
                 "The re-check under the lease takes any entry for a fresh one, so a stale value is never refreshed.";
             CapturedRecheck, "captured-recheck", "", "", [RecheckInside], [Field: NoWastedCompute],
-                "The re-check under the lease judges the entry that the look captured, not the one in the map.";
+                "The re-check under the lease checks the entry that the look captured, not the one in the map.";
             AlwaysLock, "always-lock", "", "", [Look], [Field: FreshTakesNoLease],
                 "A request that finds a fresh value takes the lease too.";
             ErrorOnStale, "error-on-stale", "", "", [Dispatch, Settle], [Fail: StaleNeverWaits],
@@ -158,21 +159,20 @@ macro_rules! protocol_enum {
                 match self { $(Self::$Type => &[$(Step::$step),*]),* }
             }
 
-            /// The invariants that it is written to violate, and where; none if it is to keep them
-            /// all.
+            /// The invariants that it is written to violate, and where. Empty if it keeps all of them.
             pub const fn breaks(self) -> &'static [(Scenario, Invariant)] {
                 match self {
                     $(Self::$Type => &[$((Scenario::$scenario, Invariant::$invariant)),*]),*
                 }
             }
 
-            /// The first of them in this scenario.
+            /// The first invariant that it is written to violate in this scenario.
             pub fn breaks_in(self, scenario: Scenario) -> Option<Invariant> {
                 let mut breaks = self.breaks().iter();
                 breaks.find(|(other, _)| *other == scenario).map(|(_, invariant)| *invariant)
             }
 
-            /// Whether it violates one thing at most in this scenario.
+            /// Whether it is written to violate at most one invariant in this scenario.
             pub fn breaks_only_one_in(self, scenario: Scenario) -> bool {
                 self.breaks().iter().filter(|(other, _)| *other == scenario).count() <= 1
             }
@@ -182,7 +182,7 @@ macro_rules! protocol_enum {
                 matches!(self, Self::DoubleRecheck)
             }
 
-            /// Whether it is to keep every invariant.
+            /// Whether it keeps every invariant.
             pub const fn keeps_all(self) -> bool {
                 self.breaks().is_empty()
             }

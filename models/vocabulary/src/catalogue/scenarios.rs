@@ -1,5 +1,5 @@
-//! The scenarios as data, one record each: what there is at the start, who does what, what goes wrong, and
-//! what has to be reached. All other facts about a scenario are derived from its record.
+//! The scenarios as data, one record each: the entries at the start, what each caller does, what goes
+//! wrong, and the witnesses. All other facts about a scenario are derived from its record.
 
 use super::Protocol;
 use super::Witness::{self, *};
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const PAYLOAD: Duration = Duration::from_secs(5);
 /// The field report's storage TTL.
 pub const STORAGE: Duration = Duration::from_secs(120);
-/// How long a lock has to be idle in the field report until it is cleaned up.
+/// How long a lock of the field report is idle before it is cleaned up.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// One thing that a caller does.
@@ -26,17 +26,17 @@ pub enum Act {
     InvalidateAll,
     /// Inserts a value of the key.
     Insert,
-    /// Asks for the key next to the one that all ask for.
+    /// Asks for the key next to the one that the others ask for.
     Other,
     /// Sweeps.
     Sweep,
-    /// Shuts the pool down, dropping the refreshes that wait.
+    /// Shuts the pool down and drops the queued refreshes.
     ShutDown,
     /// Lets this much time pass.
     Tick(Duration),
 }
 
-/// What the map has of the key at the start.
+/// The entries at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing.
@@ -45,8 +45,8 @@ pub enum Before {
     Stale,
     /// A stale value, and one of the key next to it.
     BothStale,
-    /// A value computed just now, in a tenth of the payload TTL: with a draw of nearly 0 every request
-    /// nominates it.
+    /// A fresh value whose compute took a tenth of the payload TTL. With a draw of nearly 0 every
+    /// request nominates it.
     Fresh,
 }
 
@@ -70,8 +70,8 @@ pub enum On {
     Caller,
     /// On a pool, which is shut down when all callers have returned.
     Pool {
-        /// Its threads under `sections`: tasks that are spawned before the callers. Two are the fewest that can
-        /// do two things at once; where that makes more executions than anybody waits for, there is one.
+        /// Its threads under `sections`: tasks that are spawned before the callers. Two threads are the
+        /// fewest that can overlap. Where two make too many executions, there is one.
         workers: usize,
     },
     /// Nowhere: every job is refused.
@@ -92,7 +92,7 @@ pub enum Roles {
 }
 
 impl Roles {
-    /// What the caller with this number does; they count from 0.
+    /// What the caller with this number does, counted from 0.
     pub const fn of(self, caller: usize) -> &'static [Act] {
         match (self, caller) {
             (Self::All(acts) | Self::First(acts, _) | Self::FirstTwo(acts, ..), 0) => acts,
@@ -116,37 +116,39 @@ impl Roles {
 
 const ASKS: &[Act] = &[Act::Request];
 
-/// The record of a scenario.
+/// The record of one scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// What the map has at the start.
+    /// The entries at the start.
     pub before: Before,
     /// What the origin does.
     pub origin: Origin,
     /// Where refreshes run.
     pub runs_on: On,
-    /// Who does what.
+    /// What each caller does.
     pub roles: Roles,
     /// Whether the wait of a miss may time out, at any moment.
     pub impatient: bool,
-    /// Whether the beginnings and ends of computes are sections.
+    /// Whether the beginning and the end of each compute are sections.
     pub overlaps: bool,
     /// The most keys.
     pub capacity: usize,
-    /// Whether there are counters: each count is a section more.
+    /// Whether the cache has counters. Each count is one more section.
     pub counted: bool,
-    /// The shards of the store: one, so that every key meets every other.
+    /// The shards of the store. One, so that all keys share their locks.
     pub shards: usize,
-    /// The threads of the pool in the default configuration, where the scenario has none of its own.
+    /// The threads of the pool in the default configuration, if the scenario has no pool of its own.
     pub default_workers: usize,
-    /// The callers up to which the default budget covers every interleaving of the shipped protocol. Where
-    /// the clock moves or a pool works, four have millions; a night covers those.
+    /// The callers up to which the default budget covers every interleaving of the shipped protocol. If
+    /// the clock moves or a pool runs, four callers have millions of executions; the deep budget covers
+    /// those.
     pub complete_at: usize,
-    /// What two callers of the shipped protocol have to reach.
+    /// The witnesses that two callers of the shipped protocol have to reach.
     pub witnesses: &'static [Witness],
 }
 
-/// All callers ask at once for one stale key, and the one that refreshes does so on its own thread.
+/// The default record: all callers ask at once for one stale key, and the leader refreshes on its own
+/// thread.
 const ALL_ASK: Setup = Setup {
     before: Before::Stale,
     origin: Origin::Healthy,
@@ -185,7 +187,7 @@ impl Setup {
         }
     }
 
-    /// Whether a compute that takes time, or a caller, moves the clock while others run.
+    /// Whether a caller, or a compute that takes time, moves the clock while others run.
     pub fn ticks(&self) -> bool {
         self.before == Before::Fresh || self.roles.acts().any(|act| matches!(act, Act::Tick(_)))
     }
@@ -399,7 +401,7 @@ scenarios! {
 }
 
 impl Scenario {
-    /// What has to be reached with two callers of the shipped protocol.
+    /// The witnesses that two callers of the shipped protocol have to reach.
     pub const fn witnesses(self) -> &'static [Witness] {
         self.setup().witnesses
     }
@@ -414,9 +416,9 @@ impl Scenario {
         Setup::played(self, protocol).workers()
     }
 
-    /// The preemptions up to which loom looks with two callers. Where the clock moves meanwhile each
-    /// look at it is a section more, and a pool is two threads more: without a bound a million
-    /// executions are not all of them.
+    /// The most preemptions of loom's search with two callers, if it needs a bound. If the clock moves,
+    /// each look at it is one more section. A pool is two more threads. Without a bound a million
+    /// executions would not be all of them.
     pub fn loom_preemptions(self) -> Option<usize> {
         let setup = self.setup();
         match setup.runs_on {
@@ -426,12 +428,12 @@ impl Scenario {
         }
     }
 
-    /// Whether loom can reach what the scenario is about: its waits never time out.
+    /// Whether loom can reach the scenario's witnesses: its waits never time out.
     pub const fn on_loom(self) -> bool {
         !self.setup().impatient
     }
 
-    /// Whether somebody but the holder of a lease writes, or moves the clock.
+    /// Whether another task than the holder of a lease writes or moves the clock.
     pub fn has_other_writers(self) -> bool {
         let setup = self.setup();
         let writes =

@@ -1,9 +1,9 @@
-//! What a model has to reach, or it has not looked.
+//! The witnesses: what a model has to reach, so that its search has looked at the scenario.
 
 use crate::slugs;
 
 slugs! {
-    /// Something that a model has to have reached, or it has not looked.
+    /// Something that a model has to reach. Otherwise the search has not looked at the scenario.
     Witness, "witness",
     /// A compute started.
     Computed = "computed",

@@ -6,14 +6,14 @@ use crate::catalogue::Invariant;
 use crate::history::Event;
 use std::collections::BTreeSet;
 
-/// Two leases under which a compute was started, and neither was released, or had published, before
-/// the other one's compute started.
+/// A violation: computes started under two leases, and neither lease was released, nor had it
+/// published, before the other one's compute started.
 ///
-/// The sections of the map say so, not those of the lease table: a twin that has a table for each
-/// request leaves no order between one's acquisition and another's release.
+/// This compares sections of the map, not of the lease table. A twin with a lease table for each
+/// request leaves no order between one request's acquisition and another one's release.
 ///
-/// Where the clock moves, a compute may be told of after another one's publication although it had read the map before
-/// it; then the version that it saw is not the one that is there.
+/// If the clock moves, the record of a compute may come after another publication, although the compute
+/// had read the map before it. Then the version that the compute saw is not the newest one.
 pub(super) fn one_lease_per_key(story: &Story) -> Vec<Violation> {
     let clock_moves = story.clock_moves();
     let (mut held, mut published) = (BTreeSet::new(), None);
@@ -61,7 +61,7 @@ fn has_value(event: Event) -> bool {
     matches!(event, Event::StaleHit(_) | Event::FreshHit(_) | Event::Nominated(_))
 }
 
-/// What comes in each request after an event, the first that `is` says yes to.
+/// In each request that has an event of the kind `after`, the first later event for which `is` is true.
 fn first_after(
     requests: &RequestTraces,
     after: impl Fn(Event) -> bool,
@@ -85,13 +85,13 @@ pub(super) fn fresh_takes_no_lease(_: &Story, requests: &RequestTraces) -> Vec<V
     Story::violations(Invariant::FreshTakesNoLease, first_after(requests, fresh, touches))
 }
 
-/// The last write between the look and the re-check is a publication, and the re-check did not see it;
-/// or between the look and the lease, where there was no re-check.
+/// A violation: the last write between the look and the re-check is a publication, and the re-check did
+/// not see it. Without a re-check it is the last write between the look and the lease.
 ///
-/// Where there was none, only who gets the lease counts. He comes after the release of whoever
-/// published, so that the order is that of conflicting sections; who finds it taken may come before or
-/// after the publication. Where the clock moves, a re-check tells of itself only after it has looked at
-/// the clock, and nothing is said of it.
+/// Without a re-check only a request that gets the lease counts. It comes after the release of the
+/// lease that published, so conflicting sections order the two. A request that finds the lease held may
+/// come before or after the publication. If the clock moves, a re-check is recorded after its look at
+/// the clock. Then this checker reports nothing.
 pub(super) fn refreshed_in_time_takes_no_lease(
     story: &Story,
     requests: &RequestTraces,

@@ -19,7 +19,7 @@ pub(super) fn violated(history: &History) -> Vec<Violation> {
     broken.map(|(invariant, _)| (invariant, rest)).collect()
 }
 
-/// A slot for each key whose last compute has failed, and was not forgotten.
+/// A slot is left only for a key whose last compute failed and is not forgotten.
 fn drains(history: &History, rest: usize) -> bool {
     let remembers = |story: &Story| {
         let last = story.events().filter(|(index, _)| *index < rest).rfind(|(_, event)| {
@@ -41,22 +41,22 @@ fn is_bounded(history: &History, _: usize) -> bool {
     history.at_rest.keys <= history.capacity && (last.keys, last.leases, last.slots) == (0, 0, 0)
 }
 
-/// Nobody but a caller is at work after a shutdown, and no lease is left.
+/// After a shutdown only callers start computes, and no lease is held.
 fn shuts_down(history: &History, rest: usize) -> bool {
-    let played = &history.records[..rest];
-    let Some(at) = played.iter().position(|record| record.event == Event::ShutDown) else {
+    let before_rest = &history.records[..rest];
+    let Some(at) = before_rest.iter().position(|record| record.event == Event::ShutDown) else {
         return true;
     };
     let asks = |record: &&crate::history::Record| record.event == Event::Asked;
-    let callers: BTreeSet<_> = played.iter().filter(asks).map(|record| record.task).collect();
-    let runs = played[at..].iter().any(|record| {
+    let callers: BTreeSet<_> = before_rest.iter().filter(asks).map(|record| record.task).collect();
+    let runs = before_rest[at..].iter().any(|record| {
         matches!(record.event, Event::ComputeStarted(..)) && !callers.contains(&record.task)
     });
     !runs && history.at_rest.leases == 0
 }
 
-/// Each counter is the number of its events, and they add up. How many requests there were, the
-/// scenario says.
+/// Each counter is the number of its events, and the counters add up. The number of requests comes from
+/// the scenario.
 fn balances(history: &History, rest: usize) -> bool {
     let counted = |name: &str| {
         history.counted.iter().find(|(counter, _)| *counter == name).map_or(0, |(_, count)| *count)

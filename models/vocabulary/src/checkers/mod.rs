@@ -1,8 +1,8 @@
-//! One checker per property. Each reads a history and says where it is violated.
+//! The checkers: one for each invariant. Each reads a history and reports the records that violate it.
 //!
-//! A checker may depend only on the order of sections that conflict: a search keeps no other. Events
-//! of one caller are in order; so are two events whose sections touch the map, unless both read it,
-//! and two whose sections touch the lease table.
+//! A checker may depend only on the order of sections that conflict, because a search keeps no other
+//! order. Events of one caller have an order. So have two events whose sections touch the map, unless
+//! both only read it. So have two events whose sections touch the lease table.
 
 mod leases;
 mod memory;
@@ -17,7 +17,7 @@ use crate::history::{Event, History, Record};
 use request_traces::RequestTraces;
 use std::collections::BTreeSet;
 
-/// What was violated, and the index of the record that did it.
+/// The invariant that was violated, and the index of the record that violated it.
 pub type Violation = (Invariant, usize);
 
 /// What happened to one key, each record with its index in the history.
@@ -32,9 +32,9 @@ impl Story<'_> {
         at.into_iter().map(|index| (invariant, index)).collect()
     }
 
-    /// Whether somebody moves the clock while others run. Then a re-check is two sections, and the start of a compute is
-    /// told of in that of the clock, which has no order with what others do to the map: what it says of the
-    /// map is the version that it saw.
+    /// Whether a task moves the clock while others run. Then a re-check is two sections, and the start
+    /// of a compute is recorded in the section of the clock. That section has no order with writes of
+    /// the map. So the only reliable statement about the map is the version that the compute saw.
     fn clock_moves(&self) -> bool {
         self.events().any(|(_, event)| matches!(event, Event::Tick | Event::Nominated(_)))
     }
@@ -64,7 +64,7 @@ pub fn violated(history: &History) -> Vec<Violation> {
         leases::refreshed_in_time_takes_no_lease,
         order::invalidation_wins,
         order::nomination_at_most_once,
-        time::nothing_that_took_its_time_has_expired,
+        time::no_expired_value_after_a_wait,
         time::stale_is_no_error,
     ];
     let mut violations = memory::violated(history);
@@ -76,7 +76,7 @@ pub fn violated(history: &History) -> Vec<Violation> {
     violations
 }
 
-/// What an execution of real threads violates.
+/// Every violation of an execution of real threads.
 ///
 /// A real thread records an event some time after its section, and another thread's event
 /// may come between. So only that is judged which does not depend on the order of two threads' events,
@@ -86,7 +86,7 @@ pub fn violated_by_threads(history: &History, scenario: Scenario) -> Vec<Violati
     violated(history).into_iter().filter(|(invariant, _)| known(*invariant)).collect()
 }
 
-/// Whether what real threads write down says anything about it.
+/// Whether the checker of this invariant is reliable on real threads.
 pub fn is_checked_on_threads(invariant: Invariant, scenario: Scenario) -> bool {
     match invariant {
         Invariant::OneInFlight
@@ -107,27 +107,27 @@ pub fn is_checked_on_threads(invariant: Invariant, scenario: Scenario) -> bool {
     }
 }
 
-/// A story for each key. What is done to all keys is in each.
+/// One story for each key. An event that concerns all keys is in each story.
 fn stories(history: &History) -> Vec<Story<'_>> {
-    let everybody = |record: &Record| matches!(record.event, Event::Cleared | Event::Rest);
+    let of_all_keys = |record: &Record| matches!(record.event, Event::Cleared | Event::Rest);
     let keys: BTreeSet<u64> = history
         .records
         .iter()
-        .filter(|record| !everybody(record))
+        .filter(|record| !of_all_keys(record))
         .map(|record| record.key)
         .collect();
     let of = |key: u64| {
         let indexed = history.records.iter().enumerate();
-        indexed.filter(|(_, record)| record.key == key || everybody(record)).collect()
+        indexed.filter(|(_, record)| record.key == key || of_all_keys(record)).collect()
     };
     keys.into_iter().map(|key| Story { records: of(key), history }).collect()
 }
 
-/// What an execution cannot be judged by who never ended: who was left waiting.
+/// The invariant that a deadlock violates, given the tasks that wait.
 ///
-/// If everybody who holds a lease waits himself, they wait for each other; else somebody waits for a
-/// lease that is forgotten.
-pub fn of_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
+/// If every holder of a lease waits, they wait for each other. Otherwise a waiter waits for a lease
+/// that nobody will release.
+pub fn violated_by_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
     let released = |lease| records.iter().any(|record| record.event == Event::Released(lease));
     let holders_wait = records.iter().all(|record| match record.event {
         Event::Leased(lease) if !released(lease) => waiting.contains(&record.task),
@@ -143,11 +143,11 @@ pub fn of_a_deadlock(records: &[Record], waiting: &[usize]) -> Invariant {
     }
 }
 
-/// What was reached between the first question and the rest.
+/// The witnesses that were reached between the first request and the rest.
 pub fn reached(history: &History) -> BTreeSet<Witness> {
     let asked = history.records.iter().skip_while(|record| record.event != Event::Asked);
-    let played = asked.take_while(|record| record.event != Event::Rest);
-    played.filter_map(|record| witness(record.event)).collect()
+    let before_rest = asked.take_while(|record| record.event != Event::Rest);
+    before_rest.filter_map(|record| witness(record.event)).collect()
 }
 
 fn witness(event: Event) -> Option<Witness> {

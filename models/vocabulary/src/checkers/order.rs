@@ -1,4 +1,4 @@
-//! What may come after what: computes, contents, versions.
+//! The checkers of order: computes, contents and versions.
 
 use super::request_traces::{RequestTrace, RequestTraces};
 use super::{Story, Violation};
@@ -6,8 +6,8 @@ use crate::catalogue::Invariant;
 use crate::history::{Content, Event, Record};
 use std::collections::BTreeSet;
 
-/// Where the beginnings and ends of computes are sections, two of them overlap if one begins while
-/// the other one has not ended.
+/// Two computes overlap if one begins before the other has ended. Here the beginnings and ends of
+/// computes are sections.
 pub(super) fn one_in_flight(story: &Story) -> Vec<Violation> {
     let mut computing = BTreeSet::new();
     let mut at = Vec::new();
@@ -26,11 +26,11 @@ pub(super) fn one_in_flight(story: &Story) -> Vec<Violation> {
     Story::violations(Invariant::OneInFlight, at)
 }
 
-/// Versions grow, and a publication's compute began after the value that it replaces was begun.
+/// Versions grow, and a published compute began after the value that it replaces was begun.
 pub(super) fn versions_never_regress(story: &Story) -> Vec<Violation> {
     let clock_moves = story.clock_moves();
-    // Leases of different tables may have the same number: a publication is that of its task's last compute. Where
-    // the clock moves, the order of two starts is that in which they make their contents.
+    // Leases of different tables may have the same number, so a publication belongs to the last compute
+    // of its task. If the clock moves, two starts are ordered by the contents that their computes make.
     let began = |published: usize, task: usize| {
         let mut before = story.records.iter().rev().filter(|(index, _)| *index < published);
         let starts = |record: &Record| {
@@ -84,7 +84,8 @@ fn origin(story: &Story, content: Content) -> Option<usize> {
     last_start
 }
 
-/// The content was begun before an invalidation or an insert, and the request looked after it.
+/// A violation: the content was begun before an invalidation or an insert, and the request looked after
+/// it.
 pub(super) fn invalidation_wins(story: &Story, requests: &RequestTraces) -> Vec<Violation> {
     let fences = |event| matches!(event, Event::Invalidated | Event::Cleared | Event::Inserted(_));
     let of = |request: &RequestTrace| {

@@ -1,4 +1,4 @@
-//! The requests of a story: what one request did, from its question to its answer.
+//! The requests of a story: the records of each request, from its call to its return.
 
 use super::Story;
 use crate::history::{Event, Record};
@@ -16,7 +16,7 @@ impl RequestTrace<'_> {
         self.records.iter().map(|(index, record)| (*index, record.event))
     }
 
-    /// Where the first event is that `is` says yes to.
+    /// The index of the first event for which `is` is true.
     pub(super) fn first(&self, is: impl Fn(Event) -> bool) -> Option<usize> {
         self.events().find(|(_, event)| is(*event)).map(|(index, _)| index)
     }
@@ -25,7 +25,7 @@ impl RequestTrace<'_> {
 pub(super) struct RequestTraces<'a>(pub(super) Vec<RequestTrace<'a>>);
 
 impl<'a> RequestTraces<'a> {
-    /// A caller has one request of a key at a time, but for a compute that asks for its own key.
+    /// A caller has one request of a key at a time, unless a compute asks for its own key.
     pub(super) fn of(story: &Story<'a>) -> Self {
         let mut open: BTreeMap<usize, Vec<RequestTrace>> = BTreeMap::new();
         let mut closed = Vec::new();

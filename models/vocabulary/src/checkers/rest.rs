@@ -4,15 +4,15 @@ use super::{Story, Violation};
 use crate::catalogue::Invariant;
 use crate::history::Event;
 
-/// After the rest there is one request, and a look. The witness of what says "at most": a cache that
-/// never computes keeps all of that.
+/// After the rest there is one request, and a look. This is the counterpart of every "at most": a cache
+/// that never computes would keep those.
 pub(super) fn refresh_makes_progress(story: &Story) -> Vec<Violation> {
     let Some(rest) = story.events().position(|(_, event)| event == Event::Rest) else {
         return Vec::new();
     };
     let gone = |event| matches!(event, Event::Evicted(_) | Event::Swept(_) | Event::Forgotten);
     let after: Vec<_> = story.events().skip(rest + 1).filter(|(_, event)| !gone(*event)).collect();
-    // Only the key that is asked for has a story after the rest, but for what has to go.
+    // After the rest only the requested key has events, except for removals.
     let Some((last, _)) = after.last() else { return Vec::new() };
     let computes =
         after.iter().filter(|(_, event)| matches!(event, Event::ComputeStarted(..))).count();

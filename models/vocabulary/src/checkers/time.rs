@@ -1,4 +1,4 @@
-//! Deadlines. A record says what the clock said when it was written.
+//! The checkers of deadlines. A record has the time of the clock at which it was written.
 
 use super::request_traces::{RequestTrace, RequestTraces};
 use super::{Story, Violation};
@@ -6,7 +6,8 @@ use crate::catalogue::Invariant;
 use crate::history::{Content, Event, Record, Version};
 use std::collections::BTreeMap;
 
-/// When each version was in the map: its deadline is a storage TTL later at the latest.
+/// When each version was written to the map. Its storage deadline is one storage TTL later at the
+/// latest.
 fn written(story: &Story) -> BTreeMap<Version, u64> {
     let version = |event| match event {
         Event::Published(_, version) | Event::Inserted(version) => Some(version),
@@ -28,7 +29,7 @@ pub(super) fn never_serve_expired(story: &Story) -> Vec<Violation> {
     Story::violations(Invariant::NeverServeExpired, at.map(|(index, _)| *index).collect())
 }
 
-/// When each content was in the map for the first time.
+/// When each content was written to the map for the first time.
 fn put(story: &Story) -> BTreeMap<Content, u64> {
     let (mut put, mut makes) = (BTreeMap::new(), BTreeMap::new());
     for (_, record) in &story.records {
@@ -46,7 +47,7 @@ fn put(story: &Story) -> BTreeMap<Content, u64> {
 
 /// A request that has waited or computed reads the clock again: its answer must not have expired
 /// while that took its time.
-pub(super) fn nothing_that_took_its_time_has_expired(
+pub(super) fn no_expired_value_after_a_wait(
     story: &Story,
     requests: &RequestTraces,
 ) -> Vec<Violation> {
@@ -82,7 +83,7 @@ pub(super) fn stale_is_no_error(story: &Story, requests: &RequestTraces) -> Vec<
     Story::violations(Invariant::StaleNeverWaits, at)
 }
 
-/// No compute starts after a failed one before the shortest back-off has passed.
+/// No compute starts after a failed one until the shortest back-off has passed.
 pub(super) fn failures_back_off(story: &Story) -> Vec<Violation> {
     let mut until = 0;
     let mut at = Vec::new();

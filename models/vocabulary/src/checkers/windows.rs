@@ -1,12 +1,12 @@
-//! The guarantee: what may be computed in a staleness window.
+//! The checkers of the guarantee: how many computes may start in a staleness window.
 
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
 use crate::history::Event;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A window ends when a newer version is there, or the key is removed, by a user or to make room. A sweep
-/// ends none: what it takes was gone for everybody.
+/// A window ends when a newer version is published or inserted, and when the key is removed by a user
+/// or evicted. A sweep does not end a window: the entry that it removes had expired for every request.
 pub(super) fn ends_window(event: Event) -> bool {
     matches!(
         event,
@@ -18,9 +18,11 @@ pub(super) fn ends_window(event: Event) -> bool {
     )
 }
 
-/// Counts the computes of each window that `counts`, against one and its failures.
+/// The computes for which `counts` is true and that are too many in their window. A window allows one
+/// compute, and one more for each failure.
 ///
-/// A compute belongs to the window in which it starts; where the clock moves, to that of the version that it saw.
+/// A compute belongs to the window in which it starts. If the clock moves, it belongs to the window of
+/// the version that it saw.
 fn too_many(story: &Story, counts: impl Fn(usize) -> bool) -> Vec<usize> {
     let clock_moves = story.clock_moves();
     let (mut window, mut of_version) = (0_usize, BTreeMap::new());
@@ -61,7 +63,7 @@ pub(super) fn one_compute_per_window(story: &Story) -> Vec<Violation> {
     Story::violations(Invariant::OneComputePerWindow, too_many(story, |_| true))
 }
 
-/// Counts only those whose request found the key absent.
+/// Counts only computes whose request found the key absent.
 pub(super) fn miss_single_flight(story: &Story) -> Vec<Violation> {
     let mut missed = BTreeMap::new();
     let mut of_misses = BTreeSet::new();
@@ -80,9 +82,9 @@ pub(super) fn miss_single_flight(story: &Story) -> Vec<Violation> {
 }
 
 /// A compute is wasted if the entry in the map was fresh when it started, and the request had not
-/// nominated that very version. A nomination goes with the lease to the thread that computes.
+/// nominated that version. A nomination goes with the lease to the thread that computes.
 ///
-/// An entry is fresh for at least a payload TTL after its compute had finished.
+/// An entry is fresh for at least one payload TTL after its compute finished.
 ///
 /// Where the clock moves, a compute is recorded in the section in which its re-check read the clock, which comes
 /// after that in which it read the map: then it is judged by the version that it saw, not by the one that is there.

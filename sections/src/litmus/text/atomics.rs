@@ -48,7 +48,7 @@ fn store_buffering() {
     ]);
 }
 
-/// Invents a flag that overtakes its message.
+/// Invents a flag that is visible before its message.
 fn message_passing() {
     race(&[
         |o| {
@@ -69,13 +69,13 @@ fn lost_update() {
     note(9, o.x.load());
 }
 
-/// Loses an order of two updates that return what they found.
+/// Loses an order of two updates that return the old values.
 fn fetch_adds() {
     let o = race(&[|o| note(1, o.x.fetch_add(1)), |o| note(2, o.x.fetch_add(1))]);
     note(9, o.x.load());
 }
 
-/// Loses a winner.
+/// Loses one of the two winners.
 fn compare_exchange_race() {
     let o = race(&[
         |o| note(1, i64::from(o.x.compare_exchange(0, 1).is_ok())),
@@ -84,7 +84,7 @@ fn compare_exchange_race() {
     note(9, o.x.load());
 }
 
-/// Loses an exchange that another one makes possible.
+/// Loses an exchange that succeeds only after the other one.
 fn compare_exchange_chain() {
     let o = race(&[
         |o| note(1, i64::from(o.x.compare_exchange(0, 1).is_ok())),
@@ -93,19 +93,19 @@ fn compare_exchange_chain() {
     note(9, o.x.load());
 }
 
-/// Loses a subset of additions before a load: they commute with each other and not with it.
+/// Loses a subset of additions before a load. Additions commute with each other, but not with the load.
 fn adds_and_a_reader() {
     race(&[|o| o.x.add(1), |o| o.x.add(2), |o| o.x.add(4), |o| note(4, o.x.load())]);
 }
 
-/// Loses an order of an addition and an update that looks.
+/// Loses an order of an addition and an update that returns the old value.
 fn an_add_and_an_update() {
     let o = race(&[|o| o.x.add(1), |o| note(2, o.x.fetch_add(2))]);
     note(9, o.x.load());
 }
 
-/// Loses an outcome of independent reads of independent writes: all but the one in which the two
-/// readers see the writes in opposite orders.
+/// Loses an outcome of independent reads of independent writes. All are possible, except for two
+/// readers that see the writes in opposite orders.
 fn independent_reads() {
     race(&[
         |o| o.x.store(1),

@@ -1,4 +1,4 @@
-//! Condition variables: who is woken, by what, and what happens before he has the mutex again.
+//! Condition variables: which waiter is woken, by what, and what happens before it has the mutex again.
 
 use super::{Litmus, Task, join, litmus, race, start};
 use crate::litmus::log::note;
@@ -48,13 +48,13 @@ const WAIT_ONCE_2: Task = |o| {
     note(2, 1);
 };
 
-/// Loses the lost wake-up: a notification before the wait is gone.
+/// Loses the lost wake-up: a notification before the wait has no effect.
 fn notify_without_a_flag() {
     race(&[WAIT_ONCE_1, |o| o.v.notify_one()]);
 }
 
-/// Loses the lost wake-up between a check and a wait. A waiter that saw the flag does not wait; one
-/// that did not is woken if it waits in time.
+/// Loses the lost wake-up between a check and a wait. A waiter that sees the flag does not wait. One
+/// that does not see it is woken if it waits before the notification.
 fn flag_checked_outside() {
     race(&[
         |o| {
@@ -89,8 +89,8 @@ const UNTIL_FLAG_2: Task = |o| {
     note(2, 1);
 };
 
-/// Loses the choice of whom to wake. With both waiting, one is woken and the other waits for ever;
-/// who comes after the flag does not wait.
+/// Loses the choice of the waiter. If both wait, one is woken and the other waits for ever. A task that
+/// comes after the flag does not wait.
 fn one_notification_for_two() {
     race(&[UNTIL_FLAG_1, UNTIL_FLAG_2, |o| {
         let mut a = o.a.lock();
@@ -99,8 +99,8 @@ fn one_notification_for_two() {
     }]);
 }
 
-/// Loses or invents a wake-up by the second notification: any subset waits in time for one, and two
-/// notifications wake everyone who waited in time.
+/// Loses or invents a wake-up by the second notification. Any subset of the waiters waits before a
+/// notification, and two notifications wake all of these.
 fn two_notifications_for_two() {
     race(&[WAIT_ONCE_1, WAIT_ONCE_2, |o| {
         o.v.notify_one();
@@ -108,8 +108,8 @@ fn two_notifications_for_two() {
     }]);
 }
 
-/// Invents a deadlock: each token comes with a notification, and a waiter that has taken a token
-/// without waiting leaves a notification to the other.
+/// Invents a deadlock. Each token comes with a notification. A waiter that takes a token without
+/// waiting leaves its notification to the other.
 fn two_tokens() {
     race(&[
         |o| {
@@ -137,8 +137,8 @@ fn two_tokens() {
     ]);
 }
 
-/// Invents a notification for one who waits after it: whoever sees the store is too late for it.
-/// Who does not see it may be in time or not.
+/// Invents a notification for a waiter that waits after it. A task that sees the store waits too late.
+/// One that does not see it may wait before or after the notification.
 fn a_late_waiter() {
     race(&[
         |o| {
@@ -154,8 +154,9 @@ fn a_late_waiter() {
     ]);
 }
 
-/// Loses a waiter of two notifications of which another waiter can only have the second. Any subset
-/// is woken; both are, even if the late waiter runs first, since the first notification is not his.
+/// Loses a waiter that can have only the second of two notifications. Any subset of the waiters is
+/// woken. Both are woken even if the late waiter runs first, because the first notification is not for
+/// it.
 fn late_for_the_first_of_two() {
     race(&[
         WAIT_ONCE_1,
@@ -167,8 +168,8 @@ fn late_for_the_first_of_two() {
     ]);
 }
 
-/// Loses or invents a wake-up among three waiters and two notifications, the second of which alone is
-/// the third's. Two of them can be woken, or one, or none; never all.
+/// Loses or invents a wake-up among three waiters and two notifications. Only the second notification
+/// can wake the third waiter. Two of them are woken, or one, or none, but never all.
 fn a_late_third_waiter() {
     race(&[WAIT_ONCE_1, WAIT_ONCE_2, |o| {
         o.v.notify_one();
@@ -182,8 +183,8 @@ fn a_late_third_waiter() {
     }]);
 }
 
-/// Loses an order of two waiters that a broadcast has woken, or one of the waiters. The flag is 1,
-/// the first adds to 2, the second to 3.
+/// Loses an order of two waiters that a broadcast wakes, or one of the waiters. The flag is 1; the
+/// first adds to 2, the second to 3.
 fn notify_all_with_a_flag() {
     race(&[
         |o| {
@@ -210,13 +211,13 @@ fn notify_all_with_a_flag() {
     ]);
 }
 
-/// Loses a waiter that is late for a broadcast: any subset is in time.
+/// Loses a waiter that waits after a broadcast. Any subset of the waiters waits before it.
 fn notify_all_without_a_flag() {
     race(&[WAIT_ONCE_1, WAIT_ONCE_2, |o| o.v.notify_all()]);
 }
 
-/// Invents a notification spent on one whom a broadcast has woken already. Any subset is woken: both
-/// by the broadcast, or one by it and the other, who waits between, by the signal.
+/// Invents a notification that is spent on a waiter which a broadcast has woken already. Any subset is
+/// woken: both by the broadcast, or one by it and the other, which waits between, by the signal.
 fn broadcast_then_signal() {
     race(&[WAIT_ONCE_1, WAIT_ONCE_2, |o| {
         o.v.notify_all();
@@ -224,8 +225,9 @@ fn broadcast_then_signal() {
     }]);
 }
 
-/// Loses the thief: a third task takes what a waiter was woken for. The waiter comes first, with a
-/// wake-up or without; or the thief does, and the waiter waits for ever, woken once or never.
+/// Loses the third task, which takes the value for which a waiter was woken. Either the waiter takes
+/// it, with or without a wake-up. Or the third task does, and the waiter, woken once or never, waits
+/// for ever.
 fn a_stolen_condition() {
     race(&[
         |o| {
@@ -250,7 +252,7 @@ fn a_stolen_condition() {
     ]);
 }
 
-/// Invents a waiter that runs on while the notifier holds the mutex: once woken, it sees the store.
+/// Invents a waiter that runs while the notifier holds the mutex. A woken waiter sees the store.
 fn woken_by_one_locks_again() {
     race(&[
         |o| {
@@ -266,7 +268,7 @@ fn woken_by_one_locks_again() {
     ]);
 }
 
-/// The same for a broadcast.
+/// The same with a broadcast.
 fn woken_by_all_locks_again() {
     race(&[
         |o| {
@@ -283,7 +285,8 @@ fn woken_by_all_locks_again() {
 }
 
 /// Loses the third task between a broadcast and the woken waiter's lock. It adds before the waiter or
-/// after it, and sees the notifier's store or not; if the waiter is not in time, it adds alone.
+/// after it, and may or may not see the notifier's store. If the waiter waits too late, the third task
+/// adds alone.
 fn a_thief_of_a_broadcast() {
     race(&[
         |o| {

@@ -1,4 +1,4 @@
-//! Locks: where others can come between, and where they cannot.
+//! Locks: the places where another task can come between, and those where it cannot.
 
 use super::{Litmus, litmus, race};
 use crate::litmus::log::note;
@@ -58,7 +58,8 @@ fn three_sections() {
     ]);
 }
 
-/// Loses what comes between two sections of one task: a lost update leaves 1, none leaves 2.
+/// Loses the other task between two sections of one task. A lost update leaves 1, otherwise the value
+/// is 2.
 fn unlocked_between() {
     let increment: super::Task = |o| {
         let read = *o.a.lock();
@@ -68,9 +69,9 @@ fn unlocked_between() {
     note(9, *o.a.lock());
 }
 
-/// Loses what comes between an outer and an inner lock. If the first task sees no `b`, the second
-/// wrote it after that, so its look at `a` had to wait until `a` was written and released. If it
-/// sees `b`, the second task's look at `a` may come before or after.
+/// Loses the other task between an outer and an inner lock. If the first task sees no `b`, the second
+/// wrote it later. So the second could read `a` only after `a` was written and released. If the first
+/// task sees `b`, the second may read `a` before or after the write.
 fn nested_locks() {
     race(&[
         |o| {
@@ -85,9 +86,10 @@ fn nested_locks() {
     ]);
 }
 
-/// Loses what comes between three locks. If the first task sees no `c`, the second wrote it while
-/// `b` and `a` were held, so it sees both written. Else the second looks at `b` before the first
-/// took it, and at `a` before or after; or it looks at `b` after the release, and `a` is written.
+/// Loses the other task between three locks. If the first task sees no `c`, the second wrote it while
+/// `b` and `a` were held, so it sees both written. Otherwise the second may read `b` before the first
+/// locks it, and `a` before or after the write. Or it reads `b` after the release, and then `a` is
+/// written.
 fn three_nested_locks() {
     race(&[
         |o| {
@@ -105,7 +107,7 @@ fn three_nested_locks() {
     ]);
 }
 
-/// Loses the deadlock of two locks taken in opposite orders, or one of the two good ends.
+/// Loses the deadlock of two locks taken in opposite orders, or one of the two good outcomes.
 fn abba() {
     let o = race(&[
         |o| {
@@ -122,18 +124,20 @@ fn abba() {
     note(9, *o.a.lock());
 }
 
-/// Loses the try that fails: it is made before, while or after the other task holds the lock.
+/// Loses the try that fails. The try comes before, while or after the other task holds the lock.
 fn try_against_a_holder() {
     race(&[|o| *o.a.lock() = 1, |o| note(2, o.a.try_lock().map_or(-1, |a| *a))]);
 }
 
-/// Loses a try between the parts of a section. The holder locks, stores and unlocks; the other
+/// Loses a try between the parts of a section. The holder locks, stores and unlocks. The other task
 /// loads, tries and loads.
 ///
-/// - The first load sees 0, the try comes before the lock: it succeeds, the last load sees either.
-/// - It sees 0, the try comes while the lock is held: it fails, the last load sees either.
-/// - It sees 0, the try comes after the release: it succeeds, the last load sees 1.
-/// - It sees 1: the try fails before the release and succeeds after it.
+/// - The first load sees 0 and the try comes before the lock: it succeeds, and the last load sees
+///   either value.
+/// - The first load sees 0 and the try comes while the lock is held: it fails, and the last load sees
+///   either value.
+/// - The first load sees 0 and the try comes after the release: it succeeds, and the last load sees 1.
+/// - The first load sees 1: the try fails before the release and succeeds after it.
 fn try_beside_a_store() {
     race(&[
         |o| {
@@ -148,7 +152,7 @@ fn try_beside_a_store() {
     ]);
 }
 
-/// Loses a try against a try: at least the first one succeeds.
+/// Loses a try against a try. At least the first one succeeds.
 fn two_tries() {
     race(&[
         |o| note(1, i64::from(o.a.try_lock().is_some())),
@@ -156,8 +160,8 @@ fn two_tries() {
     ]);
 }
 
-/// Loses the moment between the releases of two locks. Both fail if both hold their own lock; one
-/// fails alone if the other task has released the inner lock and not yet the outer one.
+/// Loses the moment between the releases of two locks. Both tries fail if both tasks hold their own
+/// lock. One try fails alone if the other task has released the inner lock and not yet the outer one.
 fn crossed_tries() {
     race(&[
         |o| {
@@ -171,7 +175,7 @@ fn crossed_tries() {
     ]);
 }
 
-/// Loses two readers at once: only then both see the other's store.
+/// Loses two readers at the same time. Only then can both see the other's store.
 fn readers_overlap() {
     race(&[
         |o| {
@@ -187,7 +191,7 @@ fn readers_overlap() {
     ]);
 }
 
-/// Invents two writers at once: one of them comes first and sees nothing.
+/// Invents two writers at the same time. The first one sees no write.
 fn writers_exclude() {
     race(&[
         |o| {
@@ -203,7 +207,7 @@ fn writers_exclude() {
     ]);
 }
 
-/// Loses a place for the writer: each reader comes before or after it.
+/// Loses a place for the writer. Each reader comes before or after it.
 fn readers_and_a_writer() {
     race(&[|o| note(1, *o.r.read()), |o| note(2, *o.r.read()), |o| *o.r.write() = 1]);
 }

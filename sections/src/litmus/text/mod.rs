@@ -1,4 +1,5 @@
-//! The programs, written once. The module above says what they run on.
+//! The litmus programs, written once. The including module chooses the primitives that they run on. The
+//! comment of a litmus says what a wrong search would lose or invent, and derives the outcomes.
 
 mod atomics;
 mod condvars;
@@ -18,13 +19,13 @@ pub use programs::run;
 
 pub use timeouts::TIMEOUTS;
 
-/// Every litmus that Shuttle can run too: it fires no time-outs.
+/// Every litmus that Shuttle can run too. Shuttle fires no time-outs.
 pub fn litmuses() -> impl Iterator<Item = Litmus> {
     let families = [locks::LOCKS, condvars::CONDVARS, atomics::ATOMICS, tasks::TASKS];
     families.into_iter().chain([panics::PANICS]).flatten().copied()
 }
 
-/// What the tasks share. Main makes it before there are any.
+/// The shared objects. Main makes them before it spawns tasks.
 pub struct Objects {
     a: Mutex<i64>,
     b: Mutex<i64>,
@@ -60,7 +61,7 @@ fn start(objects: &Arc<Objects>, task: Task) -> JoinHandle<()> {
     spawn(move || task(&objects))
 }
 
-/// Runs the tasks against each other.
+/// Runs the tasks concurrently.
 fn race(tasks: &[Task]) -> Arc<Objects> {
     let objects = Objects::new();
     let handles: Vec<_> = tasks.iter().map(|task| start(&objects, *task)).collect();

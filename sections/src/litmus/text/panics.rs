@@ -10,7 +10,7 @@ pub const PANICS: &[Litmus] = &[
     litmus!(panic_holding_two_locks, ["2:0,0", "2:0,1", "2:1,1"]),
 ];
 
-/// Panics without the panic hook, and catches it.
+/// Runs a body that panics, and catches the panic.
 fn panic_inside(body: impl FnOnce()) {
     let caught = catch_unwind(AssertUnwindSafe(|| {
         body();
@@ -22,7 +22,7 @@ fn panic_now() -> ! {
     resume_unwind(Box::new("on purpose"))
 }
 
-/// Loses the release of a guard that a panic drops: the other task would wait for ever.
+/// Loses the release of a guard that a panic drops. Then the other task would wait for ever.
 fn panic_holding_a_lock() {
     race(&[
         |o| {
@@ -36,7 +36,7 @@ fn panic_holding_a_lock() {
     ]);
 }
 
-/// Loses a child's panic, which is what its parent's join returns, or its release.
+/// Loses the panic of a child, which its parent's join returns, or the release of the child's lock.
 fn panic_of_a_child() {
     race(&[
         |o| {
@@ -51,8 +51,8 @@ fn panic_of_a_child() {
     ]);
 }
 
-/// Loses what a panic writes before it, or one of two releases. The second task looks at `a` and
-/// then at `b`; both are written while both are held.
+/// Loses a write before a panic, or one of two releases. The second task reads `a` and then `b`. Both
+/// are written while both locks are held.
 fn panic_holding_two_locks() {
     race(&[
         |o| {
@@ -70,7 +70,8 @@ fn panic_holding_two_locks() {
     ]);
 }
 
-/// A try against a holder that panics. On Shuttle's primitives it can fail while the holder unwinds.
+/// A try against a holder that panics. On Shuttle's primitives the try can fail while the holder
+/// unwinds.
 pub fn try_against_a_panic() {
     race(&[
         |o| {

@@ -6,7 +6,7 @@ use crate::litmus::log::note;
 use crate::litmus::program::{FAILED, Op, Program, WOKEN};
 use std::sync::Arc;
 
-/// Runs the program once; main notes the final values.
+/// Runs the program once. Main notes the final values.
 pub fn run(program: &Program) {
     let objects = Objects::new();
     let tasks = program.0.iter().zip(1..);
@@ -28,7 +28,7 @@ fn start(objects: &Arc<Objects>, ops: &[Op], label: u32) -> JoinHandle<()> {
     })
 }
 
-/// A task that interprets its operations. It takes no lock that it holds: that is no program.
+/// A task that interprets its operations. It skips a lock that it holds already.
 struct Actor<'a> {
     o: &'a Arc<Objects>,
     label: u32,

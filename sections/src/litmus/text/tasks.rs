@@ -17,8 +17,8 @@ pub const TASKS: &[Litmus] = &[
     litmus!(operations, ["1:1 2:2 9:0", "1:1 2:2 9:1", "1:2 2:1 9:0", "1:2 2:1 9:1"]),
 ];
 
-/// Loses a child that runs before its parent goes on, or after. Each load sees the child's store or
-/// not.
+/// Loses a child that runs before or after the rest of its parent. Each load may or may not see the
+/// child's store.
 fn parent_and_child() {
     race(&[
         |o| {
@@ -30,7 +30,7 @@ fn parent_and_child() {
     ]);
 }
 
-/// Loses an order of a child and its parent's sibling.
+/// Loses an order of a child and the sibling of its parent.
 fn child_against_sibling() {
     let o = race(&[
         |o| {
@@ -47,7 +47,7 @@ fn child_against_sibling() {
     note(9, *o.a.lock());
 }
 
-/// Invents a parent that goes on before the child it joins has ended.
+/// Invents a parent that continues before its joined child has ended.
 fn join_inside() {
     race(&[
         |o| {
@@ -61,7 +61,7 @@ fn join_inside() {
     ]);
 }
 
-/// Loses the deadlock of a parent that holds what its child waits for.
+/// Loses the deadlock of a parent that holds the lock for which its child waits.
 fn join_holding_a_lock() {
     race(&[|o| {
         let _a = o.a.lock();
@@ -69,7 +69,7 @@ fn join_holding_a_lock() {
     }]);
 }
 
-/// Loses the child between its parent's spawn and what that does next in the same section.
+/// Loses the child between its parent's spawn and the parent's next operation in the same section.
 fn spawn_before_a_load() {
     race(&[|o| {
         let a = o.a.lock();
@@ -80,8 +80,9 @@ fn spawn_before_a_load() {
     }]);
 }
 
-/// Loses the sibling between a parent's section and its child's, which waits for it. The parent
-/// leaves 1 whenever it comes; then the child makes it 3, and the sibling 8 or 4 before the child's 9.
+/// Loses the sibling between a parent's section and the section of its child, which waits for the
+/// parent's lock. The parent sets the value to 1 whenever it runs. Then the child makes it 3, and the
+/// sibling 8. Or the sibling makes it 4 before the child makes it 9.
 fn spawn_holding_a_lock() {
     let o = race(&[
         |o| {
@@ -102,7 +103,8 @@ fn spawn_holding_a_lock() {
     note(9, *o.a.lock());
 }
 
-/// Loses an order of beginnings and ends that no lock decides: two computes, each n and then -n.
+/// Loses an order of beginnings and ends that no lock decides. Each of two computes notes n and then
+/// -n.
 fn two_computes_in_flight() {
     let o = race(&[
         |o| {
@@ -117,8 +119,8 @@ fn two_computes_in_flight() {
     o.ledger.entries().into_iter().for_each(|entry| note(9, entry));
 }
 
-/// Loses an overlap of two operations, each with one section. Apart or overlapping, either section
-/// can be the first.
+/// Loses an overlap of two operations with one section each. Whether they overlap or not, either
+/// section can be the first.
 fn operations() {
     let o = race(&[
         |o| {

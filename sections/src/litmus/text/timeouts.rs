@@ -1,4 +1,4 @@
-//! Waits with a time-out. Shuttle never fires one, so these have no judge but the derivation.
+//! Waits with a time-out. Shuttle never fires one, so only the derivation checks these.
 
 use super::{Litmus, litmus, race};
 use crate::litmus::log::note;
@@ -14,7 +14,7 @@ pub const TIMEOUTS: &[Litmus] = &[
 
 const SOON: Duration = Duration::from_secs(1);
 
-/// Invents a deadlock: nobody notifies, so time is up.
+/// Invents a deadlock. Nobody notifies, so the wait times out.
 fn a_timeout_alone() {
     race(&[|o| {
         let a = o.a.lock();
@@ -23,8 +23,9 @@ fn a_timeout_alone() {
     }]);
 }
 
-/// Loses a notification to one whose time is up. Either the first is notified, and the second waits
-/// for ever; or its time is up, and the second is notified, or too late for it.
+/// Loses a notification to a waiter that has timed out. Either the first waiter is notified, and the
+/// second waits for ever. Or the first times out, and the second is notified or waits too late for the
+/// notification.
 fn a_timeout_beside_a_waiter() {
     race(&[
         |o| {
@@ -41,8 +42,8 @@ fn a_timeout_beside_a_waiter() {
     ]);
 }
 
-/// Loses the notifier between the time-out and the waiter's lock. Notified, the waiter sees the
-/// store; timed out, it has locked before the notifier or after it.
+/// Loses the notifier between the time-out and the waiter's lock. A notified waiter sees the store. A
+/// waiter that has timed out locks before the notifier or after it.
 fn timed_out_locks_again() {
     race(&[
         |o| {
@@ -59,7 +60,7 @@ fn timed_out_locks_again() {
     ]);
 }
 
-/// Loses a side of the race between a time-out and a broadcast.
+/// Loses one end of the race between a time-out and a broadcast.
 fn a_timeout_against_a_broadcast() {
     race(&[
         |o| {
@@ -71,7 +72,7 @@ fn a_timeout_against_a_broadcast() {
     ]);
 }
 
-/// Invents a notification for two: one of the waiters at least times out.
+/// Invents a notification for two waiters. At least one of them times out.
 fn two_timeouts() {
     race(&[
         |o| {

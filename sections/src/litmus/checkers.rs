@@ -1,5 +1,5 @@
 //! All outcomes of a program: by Shuttle's own search on Shuttle's own primitives, and by this
-//! package's.
+//! package's search.
 
 use super::log;
 use super::native::backend::{begin, main_joins};
@@ -14,34 +14,34 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 
-/// Outcomes, in the words of [`log::outcome`].
+/// Outcomes, in the format of [`log::outcome`].
 pub type Outcomes = BTreeSet<String>;
 
-/// Where Shuttle's search chooses.
+/// The decisions that Shuttle's search takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choices {
-    /// At each of Shuttle's scheduling points.
+    /// One at each of Shuttle's scheduling points.
     All,
-    /// Where it can matter, so that there are far fewer executions. Main spawns before anybody runs
-    /// and joins after everybody has, and a new task runs to its first scheduling point at once:
-    /// neither touches anything that others touch.
+    /// Only those that can matter, which are far fewer. Main spawns before any task runs and joins
+    /// after all tasks have ended. A new task runs to its first scheduling point at once. Neither
+    /// touches anything that other tasks touch.
     ThatMatter,
 }
 
-/// What Shuttle's search has found.
+/// The result of Shuttle's search.
 #[derive(Debug)]
 pub struct Found {
     pub outcomes: Outcomes,
     pub executions: usize,
-    /// Whether there are no other executions.
+    /// Whether the search was complete.
     pub exhausted: bool,
 }
 
-/// Shuttle's depth-first search, which outlives the runners that a deadlock ends.
+/// Shuttle's depth-first search. It outlives the runners that a deadlock ends.
 struct Dfs {
     search: DfsScheduler,
     choices: Choices,
-    /// Tasks that have run, by number.
+    /// Whether each task has run, by number.
     begun: Vec<bool>,
     executions: usize,
     at_most: usize,
@@ -49,7 +49,7 @@ struct Dfs {
 }
 
 impl Dfs {
-    /// The first task that has not run yet; main is none.
+    /// The first task that has not run yet, main excepted.
     fn begin_new(&mut self, runnable: &[&Task]) -> Option<TaskId> {
         let most = runnable.iter().map(|task| usize::from(task.id())).max()?;
         self.begun.resize(self.begun.len().max(most + 1), false);
@@ -104,7 +104,7 @@ impl Scheduler for SharedDfs {
     }
 }
 
-/// Every outcome of `body`, which runs on Shuttle's primitives, by at most so many executions.
+/// Every outcome of `body` on Shuttle's primitives, from at most this many executions.
 pub fn by_shuttle(
     body: impl Fn() + Clone + Send + Sync + 'static,
     choices: Choices,
@@ -116,7 +116,7 @@ pub fn by_shuttle(
     let dfs = SharedDfs(Rc::new(RefCell::new(dfs)));
     let outcomes = Arc::new(Mutex::new(Outcomes::new()));
     while let Err(panic) = run(&dfs, &body, &outcomes) {
-        // The execution has failed and its runner is gone; the search goes on with the next one.
+        // The execution failed and ended its runner. The search continues with the next execution.
         outcomes.lock().unwrap().insert(log::outcome(&ending(panic.as_ref())));
     }
     let dfs = dfs.0.borrow();
@@ -160,7 +160,8 @@ fn ending(panic: &(dyn Any + Send)) -> String {
     if is_deadlock(panic) { "deadlock".into() } else { format!("panicked: {}", text(panic)) }
 }
 
-/// A deadlock is an outcome here. Shuttle sets its panic hook in the first run, so ours comes after.
+/// Suppresses the message of a deadlock, which is an outcome here. Shuttle sets its panic hook in the
+/// first run, so this sets its own after it.
 fn keep_deadlocks_quiet() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
@@ -174,7 +175,7 @@ fn keep_deadlocks_quiet() {
     });
 }
 
-/// How an execution of this package's search ended, with what its tasks had seen.
+/// How an execution of this package's search ended, with what its tasks saw.
 pub fn outcome_of(execution: &Execution<()>) -> String {
     match &execution.outcome {
         Outcome::Returned(()) => log::outcome(""),
@@ -183,7 +184,7 @@ pub fn outcome_of(execution: &Execution<()>) -> String {
     }
 }
 
-/// Every outcome of `body`, which runs on this package's primitives.
+/// Every outcome of `body` on this package's primitives.
 pub fn by_sections(
     body: impl Fn() + Clone + Send + Sync + 'static,
     reduce: bool,
