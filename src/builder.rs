@@ -12,7 +12,7 @@ use crate::protocol::sweeper::Sweeper;
 use crate::protocol::waits::Waits;
 use crate::protocol::world::{Draw, Key, Parts, Refresh, Shared, With};
 use crate::protocol::{DoubleRecheck, Protocol};
-use crate::sync::Arc;
+use crate::sync::{Arc, Handles};
 use crate::tables::leases::LeaseTable;
 use crate::tables::store::Store;
 use std::fmt;
@@ -33,6 +33,7 @@ struct Settings {
     shards: Option<usize>,
     capacity: usize,
     wait_timeout: Duration,
+    compute_timeout: Duration,
     beta: f64,
     back_off: (Duration, Duration),
     idle: Duration,
@@ -133,6 +134,7 @@ impl<K, V> Builder<K, V> {
                 shards: None,
                 capacity: usize::MAX,
                 wait_timeout: Duration::from_secs(30),
+                compute_timeout: Duration::MAX,
                 beta: 1.0,
                 back_off: (Duration::from_millis(100), Duration::from_secs(30)),
                 idle: Duration::from_secs(60),
@@ -192,12 +194,23 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
+    /// How long a compute may take, by the cache's clock. There is no limit by default.
+    ///
+    /// The next request that finds a compute overdue revokes its lease, as an invalidation does, and computes itself.
+    /// The overdue compute goes on, and its value is discarded. A key has at most two computes in flight: the revoked
+    /// one and the current one. So an origin that hangs twice holds its key until one of the two returns.
+    pub fn compute_timeout(mut self, compute_timeout: Duration) -> Self {
+        self.settings.compute_timeout = compute_timeout;
+        self
+    }
+
     /// How early entries are refreshed, 0 to 1,000,000,000. The default is 1, and 0 means never.
     ///
     /// With `beta` at 1 a request nominates an entry for an early refresh with probability
     /// `exp(-remaining / delta)`. Here `remaining` is the time to the entry's payload deadline, and `delta` is
     /// how long its own compute took. A larger beta refreshes earlier (XFetch: Vattani, Chierichetti and
-    /// Lowenstein 2015). An inserted value has no compute, and is never refreshed early.
+    /// Lowenstein 2015). An inserted value has no compute, and is never refreshed early. No entry is refreshed early in
+    /// the first half of its payload TTL: so a compute that takes longer than that is repeated at most twice in it.
     pub fn beta(mut self, beta: f64) -> Self {
         self.settings.beta = beta;
         self
@@ -219,6 +232,9 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     }
 
     /// Registers a function that computes any key of the cache, for [`Cache::get_or_refresh`].
+    ///
+    /// A function that asks its own cache holds a [`WeakCache`](crate::WeakCache): the cache owns the function, and a
+    /// [`Cache`] inside it would keep both alive for ever.
     pub fn refresh(mut self, refresh: impl Fn(&K) -> V + Send + Sync + 'static) -> Self {
         self.refresh = Some(Arc::new(move |key| Ok(refresh(key))));
         self
@@ -284,18 +300,21 @@ where
     ///
     /// [`ConfigError`] names the value that is refused, and its limit.
     pub fn build(self) -> Result<Cache<K, V, With<C, O, X, S, P>>, ConfigError> {
-        let Settings { payload, storage, wait_timeout, beta, back_off, .. } = self.settings;
+        let Settings { payload, storage, wait_timeout, compute_timeout, beta, back_off, .. } =
+            self.settings;
         let lifetimes = Lifetimes::new(payload, storage)?;
         let (shards, capacity) = self.settings.split()?;
         let period = self.settings.period()?;
         let shared = Shared {
             protocol: self.protocol,
+            handles: Handles::one(),
             store: Store::new(shards, capacity),
-            leases: Arc::new(LeaseTable::new(shards)),
+            leases: Arc::new(LeaseTable::remembering(shards, capacity)),
             clock: self.clock,
             observer: self.observer,
             lifetimes,
             wait_timeout,
+            compute_timeout,
             waits: Waits::new(),
             early: Early::new(beta)?,
             back_off: BackOff::new(back_off.0, back_off.1, self.settings.idle)?,

@@ -4,17 +4,20 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
+use crate::panics::drop_each;
 use crate::protocol;
 use crate::protocol::request::Request;
 use crate::protocol::sweep::Swept;
 use crate::protocol::world::{Key, Of, Parts, Shared, With};
-use crate::sync::Arc;
+use crate::sync::{Arc, Weak};
 use crate::tables::entry::{Entry, Found};
 use crate::tables::leases::LeaseUsage;
+use crate::tables::shards::spread;
 use crate::tables::store::Written;
 use std::error::Error as StdError;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 /// A cache with two lifetimes that prevents stampedes: it serves stale values while one request refreshes.
@@ -63,11 +66,10 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// # Errors
     ///
-    /// There is an error only if the key was absent or expired, or expired during its refresh on this thread:
+    /// There is an error only if the key was absent or expired:
     ///
     /// - [`Error::Panicked`]: the compute panicked.
     /// - [`Error::Failed`]: this request waited for the compute of another request, and that failed.
-    /// - [`Error::Expired`]: the value expired before its refresh was published.
     /// - [`Error::Timeout`]: the compute of another request took longer than the wait time-out.
     /// - [`Error::Cycle`]: this request stands in a compute that the other request waits for.
     /// - The last error of the key, if the key backs off.
@@ -222,11 +224,14 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         let hash = self.hash(&key);
         let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
         let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
-        let Written { version, evicted, replaced } =
-            store.insert(hash, key, entry, leases, self.shared.room());
+        let (written, revoked) =
+            store.insert(hash, key, entry, leases, self.shared.ends(), self.shared.room());
+        let Written { version, evicted, replaced } = written;
         observer.on(hash, Event::Inserted(version));
         self.shared.emit_evicted(evicted);
-        drop(replaced);
+        self.shared.emit_revoked(&revoked);
+        revoked.discard();
+        drop_each(replaced);
         version
     }
 
@@ -254,9 +259,12 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn invalidate(&self, key: &K) {
         let hash = self.hash(key);
-        let removed = self.shared.store.invalidate(hash, key, &self.shared.leases);
+        let (removed, revoked) =
+            self.shared.store.invalidate(hash, key, &self.shared.leases, self.shared.ends());
         self.shared.observer.on(hash, Event::Invalidated);
-        drop(removed);
+        self.shared.emit_revoked(&revoked);
+        revoked.discard();
+        drop_each(removed);
     }
 
     /// Removes every key. The values of computes in flight are discarded.
@@ -280,9 +288,13 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn invalidate_all(&self) {
-        let removed = self.shared.store.clear(&self.shared.leases);
+        let (removed, revoked) = self.shared.store.clear(&self.shared.leases, self.shared.ends());
         self.shared.observer.on(0, Event::Cleared);
-        drop(removed);
+        for revoked in revoked {
+            self.shared.emit_revoked(&revoked);
+            revoked.discard();
+        }
+        drop_each(removed);
     }
 
     /// Removes expired entries, and slots of the lease table whose failure was long ago
@@ -334,12 +346,38 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         Usage { keys, leases: held, slots, store_bytes, lease_bytes: bytes, oldest_lease }
     }
 
+    /// A handle that does not keep the cache alive. It is for what the cache itself owns, as a registered refresh or a
+    /// value that asks the cache: with a [`Cache`] inside, that cache would never be dropped.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use std::sync::{Arc, OnceLock};
+    /// use xfetch_core::{Cache, WeakCache};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let own: Arc<OnceLock<WeakCache<u32, u32>>> = Arc::default();
+    /// let inside = Arc::clone(&own);
+    /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
+    ///     .try_refresh(move |key: &u32| {
+    ///         let cache = inside.get().and_then(WeakCache::upgrade).ok_or("the cache is gone")?;
+    ///         if *key == 0 { Ok(1) } else { cache.get_or_refresh(&(key - 1)).map(|found| *found * 2).map_err(|error| error.to_string()) }
+    ///     })
+    ///     .build()?;
+    /// assert!(own.set(cache.downgrade()).is_ok());
+    /// assert_eq!(*cache.get_or_refresh(&3)?, 8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn downgrade(&self) -> WeakCache<K, V, E> {
+        WeakCache { shared: Arc::downgrade(&self.shared) }
+    }
+
     fn request<'a>(&'a self, key: &'a K) -> Request<'a, Of<K, V, E>> {
         Request::new(&self.shared, key, self.hash(key))
     }
 
     fn hash(&self, key: &K) -> u64 {
-        self.shared.hasher.hash_one(key)
+        spread(self.shared.hasher.hash_one(key))
     }
 }
 
@@ -364,9 +402,47 @@ pub struct Usage {
 
 impl<K: Key, V: Send + Sync + 'static, E: Parts> Clone for Cache<K, V, E> {
     fn clone(&self) -> Self {
+        self.shared.handles.add();
         Self { shared: Arc::clone(&self.shared) }
     }
 }
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> Drop for Cache<K, V, E> {
+    fn drop(&mut self) {
+        self.shared.handles.remove();
+    }
+}
+
+/// A handle that does not keep its cache alive; made by [`Cache::downgrade`].
+pub struct WeakCache<K: Key, V: Send + Sync + 'static, E: Parts = With> {
+    shared: Weak<Shared<Of<K, V, E>>>,
+}
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> WeakCache<K, V, E> {
+    /// A handle of the cache, unless its last handle was dropped.
+    pub fn upgrade(&self) -> Option<Cache<K, V, E>> {
+        let shared = self.shared.upgrade()?;
+        shared.handles.try_add().then_some(())?;
+        Some(Cache { shared })
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> Clone for WeakCache<K, V, E> {
+    fn clone(&self) -> Self {
+        Self { shared: Weak::clone(&self.shared) }
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static, E: Parts> fmt::Debug for WeakCache<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakCache").finish_non_exhaustive()
+    }
+}
+
+// A panic of a user's code leaves no lock held, no lease held and no entry half written: tests/drops.rs and
+// tests/faults.rs.
+impl<K: Key, V: Send + Sync + 'static, E: Parts> UnwindSafe for Cache<K, V, E> {}
+impl<K: Key, V: Send + Sync + 'static, E: Parts> RefUnwindSafe for Cache<K, V, E> {}
 
 impl<K: Key, V: Send + Sync + 'static, E: Parts> fmt::Debug for Cache<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -115,9 +115,6 @@ pub enum Error {
         /// The keys: each needs the next one, and the last is the first again.
         path: Arc<[String]>,
     },
-    /// The value was stale, and expired before its refresh was published. The refresh failed, or it is still
-    /// in flight on an executor.
-    Expired,
     /// The cache has no registered refresh, and the request brings none.
     NoRefresh,
     /// Another request still computed the value when this request timed out.
@@ -135,7 +132,6 @@ impl fmt::Display for Error {
             Self::Cycle { path } => {
                 write!(f, "computes wait for each other: {}", path.join(" -> "))
             }
-            Self::Expired => f.write_str("the value expired before its refresh was there"),
             Self::NoRefresh => {
                 f.write_str("the cache has no refresh: register one with Builder::refresh")
             }

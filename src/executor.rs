@@ -2,9 +2,11 @@
 
 use crate::error::{ConfigError, MAX_QUEUE, MAX_WORKERS};
 use crate::panics::discard;
-use crate::sync::{Arc, Mutex, Queue, Thread};
+use crate::sync::{Arc, Mutex, Present, Queue, Roll, Thread};
+use std::error::Error as StdError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// A refresh that waits for a thread. Its drop releases the lease that it carries.
 pub struct Job(Box<dyn FnOnce() + Send>);
@@ -58,6 +60,26 @@ pub trait Executor: Send + Sync + 'static {
     #[doc(hidden)]
     fn runs_at_once(&self) -> bool {
         false
+    }
+}
+
+impl<X: Executor + ?Sized> Executor for Arc<X> {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        X::execute(self, job)
+    }
+
+    fn runs_at_once(&self) -> bool {
+        X::runs_at_once(self)
+    }
+}
+
+impl<X: Executor + ?Sized> Executor for Box<X> {
+    fn execute(&self, job: Job) -> Result<(), Job> {
+        X::execute(self, job)
+    }
+
+    fn runs_at_once(&self) -> bool {
+        X::runs_at_once(self)
     }
 }
 
@@ -115,7 +137,27 @@ pub struct WorkerPool(Arc<Pool>);
 struct Pool {
     jobs: Arc<Queue<Job>>,
     threads: Mutex<Vec<Thread>>,
+    roll: Roll,
 }
+
+/// The threads of a pool that had not ended within the limit of a shutdown: their jobs still run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StillRunning {
+    /// How many there are.
+    pub threads: usize,
+    /// The limit.
+    pub limit: Duration,
+}
+
+impl fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { threads, limit } = self;
+        write!(f, "{threads} threads of the pool have not ended within {limit:?}")
+    }
+}
+
+impl StdError for StillRunning {}
 
 impl WorkerPool {
     /// A pool of `threads` threads, with `queue` places for jobs that wait for one.
@@ -129,12 +171,13 @@ impl WorkerPool {
             return Err(ConfigError::Workers { threads, queue });
         }
         let jobs = Arc::new(Queue::new(queue));
+        let roll = Roll::default();
         let start = |number| {
-            let jobs = Arc::clone(&jobs);
-            Thread::spawn(format!("xfetch-refresh-{number}"), move || work(&jobs))
+            let (jobs, present) = (Arc::clone(&jobs), roll.enter());
+            Thread::spawn(format!("xfetch-refresh-{number}"), move || work(&jobs, present))
         };
         match (0..threads).map(start).collect::<Result<Vec<_>, _>>() {
-            Ok(threads) => Ok(Self(Arc::new(Pool { jobs, threads: Mutex::new(threads) }))),
+            Ok(threads) => Ok(Self(Arc::new(Pool { jobs, threads: Mutex::new(threads), roll }))),
             Err(error) => {
                 jobs.close();
                 Err(ConfigError::NoThread { kind: error.kind() })
@@ -146,15 +189,8 @@ impl WorkerPool {
     /// A running job always runs to its end.
     ///
     /// A call from a thread of the pool itself waits for none of them.
-    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes later.
     pub fn shut_down(&self, waiting: Waiting) {
-        self.0.jobs.close();
-        if waiting == Waiting::Drop {
-            while let Some(job) = self.0.jobs.try_pop() {
-                // The drop of a job may panic. The other jobs are dropped all the same.
-                discard(catch_unwind(AssertUnwindSafe(|| drop(job))));
-            }
-        }
+        self.close(waiting);
         let mut threads = self.0.threads.lock();
         // The threads stay in the list, so that a call from outside finds them and waits.
         if threads.iter().any(Thread::is_current) {
@@ -164,12 +200,51 @@ impl WorkerPool {
         drop(threads);
         ending.into_iter().for_each(Thread::join);
     }
+
+    /// As [`shut_down`](Self::shut_down), and waits no longer than `limit`, by the machine's clock. A thread that is
+    /// late ends when its job does, and runs the jobs that wait before that, unless they were dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use xfetch_core::{Waiting, WorkerPool};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = WorkerPool::new(4, 1_024)?;
+    /// pool.shut_down_within(Waiting::Drop, Duration::from_secs(60))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`StillRunning`]: how many threads had not ended. A thread of the pool that calls this waits for no thread, and
+    /// is one of them.
+    pub fn shut_down_within(&self, waiting: Waiting, limit: Duration) -> Result<(), StillRunning> {
+        self.close(waiting);
+        let is_own = self.0.threads.lock().iter().any(Thread::is_current);
+        let roll = &self.0.roll;
+        match if is_own { roll.present() } else { roll.wait(limit) } {
+            0 => Ok(()),
+            threads => Err(StillRunning { threads, limit }),
+        }
+    }
+
+    // INVARIANT(shutdown-drains): the queue is closed before it is emptied, so that no job comes later.
+    fn close(&self, waiting: Waiting) {
+        self.0.jobs.close();
+        if waiting == Waiting::Drop {
+            while let Some(job) = self.0.jobs.try_pop() {
+                // The drop of a job may panic. The other jobs are dropped all the same.
+                discard(catch_unwind(AssertUnwindSafe(|| drop(job))));
+            }
+        }
+    }
 }
 
 /// Runs jobs until the queue is closed and empty.
 ///
 /// The observer and the clock of a job may panic: the thread goes on.
-fn work(jobs: &Queue<Job>) {
+fn work(jobs: &Queue<Job>, _until_it_ends: Present) {
     while let Some(job) = jobs.pop() {
         discard(catch_unwind(AssertUnwindSafe(|| job.run())));
     }

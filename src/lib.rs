@@ -7,6 +7,23 @@
 //! one compute starts per window as long as none fails. After each failure one more may start, never two at a
 //! time.
 //!
+//! # Threads
+//!
+//! By default a cache starts four threads that refresh ([`Builder::executor`]) and one that sweeps
+//! ([`Builder::sweep_every`]). Many caches can share one [`WorkerPool`]: pass a clone of it to each. A refresh of a
+//! cache whose last handle was dropped does nothing, and a shared pool goes on for the other caches.
+//!
+//! - **A compute that steals work**, as rayon does while it waits, may run another request of the same cache inside
+//!   itself. That request can wait for a lease that its own thread holds. If the key's compute stands on the thread's
+//!   stack, the request returns [`Error::Cycle`]; no request waits for itself. Compute such values on threads that do
+//!   not steal.
+//! - **Fork**: a child process has the thread that forked, and none of the cache's threads. Its refreshes are queued
+//!   and never run, and a lock that another thread held at the fork stays locked. Build caches after the fork, or start
+//!   the child with `exec`.
+//! - **A machine that is suspended**: the clock of [`SystemClock`] is the processor's cycle counter or the system's
+//!   monotonic clock. On Linux that clock stands still while the machine is suspended, so an entry lives longer by as
+//!   much. If that matters, implement [`Clock`] on a clock that goes on, as Linux's `CLOCK_BOOTTIME`.
+//!
 //! Start with [`Cache`]. To read the code, start with the protocol, `src/protocol/mod.rs`.
 
 mod builder;
@@ -23,10 +40,10 @@ mod sync;
 mod tables;
 
 pub use builder::Builder;
-pub use cache::{Cache, Usage};
+pub use cache::{Cache, Usage, WeakCache};
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use error::{ConfigError, Error, MAX_QUEUE, MAX_SHARDS, MAX_WORKERS};
-pub use executor::{CallerRuns, Executor, Job, Waiting, WorkerPool};
+pub use executor::{CallerRuns, Executor, Job, StillRunning, Waiting, WorkerPool};
 pub use ids::{LeaseId, Version};
 pub use observe::event::{Event, NoObserver, Observer};
 pub use observe::metrics::{Metrics, Snapshot};
@@ -51,6 +68,7 @@ pub mod steps {
     pub use crate::tables::fences::Stamp;
     pub use crate::tables::leases::{LeaseTable, SlotState, Takeover};
     pub use crate::tables::outcome::{LeaseOutcome, Refusal};
+    pub use crate::tables::shards::spread;
     pub use crate::tables::store::MapSnapshot;
 }
 

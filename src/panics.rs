@@ -9,6 +9,29 @@ pub(crate) fn discard<T>(caught: std::thread::Result<T>) {
     std::mem::forget(dropped);
 }
 
+/// Drops values of the user's. A drop that panics stops none of the others, and nobody else: a request must not end by
+/// the value of another one, and a second panic while one unwinds would abort the process.
+pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+    for value in values {
+        discard(catch_unwind(AssertUnwindSafe(|| drop(value))));
+    }
+}
+
+/// Does something if a panic unwinds past it. A second panic would abort the process, and is caught.
+pub(crate) struct OnPanic<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> OnPanic<F> {
+    pub(crate) fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        discard(catch_unwind(AssertUnwindSafe(|| (self.0)())));
+    }
+}
+
 /// The text of a panic.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

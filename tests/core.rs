@@ -157,9 +157,9 @@ fn a_key_that_backs_off_is_not_computed_and_returns_its_last_error() {
     assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("inserted"), 1);
 }
 
-/// A write during a compute says nothing of the origin: the next failure is the second in a row all the same.
+/// What is remembered of a key is from before the write: its failures, and the failure of a compute that began before.
 #[test]
-fn a_failure_is_not_forgotten_because_its_key_was_written_during_the_next_compute() {
+fn a_back_off_never_outlives_a_write() {
     let writes: [fn(&Tested); 3] = [
         |cache| {
             cache.insert("k", 1);
@@ -169,22 +169,33 @@ fn a_failure_is_not_forgotten_because_its_key_was_written_during_the_next_comput
         |cache| cache.invalidate_all(),
     ];
     for write in writes {
-        let clock = ManualClock::new();
-        let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
-        let cache = cache.randomness(|| 1.0).back_off(PAYLOAD, PAYLOAD * 8).build().expect("valid");
+        let (cache, _) = cache();
         let fails = || Err::<u32, _>(io::Error::other("down"));
         drop(cache.try_get_or_compute(&"k", move |_| fails()));
-        clock.advance(PAYLOAD);
+        assert!(cache.get_or_compute(&"k", |_| unreachable!("it backs off")).is_err());
+        write(&cache);
         let inner = cache.clone();
         drop(cache.try_get_or_compute(&"k", move |_| {
             write(&inner);
             fails()
         }));
-        clock.advance(PAYLOAD * 2 - Duration::from_nanos(1));
-        assert!(cache.get_or_compute(&"k", |_| unreachable!("it backs off")).is_err());
-        clock.advance(Duration::from_nanos(1));
-        assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("it has ended"), 2);
+        assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("nothing is remembered"), 2);
     }
+}
+
+/// A stale key that backs off is refreshed by the first request after an insert has become stale.
+#[test]
+fn an_insert_never_waits_for_an_old_back_off_to_be_refreshed() {
+    let (cache, clock) = cache();
+    for _ in 0..10 {
+        drop(cache.try_get_or_compute(&"k", |_| Err::<u32, _>(io::Error::other("down"))));
+        clock.advance(PAYLOAD * 100);
+    }
+    drop(cache.try_get_or_compute(&"k", |_| Err::<u32, _>(io::Error::other("down"))));
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("stale"), 1);
+    assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
 #[test]
@@ -212,6 +223,8 @@ fn only_a_request_that_nominates_an_entry_refreshes_it_early() {
     }));
     assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("fresh")).expect("fresh"), 1);
     draw.store(true, Ordering::Relaxed);
+    assert_eq!(*cache.get_or_compute(&"k", |_| unreachable!("too early")).expect("fresh"), 1);
+    clock.advance(PAYLOAD / 2);
     let found = cache.get_or_compute(&"k", |_| 2).expect("fresh");
     assert_eq!((*found, found.is_stale()), (1, false));
     // The new entry's compute took no time, so that no draw can nominate it.

@@ -7,9 +7,10 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
-use common::{HeldJobs, PAYLOAD, STORAGE, cache};
+use common::{HeldJobs, HighBits, Identity, LowBits, PAYLOAD, STORAGE, cache};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::io;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -123,8 +124,15 @@ fn hits_of_lru(requests: &[u32], capacity: usize) -> usize {
 }
 
 fn hits_of_ours(requests: &[u32], capacity: usize) -> usize {
+    hits_with(Fixed::default(), requests, capacity)
+}
+
+fn hits_with<S>(hasher: S, requests: &[u32], capacity: usize) -> usize
+where
+    S: BuildHasher + Send + Sync + 'static,
+{
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(ManualClock::new()).capacity(capacity);
-    let cache = cache.hasher(Fixed::default()).build().expect("valid");
+    let cache = cache.hasher(hasher).build().expect("valid");
     let mut hits = 0;
     for key in requests {
         hits += usize::from(cache.get(key).is_some());
@@ -143,6 +151,19 @@ fn the_eviction_rule_is_never_much_worse_than_least_recently_used() {
         println!("capacity {capacity}: {:.1} % hits, LRU {:.1} %", percent(ours), percent(lru));
         assert!(percent(ours) > percent(lru) - 1.0);
     }
+}
+
+/// Keys that such a hasher put into one shard of sixteen would leave a sixteenth of the capacity.
+#[test]
+fn a_hasher_that_leaves_integers_alone_never_costs_hits() {
+    let requests = zipf(50_000);
+    let fair = hits_of_ours(&requests, 1_000) as f64;
+    let of = |name: &str, hits: usize| {
+        assert!((hits as f64 / fair - 1.0).abs() < 0.02, "{name}: {hits} hits, {fair} expected");
+    };
+    of("identity", hits_with(BuildHasherDefault::<Identity>::default(), &requests, 1_000));
+    of("low bits", hits_with(BuildHasherDefault::<LowBits>::default(), &requests, 1_000));
+    of("high bits", hits_with(BuildHasherDefault::<HighBits>::default(), &requests, 1_000));
 }
 
 #[test]

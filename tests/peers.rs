@@ -1,6 +1,7 @@
 //! Bugs of caches in use, each as a test of what must not happen. The models explore the interleavings. Here
 //! they are forced, on real threads, with channels and no sleep.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
 use common::{HeldJobs, OnLooked, PAYLOAD, STORAGE, cache, held};
@@ -9,9 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{
-    Cache, Clock, Error, Event, Executor, Job, ManualClock, Moment, Observer, Waiting, WorkerPool,
-};
+use xfetch_core::{Cache, Clock, Error, Executor, Job, ManualClock, Moment, Waiting, WorkerPool};
 
 // A lost invalidation: a refresh reads v1, v2 is written and the key invalidated, the refresh publishes.
 #[test]
@@ -416,73 +415,72 @@ fn nothing_is_served_past_its_storage_deadline_while_a_refresh_hangs() {
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
 
-/// The compute runs on the requesting thread, and takes until after the storage deadline.
+/// The compute runs on the requesting thread, and takes until after the storage deadline. A request that found a value is
+/// not refused because that expires meanwhile.
 #[test]
-fn a_value_that_expires_during_its_own_refresh_is_never_served() {
+fn a_stale_hit_whose_value_expires_meanwhile_is_never_refused() {
     let (cache, clock) = cache();
-    cache.insert("k", 1);
-    clock.advance(STORAGE - Duration::from_nanos(1));
-    let long = clock.clone();
-    let found = cache.get_or_compute(&"k", move |_| {
-        long.advance(STORAGE);
-        2
-    });
-    assert_eq!(*found.expect("what was computed"), 2);
-
-    cache.insert("k", 1);
-    clock.advance(STORAGE - Duration::from_nanos(1));
-    let long = clock.clone();
-    let error = cache.try_get_or_compute(&"k", move |_| {
-        long.advance(STORAGE);
-        Err(io::Error::other("down"))
-    });
-    assert!(matches!(error, Err(Error::Expired)));
+    for (made, answer) in [(Ok(2), 2), (Err("down"), 1)] {
+        cache.insert("k", 1);
+        clock.advance(STORAGE - Duration::from_nanos(1));
+        let long = clock.clone();
+        let found = cache.try_get_or_compute(&"k", move |_| {
+            long.advance(STORAGE);
+            made
+        });
+        assert_eq!(*found.expect("there was a value"), answer);
+    }
 }
 
-/// The value is published, and its whole lifetime passes before its lease is released. The other requests,
-/// waiters or not, get a new value.
+/// The executor keeps the refresh, and the value expires before the request returns.
 #[test]
-fn a_waiter_never_gets_a_value_that_has_expired() {
-    /// Time passes when the first value is published.
-    struct Passes(ManualClock, AtomicU32);
-    impl Observer for Passes {
-        fn on(&self, _: u64, event: Event) {
-            if matches!(event, Event::Published(..)) && self.1.fetch_add(1, Ordering::Relaxed) == 0
-            {
-                self.0.advance(STORAGE);
-            }
+fn a_stale_hit_that_loses_the_processor_is_never_refused() {
+    struct Slow(ManualClock, std::sync::Mutex<Vec<Job>>);
+    impl Executor for Slow {
+        fn execute(&self, job: Job) -> Result<(), Job> {
+            self.0.advance(STORAGE);
+            self.1.lock().expect("no panic").push(job);
+            Ok(())
         }
     }
     let clock = ManualClock::new();
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
-    let cache = cache.observer(Passes(clock, AtomicU32::new(0))).wait_timeout(Duration::MAX);
+    let cache = cache.executor(Slow(clock.clone(), std::sync::Mutex::default()));
     let cache = cache.build().expect("valid");
-    let started = Arc::new(Barrier::new(2));
-    let go = Arc::new(Barrier::new(5));
-    let first = {
-        let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    assert_eq!(*cache.get_or_compute(&"k", |_| 2).expect("there was a value"), 1);
+}
+
+/// The value is published, and its whole lifetime passes before its lease is released.
+#[test]
+fn a_waiter_never_computes_again_because_a_value_is_short_lived() {
+    let computes = Arc::new(AtomicU32::new(0));
+    let cache = Cache::<&str, u32>::builder(Duration::ZERO, Duration::ZERO).build().expect("valid");
+    let (started, go) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let ask = |first: bool| {
+        let (cache, computes) = (cache.clone(), Arc::clone(&computes));
+        let (started, go) = (Arc::clone(&started), Arc::clone(&go));
         thread::spawn(move || {
             cache.get_or_compute(&"k", move |_| {
-                started.wait();
-                go.wait();
-                // The others are probably about to wait. The test holds if they are not.
-                (0..100).for_each(|_| thread::yield_now());
-                1
+                if first {
+                    started.wait();
+                    go.wait();
+                }
+                computes.fetch_add(1, Ordering::Relaxed) + 1
             })
         })
     };
+    let first = ask(true);
     started.wait();
-    let others = [(); 4].map(|()| {
-        let (cache, go) = (cache.clone(), go.clone());
-        thread::spawn(move || {
-            go.wait();
-            cache.get_or_compute(&"k", |_| 2)
-        })
-    });
-    assert_eq!(*first.join().expect("no panic").expect("its own value"), 1);
-    for other in others {
-        assert_eq!(*other.join().expect("no panic").expect("computed anew"), 2);
+    let others: Vec<_> = (0..8).map(|_| ask(false)).collect();
+    // The others are probably about to wait. One that is not computes for itself.
+    thread::sleep(Duration::from_millis(50));
+    go.wait();
+    for request in [first].into_iter().chain(others) {
+        assert!(request.join().expect("no panic").is_ok());
     }
+    assert!(computes.load(Ordering::Relaxed) < 9, "one after the other");
 }
 
 // A clock that steps back.

@@ -247,7 +247,8 @@ fn a_panic_of_a_keys_drop_never_wedges_it() {
             let own = std::mem::ManuallyDrop::new(own);
             drop(inner.get_or_compute(&*own, |_| 1));
         });
-        assert!(request.join().is_err(), "its own request panics");
+        assert!(request.join().is_ok(), "the drop is not the request's");
+        cache.invalidate(&key);
     }
     assert_eq!(*cache.get_or_compute(&key, |_| 2).expect("the lease is free"), 2);
 }

@@ -47,7 +47,6 @@ enum Answer {
     Absent,
     Failed,
     Panicked,
-    Expired,
 }
 
 /// The specification. Times in nanoseconds.
@@ -78,6 +77,12 @@ impl Specification {
     fn insert(&mut self, key: u8) {
         let value = self.next();
         self.entries.insert(key, (value, self.now));
+        self.failures.remove(&key);
+    }
+
+    fn invalidate(&mut self, key: u8) {
+        self.entries.remove(&key);
+        self.failures.remove(&key);
     }
 
     /// Computes, and returns the answer of a miss.
@@ -91,7 +96,7 @@ impl Specification {
                 self.failures.remove(&key);
                 match compute {
                     Compute::AfterInsert => self.insert(key),
-                    Compute::AfterInvalidate => drop(self.entries.remove(&key)),
+                    Compute::AfterInvalidate => self.invalidate(key),
                     _ => {
                         if let Compute::Takes(span) = compute {
                             self.now += span;
@@ -121,13 +126,10 @@ impl Specification {
             (Some((value, true)), None) => {
                 let (_, at) = self.entries[&key];
                 self.compute(key, compute);
-                // The compute has taken time: an expired value is not served.
-                if self.now - at >= self.storage {
-                    let found = self.usable(key);
-                    return found
-                        .map_or(Answer::Expired, |(value, stale)| Answer::Value(value, stale));
-                }
-                Answer::Value(value, true)
+                // The compute has taken time: if the value has expired, the request returns a newer one.
+                let newer = self.usable(key).filter(|_| self.now - at >= self.storage);
+                let (value, stale) = newer.unwrap_or((value, true));
+                Answer::Value(value, stale)
             }
             (None, Some(error)) => error,
             (None, None) => self.compute(key, compute),
@@ -144,8 +146,11 @@ impl Specification {
                 );
             }
             Operation::Insert(key) => self.insert(key),
-            Operation::Invalidate(key) => drop(self.entries.remove(&key)),
-            Operation::InvalidateAll => self.entries.clear(),
+            Operation::Invalidate(key) => self.invalidate(key),
+            Operation::InvalidateAll => {
+                self.entries.clear();
+                self.failures.clear();
+            }
             Operation::Sweep => {}
             Operation::Advance(span) => self.now += span,
         }
@@ -201,7 +206,6 @@ impl Real {
             Ok(found) => Answer::Value(*found, found.is_stale()),
             Err(Error::Failed(_)) => Answer::Failed,
             Err(Error::Panicked(_)) => Answer::Panicked,
-            Err(Error::Expired) => Answer::Expired,
             Err(other) => unreachable!("one thread neither waits nor recurs: {other}"),
         }
     }

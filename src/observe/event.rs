@@ -2,6 +2,7 @@
 //! the public face emit them.
 
 use crate::ids::{LeaseId, Version};
+use crate::panics::OnPanic;
 use crate::sync::Arc;
 
 /// Calls `$then!` with every event: its documentation, its name, its parts. [`Event`] is made from this list, and so
@@ -38,17 +39,22 @@ macro_rules! for_each_event {
             BackingOff,
             /// A miss inside a compute would have waited for a compute that waits for its own.
             Cycle(lease: LeaseId),
-            /// A refresh has got a thread after a miss took over its lease. It does nothing.
+            /// An insert, an invalidation or the compute time-out has ended this lease for requests that come after
+            /// it. Its compute goes on for those that came before.
+            Revoked(lease: LeaseId),
+            /// A refresh has got a thread, or a request has got to its re-check, and its lease was taken over by a miss
+            /// or revoked. It computes nothing.
             TakenOver(lease: LeaseId),
             /// The re-check under the lease found an entry that needs no compute.
             SkippedInside(lease: LeaseId, version: Version),
             /// A compute starts. Its re-check saw this version, or none.
             ComputeStarted(lease: LeaseId, seen: Option<Version>),
-            /// The compute has returned a value (`true`), or an error or a panic.
+            /// The compute has returned a value (`true`), or an error or a panic. `false` too if the clock panicked.
             ComputeFinished(lease: LeaseId, returned: bool),
             /// The value is in the store under this version.
             Published(lease: LeaseId, version: Version),
-            /// The value was discarded: an insert or an invalidation overtook its compute.
+            /// The value was discarded: its lease was revoked during its compute, or a panic of the clock or of an
+            /// observer came before its publication.
             Discarded(lease: LeaseId),
             /// The lease is free again.
             Released(lease: LeaseId),
@@ -137,17 +143,26 @@ impl Observer for NoObserver {
     fn on(&self, _key: u64, _event: Event) {}
 }
 
-impl<O: Observer> Observer for Arc<O> {
+impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn on(&self, key: u64, event: Event) {
         O::on(self, key, event);
     }
 }
 
-/// Two observers of one stream. The first one reads an event first.
+impl<O: Observer + ?Sized> Observer for Box<O> {
+    fn on(&self, key: u64, event: Event) {
+        O::on(self, key, event);
+    }
+}
+
+/// Two observers of one stream. The first one reads an event first. If it panics, the second one reads the event all
+/// the same, so that its counts stay right.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     #[inline]
     fn on(&self, key: u64, event: Event) {
+        let second = OnPanic(|| self.1.on(key, event));
         self.0.on(key, event);
+        second.disarm();
         self.1.on(key, event);
     }
 }

@@ -67,7 +67,9 @@ counters! {
     /// Refreshes that were dropped before they ran: the refused ones, and those that the executor dropped
     /// later, as at a shutdown.
     dropped,
-    /// Refreshes whose lease a miss took over while they waited for a thread.
+    /// Leases that an insert, an invalidation or the compute time-out revoked.
+    revoked,
+    /// Refreshes, and misses before their compute, whose lease was taken over by a miss or revoked.
     taken_over,
     /// Re-checks under the lease that found the key refreshed.
     skipped_inside,
@@ -188,6 +190,7 @@ impl Metrics {
             Event::Cycle(_) => &all.cycles,
             Event::Rejected(_) => &all.rejected,
             Event::Dropped(_) => &all.dropped,
+            Event::Revoked(_) => &all.revoked,
             Event::TakenOver(_) => &all.taken_over,
             Event::SkippedInside(..) => &all.skipped_inside,
             Event::ComputeStarted(..) => &all.computes,

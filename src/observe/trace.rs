@@ -193,7 +193,8 @@ fn described(event: Event) -> (Level, &'static str) {
         Event::TimedOut(_) => (Level::WARN, "wait timed out"),
         Event::BackingOff => (Level::TRACE, "backing off"),
         Event::Cycle(_) => (Level::WARN, "cycle of leases refused"),
-        Event::TakenOver(_) => (Level::WARN, "waited for a thread too long, taken over by a miss"),
+        Event::Revoked(_) => (Level::DEBUG, "lease revoked"),
+        Event::TakenOver(_) => (Level::DEBUG, "lease taken over or revoked"),
         Event::SkippedInside(..) => (Level::DEBUG, "skipped under the lease"),
         Event::ComputeStarted(..) => (Level::DEBUG, "compute started"),
         Event::ComputeFinished(_, true) => (Level::DEBUG, "compute returned"),
@@ -219,6 +220,7 @@ fn lease(event: Event) -> Option<u64> {
         | Event::Waited(lease)
         | Event::TimedOut(lease)
         | Event::Cycle(lease)
+        | Event::Revoked(lease)
         | Event::TakenOver(lease)
         | Event::SkippedInside(lease, _)
         | Event::ComputeStarted(lease, _)

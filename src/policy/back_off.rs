@@ -37,14 +37,19 @@ impl BackOff {
     }
 
     /// The failure to remember, if `before` is remembered and the compute fails again.
-    pub(crate) fn after(&self, before: Option<&Failure>, failed: &Failed) -> Failure {
+    ///
+    /// Nothing if no back-off is ever longer than zero.
+    pub(crate) fn after(&self, before: Option<&Failure>, failed: &Failed) -> Option<Failure> {
+        if self.initial == 0 || self.cap == 0 {
+            return None;
+        }
         let before = before.filter(|failure| !self.has_forgotten(failure, failed.at));
         let in_a_row = before.map_or(0, |failure| failure.in_a_row).saturating_add(1);
         let doubled = 1_u64.checked_shl(in_a_row - 1).unwrap_or(u64::MAX);
         let most = self.initial.saturating_mul(doubled).min(self.cap);
         let span = most / 2 + (most as f64 / 2.0 * failed.jitter) as u64;
         let until = failed.at.after(Duration::from_nanos(span));
-        Failure { error: failed.error.clone(), in_a_row, until, longest: self.cap }
+        Some(Failure { error: failed.error.clone(), in_a_row, until, longest: self.cap })
     }
 }
 
@@ -64,7 +69,7 @@ pub(crate) struct Failure {
     /// The error of the last one.
     pub(crate) error: Error,
     in_a_row: u32,
-    until: Moment,
+    pub(crate) until: Moment,
     longest: u64,
 }
 
@@ -123,7 +128,7 @@ mod tests {
         for _ in 0..failures {
             let error = Error::Panicked("".into());
             let failed = Failed { error, at: Moment::ORIGIN, jitter };
-            let failure = back_off.after(last.as_ref(), &failed);
+            let failure = back_off.after(last.as_ref(), &failed).expect("a back-off");
             spans.push(failure.until.as_nanos());
             last = Some(failure);
         }
@@ -147,11 +152,12 @@ mod tests {
         let back_off = BackOff::new(span, span * 10, span * 3).expect("the cap is longer");
         let failed =
             |nanos| Failed { error: Error::NoRefresh, at: Moment::from_nanos(nanos), jitter: 1.0 };
-        let first = back_off.after(None, &failed(0));
+        let first = back_off.after(None, &failed(0)).expect("a back-off");
         assert_eq!(first.until.as_nanos(), 100);
         for (at, forgotten, until) in [(399, false, 399 + 200), (400, true, 400 + 100)] {
             assert_eq!(back_off.has_forgotten(&first, Moment::from_nanos(at)), forgotten);
-            assert_eq!(back_off.after(Some(&first), &failed(at)).until.as_nanos(), until);
+            let next = back_off.after(Some(&first), &failed(at)).expect("a back-off");
+            assert_eq!(next.until.as_nanos(), until);
         }
     }
 
@@ -168,7 +174,8 @@ mod tests {
         let back_off = back_off.expect("the cap is longer");
         let error = Error::Panicked("".into());
         let late = Moment::from_nanos(3_600_000_000_000);
-        let failure = back_off.after(None, &Failed { error, at: late, jitter: 1.0 });
+        let failed = Failed { error, at: late, jitter: 1.0 };
+        let failure = back_off.after(None, &failed).expect("a back-off");
         assert!(failure.holds(Reading::first(late)).is_some_and(|it| !it.from_the_future));
         let early = failure.holds(Reading::first(Moment::ORIGIN)).expect("read again");
         assert!(early.from_the_future);

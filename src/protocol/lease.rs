@@ -4,16 +4,16 @@
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::executor::{Executor, Job};
-use crate::ids::LeaseId;
+use crate::ids::{LeaseId, Version};
 use crate::observe::event::{Event, Observer};
-use crate::panics::discard;
+use crate::panics::{discard, drop_each};
 use crate::policy::back_off::{BackingOff, Reading};
 use crate::protocol::request::Request;
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::protocol::{Answer, Protocol};
-use crate::sync::Arc;
-use crate::tables::leases::{LeaseTable, Wants};
+use crate::sync::{Arc, Weak};
+use crate::tables::leases::{Ask, LeaseTable, Wants};
 use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -27,11 +27,27 @@ pub struct Lease<W: World> {
     hash: u64,
     id: LeaseId,
     outcome: LeaseOutcome<W::Value>,
+    /// Another value releases it.
+    handed_on: bool,
 }
 
 impl<W: World> Lease<W> {
+    fn new(
+        shared: Arc<Shared<W>>,
+        table: Arc<LeaseTable<W::Key, W::Value>>,
+        hash: u64,
+        id: LeaseId,
+    ) -> Self {
+        Self { shared, table, hash, id, outcome: LeaseOutcome::Unused, handed_on: false }
+    }
+
     pub fn id(&self) -> LeaseId {
         self.id
+    }
+
+    /// Whether it is a lease of this table. A twin of the suite may bring its own.
+    pub(super) fn is_of(&self, table: &Arc<LeaseTable<W::Key, W::Value>>) -> bool {
+        Arc::ptr_eq(&self.table, table)
     }
 
     /// Sets what the release tells the waiters.
@@ -42,13 +58,16 @@ impl<W: World> Lease<W> {
 
 impl<W: World> Drop for Lease<W> {
     fn drop(&mut self) {
-        // No code of the user's runs before the release: it could panic.
+        if self.handed_on {
+            return;
+        }
+        // No code of the user's runs before the release: it could panic, or ask for this very key.
         let Shared { back_off, observer, protocol, .. } = &*self.shared;
         let outcome = std::mem::replace(&mut self.outcome, LeaseOutcome::Unused);
         let retires = |slot| protocol.retires(slot);
         let leftovers = self.table.release(self.hash, self.id, outcome, back_off, retires);
         emit_from_drop(observer, self.hash, Event::Released(self.id));
-        drop(leftovers);
+        leftovers.discard();
     }
 }
 
@@ -68,14 +87,69 @@ fn emit_from_drop(observer: &impl Observer, hash: u64, event: Event) {
     }
 }
 
-/// A lease on its way to the thread that refreshes. If it is dropped on the way, it emits that first and
-/// releases the lease then.
-struct Carried<W: World>(Option<Lease<W>>);
+/// A lease on its way to the thread that refreshes. It does not keep the cache alive: a refresh of a cache that
+/// nobody holds has nothing to do.
+struct QueuedLease<W: World> {
+    shared: Weak<Shared<W>>,
+    table: Arc<LeaseTable<W::Key, W::Value>>,
+    hash: u64,
+    id: LeaseId,
+    /// A thread has taken it.
+    taken: bool,
+}
 
-impl<W: World> Drop for Carried<W> {
+impl<W: World> QueuedLease<W> {
+    fn new(mut lease: Lease<W>) -> Self {
+        lease.handed_on = true;
+        let (shared, table) = (Arc::downgrade(&lease.shared), Arc::clone(&lease.table));
+        Self { shared, table, hash: lease.hash, id: lease.id, taken: false }
+    }
+
+    /// The lease, for the thread that has come to it. Nothing if the cache has no handle any more.
+    fn begin(&mut self) -> Option<Lease<W>> {
+        self.shared.upgrade().filter(|shared| shared.handles.any())?;
+        self.take()
+    }
+
+    fn take(&mut self) -> Option<Lease<W>> {
+        let shared = self.shared.upgrade()?;
+        self.taken = true;
+        Some(Lease::new(shared, Arc::clone(&self.table), self.hash, self.id))
+    }
+}
+
+impl<W: World> Drop for QueuedLease<W> {
+    /// It is dropped on the way: it emits that first, and releases the lease then.
     fn drop(&mut self) {
-        if let Some(lease) = &self.0 {
+        if self.taken {
+            return;
+        }
+        if let Some(lease) = self.take() {
             emit_from_drop(&lease.shared.observer, lease.hash, Event::Dropped(lease.id));
+        }
+    }
+}
+
+/// A refresh on its way to a thread. The lease is the first field, so that it is dropped first.
+struct QueuedRefresh<W: World, R> {
+    lease: QueuedLease<W>,
+    key: W::Key,
+    hash: u64,
+    nominated: Option<Version>,
+    refresh: R,
+}
+
+impl<W: World, R: FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>>> QueuedRefresh<W, R> {
+    fn run(self) {
+        let Self { lease: mut queued, key, hash, nominated, refresh } = self;
+        let Some(lease) = queued.begin() else { return };
+        let shared = Arc::clone(&lease.shared);
+        let request = Request::new(&shared, &key, hash);
+        request.nominated.set(nominated);
+        if shared.protocol.begins(&request, &lease) {
+            drop(refresh(&request, lease));
+        } else {
+            drop(lease);
         }
     }
 }
@@ -99,7 +173,25 @@ impl<W: World> Request<'_, W> {
         table: &Arc<LeaseTable<W::Key, W::Value>>,
     ) -> Result<Lease<W>, Refusal> {
         let at_once = self.shared.executor.runs_at_once();
-        self.try_lease_to(table, if at_once { self.to_compute() } else { Wants::Queue })
+        let wants = if at_once { self.to_compute() } else { Wants::Queue };
+        match self.try_lease_to(table, wants) {
+            Err(Refusal::Overdue(holder)) => {
+                self.revoke_overdue(holder);
+                self.try_lease_to(table, wants)
+            }
+            acquired => acquired,
+        }
+    }
+
+    /// Frees the key of a lease whose compute is overdue, unless another request has done so.
+    fn revoke_overdue(&self, holder: LeaseId) {
+        if self.shared.store.revoke_overdue(self.hash, holder, &self.shared.leases) {
+            self.emit(Event::Revoked(holder));
+        }
+    }
+
+    fn ask(&self, now: Reading, wants: Wants) -> Ask {
+        Ask { now, wants, compute_timeout: self.shared.compute_timeout }
     }
 
     fn to_compute(&self) -> Wants {
@@ -112,7 +204,7 @@ impl<W: World> Request<'_, W> {
         wants: Wants,
     ) -> Result<Lease<W>, Refusal> {
         let (acquired, spare_key) = self.reading_again(
-            |key, now| table.try_acquire(self.hash, key, now, wants),
+            |key, now| table.try_acquire(self.hash, key, &self.ask(now, wants)),
             |acquired| match acquired {
                 Err(Refusal::BackingOff(backing_off)) => backing_off.from_the_future,
                 _ => false,
@@ -122,14 +214,15 @@ impl<W: World> Request<'_, W> {
             Ok(id) => {
                 let lease = self.leased(table, id);
                 // Its drop may panic. The lease is a value by now, and is released all the same.
-                drop(spare_key);
+                drop_each(spare_key);
                 Ok(lease)
             }
             Err(refusal) => {
-                self.emit(match refusal {
-                    Refusal::Busy(holder) => Event::Busy(holder),
-                    Refusal::BackingOff(_) => Event::BackingOff,
-                });
+                match refusal {
+                    Refusal::Busy(holder) => self.emit(Event::Busy(holder)),
+                    Refusal::BackingOff(_) => self.emit(Event::BackingOff),
+                    Refusal::Overdue(_) => {}
+                }
                 Err(refusal)
             }
         }
@@ -154,13 +247,7 @@ impl<W: World> Request<'_, W> {
 
     /// Makes the lease a value before it emits anything: the observer may panic.
     fn leased(&self, table: &Arc<LeaseTable<W::Key, W::Value>>, id: LeaseId) -> Lease<W> {
-        let lease = Lease {
-            shared: Arc::clone(self.shared),
-            table: Arc::clone(table),
-            hash: self.hash,
-            id,
-            outcome: LeaseOutcome::Unused,
-        };
+        let lease = Lease::new(Arc::clone(self.shared), Arc::clone(table), self.hash, id);
         self.emit(Event::Leased(id));
         lease
     }
@@ -172,39 +259,58 @@ impl<W: World> Request<'_, W> {
 
     /// Acquires the lease or waits for it, without a look at the graph of waits.
     pub fn lease_or_wait_unguarded(&self) -> Result<Turn<W>, Error> {
-        let time_left = self.time_left();
-        let (waited, spare_key) = self.reading_again(
-            |key, now| {
-                let Shared { leases, protocol, .. } = &**self.shared;
-                leases.acquire_or_wait(self.hash, key, now, protocol.takeover(), time_left)
-            },
-            |waited| match waited {
-                Waited::BackingOff(backing_off) => backing_off.from_the_future,
-                _ => false,
-            },
-        );
-        let turn = self.turn(waited);
-        drop(spare_key);
-        turn
+        loop {
+            let time_left = self.time_left();
+            let (waited, spare_key) = self.reading_again(
+                |key, now| {
+                    let ask = self.ask(now, self.to_compute());
+                    self.shared.leases.acquire_or_wait(self.hash, key, &ask, time_left)
+                },
+                |waited| match waited {
+                    Waited::BackingOff(backing_off) => backing_off.from_the_future,
+                    _ => false,
+                },
+            );
+            let turn = match waited {
+                Waited::Overdue(holder) => {
+                    self.revoke_overdue(holder);
+                    None
+                }
+                waited => Some(self.turn(waited)),
+            };
+            drop_each(spare_key);
+            if let Some(turn) = turn {
+                return turn;
+            }
+        }
     }
 
     /// The same for a request inside a compute: its thread holds leases, and they wait with it.
     fn wait_inside(&self, own: &[Computing]) -> Result<Turn<W>, Error> {
-        let time_left = self.time_left();
-        let holder = match self.try_lease_to(&self.shared.leases, self.to_compute()) {
-            Ok(lease) => return Ok(Turn::Ours(lease)),
-            Err(Refusal::BackingOff(backing_off)) => return Err(backing_off.error),
-            Err(Refusal::Busy(holder)) => holder,
-        };
-        let waited = match self.shared.waits.enter(own, &self.computing(holder)) {
-            Ok(_edges) => Ok(self.shared.leases.wait(self.hash, holder, time_left)),
-            Err(cycle) => Err(cycle),
-        };
-        match waited {
-            Ok(waited) => self.turn(waited),
-            Err(cycle) => {
-                self.emit(Event::Cycle(holder));
-                Err(cycle_error(&cycle))
+        loop {
+            let time_left = self.time_left();
+            let holder = match self.try_lease_to(&self.shared.leases, self.to_compute()) {
+                Ok(lease) => return Ok(Turn::Ours(lease)),
+                Err(Refusal::BackingOff(backing_off)) => return Err(backing_off.error),
+                Err(Refusal::Overdue(holder)) => {
+                    self.revoke_overdue(holder);
+                    continue;
+                }
+                Err(Refusal::Busy(holder)) => holder,
+            };
+            let now = Reading::first(self.shared.clock.now());
+            let ask = self.ask(now, self.to_compute());
+            let waited = match self.shared.waits.enter(own, &self.computing(holder)) {
+                Ok(_edges) => Ok(self.shared.leases.wait(self.hash, holder, &ask, time_left)),
+                Err(cycle) => Err(cycle),
+            };
+            match waited {
+                Ok(Waited::Overdue(holder)) => self.revoke_overdue(holder),
+                Ok(waited) => return self.turn(waited),
+                Err(cycle) => {
+                    self.emit(Event::Cycle(holder));
+                    return Err(cycle_error(&cycle));
+                }
             }
         }
     }
@@ -220,14 +326,11 @@ impl<W: World> Request<'_, W> {
             Waited::Released(holder, outcome) => {
                 self.emit(Event::Waited(holder));
                 Ok(Turn::Over(match outcome {
-                    // INVARIANT(never-serve-expired): the value can expire while a waiter sleeps.
-                    LeaseOutcome::Value(found, _) if found.has_expired(self.shared.clock.now()) => {
-                        LeaseOutcome::Unused
-                    }
+                    LeaseOutcome::Value(found) if self.has_refused(&found) => LeaseOutcome::Unused,
                     outcome => outcome,
                 }))
             }
-            Waited::TimedOut(holder) => {
+            Waited::TimedOut(holder) | Waited::Overdue(holder) => {
                 self.emit(Event::TimedOut(holder));
                 Err(Error::Timeout { waited: self.shared.wait_timeout })
             }
@@ -262,22 +365,16 @@ impl<W: World> Request<'_, W> {
     pub fn dispatch(
         &self,
         lease: Lease<W>,
-        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Answer<W> + Send + 'static,
+        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>> + Send + 'static,
     ) -> Result<(), Job> {
         let id = lease.id;
-        let shared = Arc::clone(self.shared);
-        let key = self.key.clone();
         let hash = self.hash;
         let nominated = self.nominated.get();
-        let mut carried = Carried(Some(lease));
-        let job = Job::new(move || {
-            let request = Request::new(&shared, &key, hash);
-            request.nominated.set(nominated);
-            let lease = carried.0.take();
-            if let Some(lease) = lease.filter(|lease| shared.protocol.begins(&request, lease)) {
-                drop(refresh(&request, lease));
-            }
-        });
+        let key = self.key.clone();
+        let queued =
+            QueuedRefresh { lease: QueuedLease::new(lease), key, hash, nominated, refresh };
+        // A method call moves the whole of it into the job, so that a job that is dropped frees the lease first.
+        let job = Job::new(move || queued.run());
         let sent = self.shared.executor.execute(job);
         if sent.is_err() {
             self.emit(Event::Rejected(id));
@@ -285,9 +382,13 @@ impl<W: World> Request<'_, W> {
         sent
     }
 
-    /// A thread has come to a refresh that was sent to it. `false` if a miss has taken its lease over.
+    /// A thread has come to a refresh that was sent to it. `false` if a miss has taken its lease over, or a write has
+    /// revoked it.
     pub fn begins(&self, lease: &Lease<W>) -> bool {
-        let begins = self.shared.executor.runs_at_once() || lease.table.begin(self.hash, lease.id);
+        let has_timeout = self.shared.compute_timeout < Duration::MAX;
+        let now = has_timeout.then(|| self.shared.clock.now());
+        let begins =
+            self.shared.executor.runs_at_once() || lease.table.begin(self.hash, lease.id, now);
         if !begins {
             self.emit(Event::TakenOver(lease.id));
         }

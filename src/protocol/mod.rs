@@ -76,11 +76,12 @@ fn revalidate<W: World, F: Compute<W>>(
     let snapshot = match protocol.recheck_before(request, &candidate) {
         Recheck::Current(found) => return Ok(found),
         Recheck::Needed(snapshot) => snapshot,
+        Recheck::Revoked => return Ok(candidate.found),
     };
     // INVARIANT(stale-never-waits): a stale request tries the lease and does not wait for it.
     let Some(lease) = protocol.lease(request) else { return Ok(candidate.found) };
     protocol.dispatch(request, lease, move |request, lease| {
-        refresh(protocol, request, lease, snapshot, compute)
+        refresh(protocol, request, compute, snapshot, lease).ok()
     });
     protocol.settle(request, candidate.found)
 }
@@ -89,16 +90,19 @@ fn revalidate<W: World, F: Compute<W>>(
 fn fetch<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
-    compute: F,
+    mut compute: F,
 ) -> Answer<W> {
     loop {
         match protocol.lease_for_miss(request)? {
             Turn::Ours(lease) => {
-                return refresh(protocol, request, lease, MapSnapshot::nothing(), compute);
+                match refresh(protocol, request, compute, MapSnapshot::nothing(), lease) {
+                    Ok(answer) => return answer,
+                    Err(unused) => compute = unused,
+                }
             }
-            Turn::Over(LeaseOutcome::Value(found, _)) => return Ok(found),
+            Turn::Over(LeaseOutcome::Value(found)) => return Ok(found),
             Turn::Over(LeaseOutcome::Failed(failed)) => return Err(failed.error),
-            Turn::Over(LeaseOutcome::Unused | LeaseOutcome::Discarded) => {}
+            Turn::Over(LeaseOutcome::Unused) => {}
         }
         if let Some(found) = request.look_again() {
             return Ok(found);
@@ -107,21 +111,32 @@ fn fetch<W: World, F: Compute<W>>(
 }
 
 /// Under the lease: computes the value if it is still needed.
+///
+/// What it is given is the user's too, and its drop may ask for this very key: the lease is the last parameter, so that
+/// it is released first, by a panic too.
+///
+/// # Errors
+///
+/// The compute, if the lease was revoked.
 fn refresh<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
-    lease: Lease<W>,
-    captured: MapSnapshot<W::Value>,
     compute: F,
-) -> Answer<W> {
-    match protocol.recheck_inside(request, &lease, captured) {
+    captured: MapSnapshot<W::Value>,
+    lease: Lease<W>,
+) -> Result<Answer<W>, F> {
+    match protocol.recheck_inside(request, &lease, &captured) {
         Recheck::Current(found) => {
             protocol.release(lease);
-            Ok(found)
+            Ok(Ok(found))
+        }
+        Recheck::Revoked => {
+            protocol.release(lease);
+            Err(compute)
         }
         Recheck::Needed(snapshot) => {
             let computed = request.compute(&lease, &snapshot, compute);
-            protocol.finish(request, lease, snapshot, computed)
+            Ok(protocol.finish(request, snapshot, computed, lease))
         }
     }
 }
@@ -132,14 +147,14 @@ fn refresh<W: World, F: Compute<W>>(
 pub fn finish<W: World>(
     protocol: impl Protocol,
     request: &Request<W>,
-    mut lease: Lease<W>,
     snapshot: MapSnapshot<W::Value>,
     computed: Computed<W>,
+    mut lease: Lease<W>,
 ) -> Answer<W> {
-    let (answer, outcome) = request.publish(lease.id(), &snapshot, computed);
-    lease.set_outcome(outcome);
+    let publication = request.publish(lease.id(), &snapshot, computed);
+    lease.set_outcome(publication.outcome.clone());
     protocol.release(lease);
-    answer
+    publication.into_answer()
 }
 
 /// Removes dead entries, then idle slots.
@@ -189,7 +204,7 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         self,
         request: &Request<W>,
         lease: Lease<W>,
-        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Answer<W> + Send + 'static,
+        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>> + Send + 'static,
     ) {
         // INVARIANT(lease-always-released): a refused job is dropped, and its lease with it.
         drop(request.dispatch(lease, refresh));
@@ -207,7 +222,7 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         self,
         request: &Request<W>,
         lease: &Lease<W>,
-        _captured: MapSnapshot<W::Value>,
+        _captured: &MapSnapshot<W::Value>,
     ) -> Recheck<W> {
         request.recheck_inside(lease)
     }
@@ -216,11 +231,11 @@ pub trait Protocol: Copy + Send + Sync + 'static {
     fn finish<W: World>(
         self,
         request: &Request<W>,
-        lease: Lease<W>,
         snapshot: MapSnapshot<W::Value>,
         computed: Computed<W>,
+        lease: Lease<W>,
     ) -> Answer<W> {
-        finish(self, request, lease, snapshot, computed)
+        finish(self, request, snapshot, computed, lease)
     }
 
     /// Releases the lease, after a compute or without one.
@@ -230,7 +245,19 @@ pub trait Protocol: Copy + Send + Sync + 'static {
 
     /// What a stale request returns after its refresh was sent or has run.
     fn settle<W: World>(self, request: &Request<W>, found: Found<W::Value>) -> Answer<W> {
-        request.still(found)
+        Ok(request.still(found))
+    }
+
+    /// Whether a write revokes the key's lease. It does so unless another revoked one is still in flight: then
+    /// requests wait until one of the two has ended.
+    // INVARIANT(one-in-flight): a key has at most one revoked compute in flight, and one current one.
+    fn revokes(self, another_in_flight: bool) -> bool {
+        !another_in_flight
+    }
+
+    /// Whether a write ends the key's back-off: what is remembered of the key is from before.
+    fn forgets(self) -> bool {
+        true
     }
 
     /// How many keys a shard of the store may have.

@@ -4,7 +4,7 @@ use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::LeaseId;
 use crate::observe::event::Event;
-use crate::panics::{discard, message};
+use crate::panics::{OnPanic, discard, drop_each, message};
 use crate::policy::back_off::Failed;
 use crate::policy::early::unit_interval;
 use crate::policy::lifetimes::Freshness;
@@ -15,8 +15,26 @@ use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
 use crate::tables::outcome::LeaseOutcome;
-use crate::tables::store::{MapSnapshot, Written};
+use crate::tables::store::{MapSnapshot, Replaced, Written};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A publication, or why there is none.
+#[doc(hidden)]
+pub struct Publication<W: World> {
+    /// The answer of the request that computed.
+    pub answer: Answer<W>,
+    /// What the waiters of the lease learn.
+    pub outcome: LeaseOutcome<W::Value>,
+    pub(super) replaced: Replaced<W::Key, W::Value>,
+}
+
+impl<W: World> Publication<W> {
+    /// Drops what was replaced, and returns the answer.
+    pub fn into_answer(self) -> Answer<W> {
+        drop_each(self.replaced);
+        self.answer
+    }
+}
 
 impl<W: World> Request<'_, W> {
     /// Runs the compute, outside every lock. A panic of the compute is a failure like any other.
@@ -28,6 +46,8 @@ impl<W: World> Request<'_, W> {
         compute: F,
     ) -> Computed<W> {
         let clock = &self.shared.clock;
+        // The clock or the observer may panic. Then the compute ends all the same, for whoever counts.
+        let finished = OnPanic(|| self.emit(Event::ComputeFinished(lease.id(), false)));
         self.emit(Event::ComputeStarted(lease.id(), snapshot.version()));
         let began = clock.now();
         let computing = self.computing(lease.id()).begin();
@@ -38,25 +58,45 @@ impl<W: World> Request<'_, W> {
         });
         drop(computing);
         let took = clock.now().since(began);
+        finished.disarm();
+        let discarded = self.discards(lease.id(), &result);
         self.emit(Event::ComputeFinished(lease.id(), result.is_ok()));
+        discarded.disarm();
         Computed { result, took, began }
     }
 
-    /// Publishes what a compute returned, unless a write has overtaken it. Returns the answer of this
-    /// request, and the outcome for the waiters of the lease.
+    /// Emits that the value of a compute is not published, if a panic comes before its publication.
+    fn discards<'a>(
+        &'a self,
+        lease: LeaseId,
+        result: &Result<W::Value, Error>,
+    ) -> OnPanic<impl FnMut() + use<'a, W>> {
+        let has_value = result.is_ok();
+        OnPanic(move || {
+            if has_value {
+                self.emit(Event::Discarded(lease));
+            }
+        })
+    }
+
+    /// Publishes what a compute returned, unless its lease was revoked. What a publication replaces is the user's, and is
+    /// dropped after the release: its drop may ask for this very key.
     // INVARIANT(versions-never-regress): the version is made in the section that writes the entry.
     pub fn publish(
         &self,
         lease: LeaseId,
         snapshot: &MapSnapshot<W::Value>,
         computed: Computed<W>,
-    ) -> (Answer<W>, LeaseOutcome<W::Value>) {
+    ) -> Publication<W> {
         let Computed { result, took, began } = computed;
+        let discarded = self.discards(lease, &result);
         let value = match result {
             Ok(value) => value,
             Err(error) => {
+                discarded.disarm();
                 let failed = self.failed(error.clone(), began);
-                return (Err(error), LeaseOutcome::Failed(failed));
+                let outcome = LeaseOutcome::Failed(failed);
+                return Publication { answer: Err(error), outcome, replaced: Vec::new() };
             }
         };
         let Shared { store, lifetimes, clock, .. } = &**self.shared;
@@ -69,20 +109,19 @@ impl<W: World> Request<'_, W> {
             snapshot.stamp(),
             self.shared.room(),
         );
-        match written {
+        discarded.disarm();
+        let (found, replaced) = match written {
             Ok(Written { version, evicted, replaced }) => {
                 self.emit(Event::Published(lease, version));
                 self.shared.emit_evicted(evicted);
-                drop(replaced);
-                let found = Found::new(version, &entry, Freshness::Fresh);
-                (Ok(found.clone()), LeaseOutcome::Value(found, snapshot.stamp()))
+                (Found::new(version, &entry, Freshness::Fresh), replaced)
             }
             Err(overtaken) => {
                 self.emit(Event::Discarded(lease));
-                drop(overtaken);
-                (Ok(Found::unpublished(entry)), LeaseOutcome::Discarded)
+                (Found::unpublished(entry), overtaken)
             }
-        }
+        };
+        Publication { answer: Ok(found.clone()), outcome: LeaseOutcome::Value(found), replaced }
     }
 
     /// A failure is remembered even if the clock or the draw panics.

@@ -5,7 +5,6 @@ use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
 use crate::policy::lifetimes::Freshness;
-use crate::protocol::Answer;
 use crate::protocol::lease::Lease;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
@@ -70,6 +69,8 @@ pub enum Recheck<W: World> {
     Current(Found<W::Value>),
     /// The key needs a compute: this is what the re-check saw.
     Needed(MapSnapshot<W::Value>),
+    /// A write has revoked the lease: a compute under it would be one of a window that is over.
+    Revoked,
 }
 
 /// A request at work.
@@ -80,13 +81,22 @@ pub struct Request<'a, W: World> {
     pub(crate) hash: u64,
     /// The version that the look of this request nominated. It is drawn once.
     pub(super) nominated: Cell<Option<Version>>,
+    /// What the look of this request read: the version that was there, and the time.
+    looked: Cell<(Option<Version>, Moment)>,
     /// When this request stops to wait.
     pub(super) wait_deadline: Cell<Option<Moment>>,
 }
 
 impl<'a, W: World> Request<'a, W> {
     pub(crate) fn new(shared: &'a Arc<Shared<W>>, key: &'a W::Key, hash: u64) -> Self {
-        Self { shared, key, hash, nominated: Cell::new(None), wait_deadline: Cell::new(None) }
+        Self {
+            shared,
+            key,
+            hash,
+            nominated: Cell::new(None),
+            looked: Cell::new((None, Moment::ORIGIN)),
+            wait_deadline: Cell::new(None),
+        }
     }
 
     pub(super) fn emit(&self, event: Event) {
@@ -107,7 +117,18 @@ impl<'a, W: World> Request<'a, W> {
     fn first_read(&self) -> (MapSnapshot<W::Value>, Moment) {
         let snapshot = self.shared.store.read(self.hash, self.key);
         self.emit(Event::Looked(snapshot.version()));
-        (snapshot, self.shared.clock.now())
+        let now = self.shared.clock.now();
+        self.looked.set((snapshot.version(), now));
+        (snapshot, now)
+    }
+
+    /// Whether this request has found the value expired when it looked, or would have.
+    // INVARIANT(never-serve-expired): a waiter gets what a compute makes however short its life, but for what had expired
+    // before the waiter asked.
+    pub(super) fn has_refused(&self, found: &Found<W::Value>) -> bool {
+        let (seen, at) = self.looked.get();
+        found.version().is_some_and(|version| seen.is_some_and(|seen| version <= seen))
+            || found.expired_before(at)
     }
 
     /// A look that refreshes nothing.
@@ -154,7 +175,8 @@ impl<'a, W: World> Request<'a, W> {
     fn nominates(&self, snapshot: &MapSnapshot<W::Value>, now: Moment) -> bool {
         let Some((_, entry)) = snapshot.entry() else { return false };
         let Shared { early, draw, .. } = &**self.shared;
-        early.nominates(entry.remaining(now), entry.delta(), || draw())
+        entry.may_refresh_early(now)
+            && early.nominates(entry.remaining(now), entry.delta(), || draw())
     }
 
     /// What a miss finds after it has waited or failed.
@@ -163,13 +185,26 @@ impl<'a, W: World> Request<'a, W> {
         usable(&snapshot, now).map(|(found, _)| found)
     }
 
-    /// The value that the look found. If it has expired meanwhile, what the map has now.
-    pub(crate) fn still(&self, found: Found<W::Value>) -> Answer<W> {
-        // INVARIANT(never-serve-expired): a compute on this thread may have taken long.
-        if found.has_expired(self.shared.clock.now()) {
-            return self.look_again().ok_or(Error::Expired);
+    /// The value that the look found. If it has expired meanwhile and the map has a newer one, that one: a compute on
+    /// this thread may have taken long. Both were servable at some moment of this request.
+    // INVARIANT(never-serve-expired): what the look found was servable then.
+    // INVARIANT(healthy-origin-no-error): a value that was found is not refused because it expires before the answer.
+    pub(crate) fn still(&self, found: Found<W::Value>) -> Found<W::Value> {
+        if !self.has_expired(&found) {
+            return found;
         }
-        Ok(found)
+        let (snapshot, now) = self.read();
+        match snapshot.entry() {
+            Some((version, entry)) if found.version().is_some_and(|before| version > before) => {
+                let fresh = entry.freshness(now) == Freshness::Fresh;
+                Found::new(version, entry, if fresh { Freshness::Fresh } else { Freshness::Stale })
+            }
+            _ => found,
+        }
+    }
+
+    pub fn has_expired(&self, found: &Found<W::Value>) -> bool {
+        found.has_expired(self.shared.clock.now())
     }
 
     /// A compute is needed if the key is absent or past its payload deadline, or if the entry is the
@@ -201,8 +236,19 @@ impl<'a, W: World> Request<'a, W> {
         recheck
     }
 
+    // INVARIANT(one-compute-per-window): the lease's fence is read in the section that reads the entry. So a compute
+    // belongs to the window that its lease was for.
     pub fn recheck_inside(&self, lease: &Lease<W>) -> Recheck<W> {
-        let (snapshot, now) = self.read();
+        let read = if lease.is_of(&self.shared.leases) {
+            self.shared.store.read_under(self.hash, self.key, lease.id())
+        } else {
+            Some(self.shared.store.read(self.hash, self.key))
+        };
+        let Some(snapshot) = read else {
+            self.emit(Event::TakenOver(lease.id()));
+            return Recheck::Revoked;
+        };
+        let now = self.shared.clock.now();
         self.recheck(snapshot, now, |version| Event::SkippedInside(lease.id(), version))
     }
 
@@ -210,10 +256,10 @@ impl<'a, W: World> Request<'a, W> {
     pub fn recheck_captured(
         &self,
         lease: &Lease<W>,
-        captured: MapSnapshot<W::Value>,
+        captured: &MapSnapshot<W::Value>,
     ) -> Recheck<W> {
         let now = self.shared.clock.now();
-        self.recheck(captured, now, |version| Event::SkippedInside(lease.id(), version))
+        self.recheck(captured.clone(), now, |version| Event::SkippedInside(lease.id(), version))
     }
 
     /// What the map has now, with the stamp at which it was read.

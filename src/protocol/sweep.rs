@@ -47,7 +47,7 @@ impl<'a, W: World> Sweep<'a, W> {
 
     /// Removes the dead entries.
     pub fn entries(&self) -> usize {
-        let swept = self.shared.store.sweep(self.now);
+        let swept = self.shared.store.sweep(self.now, || self.shared.clock.now());
         let keys = swept.len();
         for (removed, replaced) in swept {
             let emit = || self.shared.observer.on(removed.hash, Event::Swept(removed.version));

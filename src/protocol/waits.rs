@@ -139,4 +139,40 @@ mod tests {
         assert!(waits.0.lock().is_empty());
         assert!(waits.enter(&[of(3)], &of(1)).is_ok(), "1 waits no more");
     }
+
+    /// The thread computes under 1, and in that compute under 2. Other threads wait for the outer lease, for the inner
+    /// one, or for a thread that waits.
+    #[test]
+    fn a_cycle_through_any_lease_of_a_thread_is_always_found() {
+        let own = [of(1), of(2)];
+        let closed = |others: &[(u64, u64)], wanted| {
+            let waits = Waits::new();
+            let computing: Vec<_> = others.iter().map(|(lease, _)| [of(*lease)]).collect();
+            let waiting = computing.iter().zip(others).map(|(own, (_, wanted))| {
+                waits.enter(own, &of(*wanted)).ok().expect("no cycle yet")
+            });
+            let waiting: Vec<_> = waiting.collect();
+            let cycle = waits.enter(&own, &of(wanted)).err().expect("a cycle");
+            drop(waiting);
+            cycle.iter().map(|lease| lease.lease.0).collect::<Vec<_>>()
+        };
+        assert_eq!(closed(&[], 1), [1, 2]);
+        assert_eq!(closed(&[], 2), [2]);
+        assert_eq!(closed(&[(3, 1)], 3), [1, 2, 3]);
+        assert_eq!(closed(&[(3, 2)], 3), [2, 3]);
+        assert_eq!(closed(&[(4, 1), (3, 4)], 3), [1, 2, 3, 4]);
+    }
+
+    /// Another thread may need the outer lease of a thread that waits, or the inner one.
+    #[test]
+    fn a_thread_that_waits_always_waits_with_each_of_its_leases() {
+        let waits = Waits::new();
+        let own = [of(1), of(2)];
+        let Ok(edges) = waits.enter(&own, &of(3)) else { unreachable!("no other thread waits") };
+        for mine in [1, 2] {
+            let closed = waits.enter(&[of(3)], &of(mine)).err().expect("it waits for 3");
+            assert_eq!(closed.iter().map(|it| it.lease.0).collect::<Vec<_>>(), [3, mine]);
+        }
+        drop(edges);
+    }
 }

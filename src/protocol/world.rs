@@ -10,8 +10,8 @@ use crate::policy::lifetimes::Lifetimes;
 use crate::protocol::sweeper::Sweeper;
 use crate::protocol::waits::Waits;
 use crate::protocol::{DoubleRecheck, Protocol};
-use crate::sync::Arc;
-use crate::tables::leases::LeaseTable;
+use crate::sync::{Arc, Handles};
+use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::store::{Removed, Store};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
@@ -19,6 +19,10 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 /// A type of keys. Every type with these traits is one. Errors name keys by their `Debug`.
+///
+/// `Eq` runs under a lock of the cache, and it is the only code of the user's that does. An `Eq` that calls the same
+/// cache waits for itself for ever; one that is slow holds up every key of its shard. `Hash`, `Clone`, `Debug` and every
+/// `Drop` run under no lock.
 pub trait Key: Hash + Eq + Clone + Debug + Send + Sync + 'static {}
 
 impl<K: Hash + Eq + Clone + Debug + Send + Sync + 'static> Key for K {}
@@ -87,6 +91,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> World for Of<K, V, E> {
 pub struct Shared<W: World> {
     /// Zero-sized in the published crate.
     pub(crate) protocol: <W::Parts as Parts>::Protocol,
+    pub(crate) handles: Handles,
     pub(crate) store: Store<W::Key, W::Value>,
     pub(crate) leases: Arc<LeaseTable<W::Key, W::Value>>,
     pub(crate) waits: Waits,
@@ -96,6 +101,7 @@ pub struct Shared<W: World> {
     pub(crate) hasher: <W::Parts as Parts>::Hasher,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) wait_timeout: Duration,
+    pub(crate) compute_timeout: Duration,
     pub(crate) early: Early,
     pub(crate) back_off: BackOff,
     pub(crate) draw: Draw,
@@ -107,6 +113,18 @@ impl<W: World> Shared<W> {
     /// How many keys a shard of the store may have.
     pub(crate) fn room(&self) -> usize {
         self.protocol.room(self.store.capacity)
+    }
+
+    /// What a write of a key ends.
+    pub(crate) fn ends(&self) -> Ends {
+        let revokes = [false, true].map(|another| self.protocol.revokes(another));
+        Ends { revokes, forgets: self.protocol.forgets() }
+    }
+
+    pub(crate) fn emit_revoked(&self, revoked: &Revoked<W::Key>) {
+        for (hash, lease) in &revoked.leases {
+            self.observer.on(*hash, Event::Revoked(*lease));
+        }
     }
 
     pub(crate) fn emit_evicted(&self, evicted: Option<Removed>) {

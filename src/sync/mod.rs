@@ -5,7 +5,9 @@
 //! under `models/`, on the announced primitives of `sections`, on loom, and on Shuttle's plain ones. Each
 //! adapter makes its backend look like the narrowest one: no poison, no `try_lock`, guards passed by value.
 
+mod handles;
 mod mark;
+mod roll;
 
 #[cfg(any(feature = "loom", feature = "plain"))]
 mod like_std;
@@ -23,8 +25,10 @@ pub use self::parking_lot::*;
 #[cfg(feature = "shuttle")]
 pub use self::sections::*;
 
+pub use self::handles::Handles;
 pub use self::mark::Mark;
 #[cfg(any(feature = "shuttle", feature = "loom", feature = "plain"))]
 pub use self::queue::Queue;
+pub use self::roll::{Present, Roll};
 /// Reference counts manage memory and decide nothing, so every backend uses the standard one.
-pub use std::sync::Arc;
+pub use std::sync::{Arc, Weak};

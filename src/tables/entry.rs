@@ -38,6 +38,13 @@ impl<V> Entry<V> {
         nanos(self.stale_at.since(now))
     }
 
+    /// Whether the time is in the second half of the payload TTL. No entry is refreshed early before: a compute that
+    /// takes longer than the payload TTL would otherwise be repeated without a pause.
+    pub(crate) fn may_refresh_early(&self, now: Moment) -> bool {
+        let payload = self.stale_at.since(self.published_at);
+        self.stale_at.since(now) <= payload / 2
+    }
+
     /// How long the compute took, in nanoseconds; 0 if it was inserted.
     pub(crate) fn delta(&self) -> u64 {
         self.delta
@@ -47,10 +54,8 @@ impl<V> Entry<V> {
         self.published_at
     }
 
-    /// Whether no request can be served this entry any more. `now` may have been read long before the entry
-    /// was, so that a step of the clock back is no reason.
-    pub(crate) fn is_dead(&self, now: Moment) -> bool {
-        now >= self.expires_at
+    pub(crate) fn expires_at(&self) -> Moment {
+        self.expires_at
     }
 
     /// `now` was read after the entry was.
@@ -84,6 +89,10 @@ impl<V> Found<V> {
     /// A value that an insert or an invalidation overtook during its compute.
     pub(crate) fn unpublished(entry: Arc<Entry<V>>) -> Self {
         Self { entry, version: None, freshness: Freshness::Fresh }
+    }
+
+    pub(crate) fn expired_before(&self, then: Moment) -> bool {
+        self.entry.expires_at < then
     }
 
     pub(crate) fn has_expired(&self, now: Moment) -> bool {

@@ -3,7 +3,44 @@
 //!
 //! The table's own buckets are the circle: there is no list to keep, and a hit only sets a mark.
 
+use crate::clock::Moment;
+use crate::ids::Version;
 use hashbrown::HashTable;
+use std::collections::VecDeque;
+
+/// The storage deadlines of a shard's entries, in the order of their writes. All entries of a cache live equally long, so
+/// that this is also the order of the deadlines, as long as the clock does not step back. After a step back, dead entries
+/// behind a live one wait until that one is dead.
+///
+/// What a write has replaced or removed stays until it comes to the front, or until there is more of it than of what is
+/// current.
+#[derive(Default)]
+pub(super) struct Deadlines(VecDeque<(Moment, u64, Version)>);
+
+impl Deadlines {
+    /// Adds the deadline of a new entry. Takes out what is not current if that is more than half, of a shard with so many
+    /// entries: so the cost of a write does not grow with the capacity.
+    pub(super) fn push(
+        &mut self,
+        expires_at: Moment,
+        hash: u64,
+        version: Version,
+        entries: usize,
+        is_current: impl Fn(u64, Version) -> bool,
+    ) {
+        if self.0.len() > 2 * entries + 16 {
+            self.0.retain(|(_, hash, version)| is_current(*hash, *version));
+        }
+        self.0.push_back((expires_at, hash, version));
+    }
+
+    /// Takes the oldest deadline out, if it has passed.
+    pub(super) fn pop_dead(&mut self, now: Moment) -> Option<(u64, Version)> {
+        self.0
+            .pop_front_if(|(expires_at, ..)| now >= *expires_at)
+            .map(|(_, hash, version)| (hash, version))
+    }
+}
 
 /// The hand of a clock: the bucket at which the last eviction stopped.
 #[derive(Default)]

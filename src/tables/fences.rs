@@ -26,10 +26,9 @@ impl Fences {
         }
     }
 
-    /// Fences every held lease of the shard, and no other.
-    pub(super) fn replace(&mut self, held: impl Iterator<Item = (LeaseId, u64)>, stamp: Stamp) {
-        self.0.clear();
-        self.0.extend(held.map(|(lease, hash)| (lease, hash, stamp)));
+    /// Whether the lease has a fence: a write has revoked it.
+    pub(super) fn has(&self, lease: LeaseId) -> bool {
+        self.0.iter().any(|(other, ..)| *other == lease)
     }
 
     /// Takes the lease's fence away. `true` if its stamp is later than `since`.

@@ -7,12 +7,15 @@
 
 use crate::clock::Moment;
 use crate::ids::LeaseId;
+use crate::panics::drop_each;
 use crate::policy::back_off::{BackOff, Failure, Reading};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::tables::entry::Found;
 use crate::tables::fences::{Fences, Stamp};
 use crate::tables::outcome::{LeaseOutcome, Outcomes, Refusal};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a protocol knows of a slot when it decides whether the slot goes: at a release, or in a sweep.
@@ -48,6 +51,15 @@ pub(crate) enum Wants {
     Compute(Takeover),
 }
 
+/// When a request asks for a lease, and what it knows.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) now: Reading,
+    pub(crate) wants: Wants,
+    /// A compute that takes longer is overdue.
+    pub(crate) compute_timeout: Duration,
+}
+
 impl Wants {
     fn takes_over(self, queued: bool) -> bool {
         match self {
@@ -74,56 +86,227 @@ pub enum Takeover {
 pub(super) struct Slot<K> {
     hash: u64,
     key: K,
-    holder: Option<LeaseId>,
-    /// The holder waits for a thread: nothing was started under it.
-    queued: bool,
-    /// When the lease was acquired last.
+    /// The lease that requests for the key meet.
+    current: Option<Held>,
+    /// A lease that a write has revoked while its compute is in flight. Requests do not meet it any more.
+    revoked: Option<Held>,
+    /// Requests that came after a write that could not revoke the current lease. They wait until one of the two
+    /// computes in flight has ended.
+    crowd: Option<Waiting>,
+    /// When a lease was acquired last.
     since: Moment,
-    pub(super) waiting: Option<Waiting>,
-    /// The last insert or invalidation while the lease was held.
-    fence: Stamp,
-    /// What the next lease has to know of the last ones. A slot is kept for it.
-    failure: Option<Failure>,
+    /// What the next lease has to know of the last ones. A slot is kept for it. Its number tells it from all others.
+    failure: Option<(Failure, u64)>,
 }
 
-/// The waiters of a lease.
+/// The failures of a shard that are remembered, by the ends of their back-offs: the hash of each key.
+///
+/// They are as many as the shard may have keys. A flood of unknown keys, which all fail, is an attack that users meet.
+#[derive(Default)]
+struct Failures {
+    by_end: BTreeMap<(Moment, u64), u64>,
+    /// How many there were.
+    number: u64,
+}
+
+impl Failures {
+    fn remember<K>(&mut self, slot: &mut Slot<K>, failure: Failure) {
+        self.number += 1;
+        self.by_end.insert((failure.until, self.number), slot.hash);
+        slot.failure = Some((failure, self.number));
+    }
+
+    fn forget<K>(&mut self, slot: &mut Slot<K>) -> Option<Failure> {
+        let (failure, number) = slot.failure.take()?;
+        self.by_end.remove(&(failure.until, number));
+        Some(failure)
+    }
+
+    /// The one whose back-off ends first, if there are more than so many: the hash of its key, and its number.
+    fn one_too_many(&self, most: usize) -> Option<(u64, u64)> {
+        let first = self.by_end.first_key_value().filter(|_| self.by_end.len() > most);
+        first.map(|((_, number), hash)| (*hash, *number))
+    }
+}
+
+/// A lease that is held.
+pub(super) struct Held {
+    lease: LeaseId,
+    /// It waits for a thread: nothing was started under it.
+    queued: bool,
+    /// When it was acquired or, if it waited for a thread, when that began.
+    pub(super) since: Moment,
+    waiting: Option<Waiting>,
+    /// A write has come since, and found that another revoked compute is in flight. So this lease stays current,
+    /// and requests wait for a place.
+    overtaken: bool,
+}
+
+/// The waiters of a lease. They have a number of their own, so that waiters that joined before a write and those
+/// that joined after it are told apart.
 pub(super) struct Waiting {
+    pub(super) group: u64,
     pub(super) waiters: u32,
     /// They sleep on it.
     pub(super) released: Arc<Condvar>,
 }
 
+impl Waiting {
+    /// Wakes the waiters with this outcome. Returns the outcome if nobody waits.
+    fn wake<V>(
+        self,
+        outcomes: &mut Outcomes<V>,
+        outcome: LeaseOutcome<V>,
+    ) -> Option<LeaseOutcome<V>> {
+        if self.waiters == 0 {
+            return Some(outcome);
+        }
+        outcomes.keep(self.group, outcome, self.waiters);
+        self.released.notify_all();
+        None
+    }
+}
+
+impl Held {
+    /// How much longer the compute may take; zero if it is overdue.
+    fn time_left(&self, ask: &Ask) -> Duration {
+        if self.queued || ask.compute_timeout == Duration::MAX {
+            return Duration::MAX;
+        }
+        ask.compute_timeout.saturating_sub(ask.now.now().since(self.since))
+    }
+
+    fn new(lease: LeaseId, now: Moment, wants: Wants) -> Self {
+        let queued = matches!(wants, Wants::Queue);
+        Self { lease, queued, since: now, waiting: None, overtaken: false }
+    }
+}
+
 impl<K> Slot<K> {
     /// A slot for a key that has none.
-    fn new(hash: u64, key: K, holder: LeaseId, now: Reading, wants: Wants) -> Self {
-        Self {
-            hash,
-            key,
-            holder: Some(holder),
-            queued: matches!(wants, Wants::Queue),
-            since: now.now(),
-            waiting: None,
-            fence: Stamp::default(),
-            failure: None,
+    fn new(hash: u64, key: K, lease: LeaseId, now: Moment, wants: Wants) -> Self {
+        let current = Some(Held::new(lease, now, wants));
+        Self { hash, key, current, revoked: None, crowd: None, since: now, failure: None }
+    }
+
+    fn holds(&self, lease: LeaseId) -> bool {
+        self.held().any(|held| held.lease == lease)
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Held> {
+        self.current.iter().chain(&self.revoked)
+    }
+
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.held().filter_map(|held| held.waiting.as_ref()).chain(&self.crowd)
+    }
+
+    /// Makes `lease` the current one, if the present one and the back-off let it.
+    fn acquire(&mut self, lease: LeaseId, ask: &Ask) -> Result<(), Refusal> {
+        let Ask { now, wants, .. } = *ask;
+        // INVARIANT(no-waiter-left-behind): a miss waits for a compute, never for a place in a queue,
+        // whose threads may be waiting for this very miss.
+        let is_taken = |held: &&Held| !wants.takes_over(held.queued);
+        if let Some(held) = self.current.as_ref().filter(is_taken) {
+            let busy = self.time_left(held.lease, ask) > Duration::ZERO;
+            return Err(if busy {
+                Refusal::Busy(held.lease)
+            } else {
+                Refusal::Overdue(held.lease)
+            });
+        }
+        // INVARIANT(failures-back-off): no compute starts before the back-off has ended.
+        if let Some(backing_off) = self.failure.as_ref().and_then(|(it, _)| it.holds(now)) {
+            return Err(Refusal::BackingOff(backing_off));
+        }
+        let before = self.current.replace(Held::new(lease, now.now(), wants));
+        if let Some(current) = &mut self.current {
+            current.waiting = before.and_then(|held| held.waiting);
+        }
+        self.since = now.now();
+        Ok(())
+    }
+
+    /// How long a waiter of this lease waits before it revokes it. No lease is revoked while another revoked one is in
+    /// flight.
+    pub(super) fn time_left(&self, lease: LeaseId, ask: &Ask) -> Duration {
+        match &self.current {
+            Some(held) if held.lease == lease && self.revoked.is_none() => held.time_left(ask),
+            _ => Duration::MAX,
         }
     }
 
-    /// Makes `lease` the holder, if the present holder and the back-off let it.
-    fn acquire(&mut self, lease: LeaseId, now: Reading, wants: Wants) -> Result<(), Refusal> {
-        // INVARIANT(no-waiter-left-behind): a miss waits for a compute, never for a place in a queue,
-        // whose threads may be waiting for this very miss.
-        let takes_over = wants.takes_over(self.queued);
-        if let Some(holder) = self.holder.filter(|_| !takes_over) {
-            return Err(Refusal::Busy(holder));
+    /// The waiters that a request joins that found `lease` held.
+    pub(super) fn waiting_for(&mut self, lease: LeaseId) -> Option<&mut Option<Waiting>> {
+        match &mut self.current {
+            // INVARIANT(invalidation-wins): a request that comes after a write joins no waiters that came before.
+            Some(held) if held.lease == lease && held.overtaken => Some(&mut self.crowd),
+            Some(held) if held.lease == lease => Some(&mut held.waiting),
+            _ => {
+                let revoked = self.revoked.as_mut().filter(|held| held.lease == lease);
+                revoked.map(|held| &mut held.waiting)
+            }
         }
-        // INVARIANT(failures-back-off): no compute starts before the back-off has ended.
-        if let Some(backing_off) = self.failure.as_ref().and_then(|failure| failure.holds(now)) {
-            return Err(Refusal::BackingOff(backing_off));
+    }
+
+    /// The waiters with this number, for one that stops to wait.
+    fn group(&mut self, group: u64) -> Option<&mut Waiting> {
+        let held = self.current.iter_mut().chain(&mut self.revoked);
+        let all = held.map(|held| &mut held.waiting).chain([&mut self.crowd]);
+        all.flatten().find(|waiting| waiting.group == group)
+    }
+
+    /// Takes a lease that was held out of the slot. `true` if no write has come since it was acquired.
+    fn take(&mut self, lease: LeaseId) -> Option<(Held, bool)> {
+        if let Some(held) = self.current.take_if(|held| held.lease == lease) {
+            let counts = !held.overtaken;
+            return Some((held, counts));
         }
-        self.holder = Some(lease);
-        self.queued = matches!(wants, Wants::Queue);
-        self.since = now.now();
-        Ok(())
+        let held = self.revoked.take_if(|held| held.lease == lease)?;
+        // The place is free, and the lease that could not be revoked is revoked now.
+        self.revoked = self.current.take_if(|current| current.overtaken);
+        Some((held, false))
+    }
+
+    /// Ends what began before a write of the key: the back-off, and the current lease. What is queued is freed;
+    /// what computes goes on, and requests do not meet it any more. Returns the lease if it has just been revoked,
+    /// and what is left of the slot's failure.
+    fn revoke<V>(
+        &mut self,
+        stamp: Stamp,
+        fences: &mut Fences,
+        outcomes: &mut Outcomes<V>,
+        revokes: [bool; 2],
+    ) -> Option<LeaseId> {
+        let mut held = self.current.take()?;
+        let lease = held.lease;
+        if held.queued {
+            let waiting = held.waiting.take();
+            waiting.and_then(|waiting| waiting.wake(outcomes, LeaseOutcome::Unused));
+            return Some(lease);
+        }
+        fences.put(lease, self.hash, stamp);
+        if revokes[usize::from(self.revoked.is_some())] {
+            self.revoked = Some(held);
+            return Some(lease);
+        }
+        let is_new = !std::mem::replace(&mut held.overtaken, true);
+        self.current = Some(held);
+        is_new.then_some(lease)
+    }
+
+    /// Hands an inserted value to all waiters.
+    fn hand<V>(&mut self, found: &Found<V>, outcomes: &mut Outcomes<V>) {
+        let held = self.current.iter_mut().chain(&mut self.revoked);
+        let all = held.map(|held| &mut held.waiting).chain([&mut self.crowd]);
+        for waiting in all.filter_map(Option::take) {
+            waiting.wake(outcomes, LeaseOutcome::Value(found.clone()));
+        }
+    }
+
+    /// Nothing is left that the slot is kept for.
+    fn is_idle(&self) -> bool {
+        self.current.is_none() && self.revoked.is_none() && self.failure.is_none()
     }
 }
 
@@ -131,7 +314,10 @@ pub(super) struct Shard<K, V> {
     pub(super) slots: HashTable<Slot<K>>,
     /// How many leases were acquired. Their numbers are made from it.
     leases: u64,
+    /// How many groups of waiters there were. Their numbers are made from it.
+    pub(super) groups: u64,
     pub(super) outcomes: Outcomes<V>,
+    failures: Failures,
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -140,7 +326,15 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     pub(super) fn find_held(&mut self, hash: u64, lease: LeaseId) -> Option<&mut Slot<K>> {
-        self.slots.find_mut(hash, |slot| slot.holder == Some(lease))
+        self.slots.find_mut(hash, |slot| slot.holds(lease))
+    }
+
+    /// One waiter of the group stops to wait.
+    pub(super) fn leave(&mut self, hash: u64, group: u64) {
+        let has = |slot: &Slot<K>| slot.waiting().any(|waiting| waiting.group == group);
+        if let Some(waiting) = self.slots.find_mut(hash, has).and_then(|slot| slot.group(group)) {
+            waiting.waiters -= 1;
+        }
     }
 }
 
@@ -148,6 +342,8 @@ impl<K: Eq, V> Shard<K, V> {
 #[doc(hidden)]
 pub struct LeaseTable<K, V> {
     pub(super) shards: Box<[Mutex<Shard<K, V>>]>,
+    /// The most failures that a shard remembers.
+    most_failures: usize,
 }
 
 /// An acquisition, still in its section.
@@ -158,11 +354,54 @@ pub(super) struct Acquisition<'a, K, V> {
     pub(super) spare_key: Option<K>,
 }
 
+/// What a write ends, by the protocol.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    /// Whether it revokes the current lease if no other revoked one is in flight, and if one is.
+    pub(crate) revokes: [bool; 2],
+    /// Whether it ends the back-off.
+    pub(crate) forgets: bool,
+}
+
+/// What a write has revoked. Keys and errors are the user's: the caller first emits the write, then drops them,
+/// under no lock.
+pub(crate) struct Revoked<K> {
+    /// The hash of the key and the lease, for each lease that was revoked.
+    pub(crate) leases: Vec<(u64, LeaseId)>,
+    keys: Vec<K>,
+    failures: Vec<Failure>,
+}
+
+impl<K> Revoked<K> {
+    /// Drops what is the user's.
+    pub(crate) fn discard(self) {
+        drop_each(self.keys);
+        drop_each(self.failures);
+    }
+}
+
+impl<K> Default for Revoked<K> {
+    fn default() -> Self {
+        Self { leases: Vec::new(), keys: Vec::new(), failures: Vec::new() }
+    }
+}
+
 impl<K: Eq, V> LeaseTable<K, V> {
     /// A table without leases; `shards` is a power of two.
     pub fn new(shards: usize) -> Self {
-        let shard = || Shard { slots: HashTable::new(), leases: 0, outcomes: Outcomes::new() };
-        Self { shards: (0..shards).map(|_| Mutex::new(shard())).collect() }
+        Self::remembering(shards, usize::MAX)
+    }
+
+    /// The same, with a limit to the failures that a shard remembers.
+    pub(crate) fn remembering(shards: usize, most_failures: usize) -> Self {
+        let shard = || Shard {
+            slots: HashTable::new(),
+            leases: 0,
+            groups: 0,
+            outcomes: Outcomes::new(),
+            failures: Failures::default(),
+        };
+        Self { shards: (0..shards).map(|_| Mutex::new(shard())).collect(), most_failures }
     }
 
     pub(super) fn index(&self, hash: u64) -> usize {
@@ -176,10 +415,9 @@ impl<K: Eq, V> LeaseTable<K, V> {
         &self,
         hash: u64,
         key: K,
-        now: Reading,
-        wants: Wants,
+        ask: &Ask,
     ) -> (Result<LeaseId, Refusal>, Option<K>) {
-        let Acquisition { shard, result, spare_key } = self.acquire(hash, key, now, wants);
+        let Acquisition { shard, result, spare_key } = self.acquire(hash, key, ask);
         drop(shard);
         (result, spare_key)
     }
@@ -194,22 +432,16 @@ impl<K: Eq, V> LeaseTable<K, V> {
     /// 4. If the key has no slot, make one that has the caller's key.
     /// 5. Count the lease, if it was acquired.
     // INVARIANT(one-lease-per-key): look-up and entry of the slot are one section.
-    pub(super) fn acquire(
-        &self,
-        hash: u64,
-        key: K,
-        now: Reading,
-        wants: Wants,
-    ) -> Acquisition<'_, K, V> {
+    pub(super) fn acquire(&self, hash: u64, key: K, ask: &Ask) -> Acquisition<'_, K, V> {
         // The guard is a local and the key a parameter. So if an `Eq` panics below, the lock is free
         // before the key is dropped.
         let mut shard = self.shards[self.index(hash)].lock();
         let lease =
             LeaseId((shard.leases + 1) * self.shards.len() as u64 + self.index(hash) as u64);
         let (acquired, spare_key) = match shard.find(hash, &key) {
-            Some(slot) => (slot.acquire(lease, now, wants), Some(key)),
+            Some(slot) => (slot.acquire(lease, ask), Some(key)),
             None => {
-                let slot = Slot::new(hash, key, lease, now, wants);
+                let slot = Slot::new(hash, key, lease, ask.now.now(), ask.wants);
                 shard.slots.insert_unique(hash, slot, |slot| slot.hash);
                 (Ok(()), None)
             }
@@ -220,36 +452,95 @@ impl<K: Eq, V> LeaseTable<K, V> {
         Acquisition { shard, result: acquired.map(|()| lease), spare_key }
     }
 
-    /// A thread has come to a refresh that was sent to it. `false` if a miss has taken its lease over:
-    /// then the refresh has nothing to do.
-    pub(crate) fn begin(&self, hash: u64, lease: LeaseId) -> bool {
+    /// A thread has come to a refresh that was sent to it. `false` if a miss has taken its lease over, or a write
+    /// has revoked it: then the refresh has nothing to do.
+    ///
+    /// Its compute time-out counts from `now`, if there is one.
+    pub(crate) fn begin(&self, hash: u64, lease: LeaseId, now: Option<Moment>) -> bool {
         let mut shard = self.shards[self.index(hash)].lock();
-        shard.find_held(hash, lease).map(|slot| slot.queued = false).is_some()
+        let slot = shard.find_held(hash, lease);
+        let current = slot.and_then(|slot| slot.current.as_mut());
+        let Some(own) = current.filter(|held| held.lease == lease) else { return false };
+        own.queued = false;
+        own.since = now.unwrap_or(own.since);
+        true
     }
 
-    /// Marks the key's lease, if it is held, as overtaken by the write with this stamp.
+    /// Revokes the key's lease: the write with this stamp has overtaken it. The waiters get `inserted`, if there is
+    /// one; otherwise they get what the compute that they wait for makes.
     ///
     /// It also forgets the fences of leases that are over. So a shard never has more fences than leases
     /// were held at some time.
-    pub(crate) fn fence(&self, hash: u64, key: &K, stamp: Stamp, fences: &mut Fences) {
+    pub(crate) fn revoke(
+        &self,
+        hash: u64,
+        key: &K,
+        stamp: Stamp,
+        fences: &mut Fences,
+        ends: Ends,
+        inserted: Option<&Found<V>>,
+    ) -> Revoked<K> {
+        let mut revoked = Revoked::default();
         let mut shard = self.shards[self.index(hash)].lock();
         fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
-        if let Some(slot) = shard.find(hash, key)
-            && let Some(lease) = slot.holder
-        {
-            slot.fence = stamp;
-            fences.put(lease, hash, stamp);
+        let Shard { slots, outcomes, failures, .. } = &mut *shard;
+        if let Ok(mut entry) = slots.find_entry(hash, |slot| slot.key == *key) {
+            let slot = entry.get_mut();
+            if let Some(found) = inserted {
+                slot.hand(found, outcomes);
+            }
+            let lease = slot.revoke(stamp, fences, outcomes, ends.revokes);
+            revoked.leases.extend(lease.map(|lease| (hash, lease)));
+            if ends.forgets {
+                revoked.failures.extend(failures.forget(slot));
+            }
+            if slot.is_idle() {
+                revoked.keys.push(entry.remove().0.key);
+            }
         }
+        drop(shard);
+        revoked
     }
 
-    /// Marks every held lease of a shard.
-    pub(crate) fn fence_all(&self, index: usize, stamp: Stamp, fences: &mut Fences) {
+    /// Revokes this lease, whose compute is overdue. `false` if it is not current any more, or another revoked one is
+    /// in flight.
+    pub(crate) fn revoke_overdue(
+        &self,
+        hash: u64,
+        lease: LeaseId,
+        stamp: Stamp,
+        fences: &mut Fences,
+    ) -> bool {
+        let mut shard = self.shards[self.index(hash)].lock();
+        let Shard { slots, outcomes, .. } = &mut *shard;
+        let is_current = |slot: &Slot<K>| slot.current.as_ref().is_some_and(|it| it.lease == lease);
+        let slot = slots.find_mut(hash, is_current).filter(|slot| slot.revoked.is_none());
+        slot.and_then(|slot| slot.revoke(stamp, fences, outcomes, [true, false])).is_some()
+    }
+
+    /// Revokes every lease of a shard.
+    pub(crate) fn revoke_all(
+        &self,
+        index: usize,
+        stamp: Stamp,
+        fences: &mut Fences,
+        ends: Ends,
+    ) -> Revoked<K> {
+        let mut revoked = Revoked::default();
         let mut shard = self.shards[index].lock();
-        let held = |slot: &mut Slot<K>| {
-            slot.fence = stamp;
-            slot.holder.map(|lease| (lease, slot.hash))
-        };
-        fences.replace(shard.slots.iter_mut().filter_map(held), stamp);
+        fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
+        let Shard { slots, outcomes, failures, .. } = &mut *shard;
+        for slot in slots.iter_mut() {
+            let lease = slot.revoke(stamp, fences, outcomes, ends.revokes);
+            revoked.leases.extend(lease.map(|lease| (slot.hash, lease)));
+            if ends.forgets {
+                revoked.failures.extend(failures.forget(slot));
+            }
+        }
+        revoked.keys.extend(slots.extract_if(|slot| slot.is_idle()).map(|slot| slot.key));
+        shrink(slots, |slot| slot.hash);
+        drop(shard);
+        revoked
     }
 
     /// Frees the lease, tells its waiters the outcome, and retires its slot if `retires` says so: in one
@@ -257,10 +548,11 @@ impl<K: Eq, V> LeaseTable<K, V> {
     ///
     /// 1. Find the slot by the number of the lease, never by the key. Whatever else has happened to the
     ///    key, a release never touches the slot of another lease.
-    /// 2. Turn a value that a write has overtaken into `Discarded`.
-    /// 3. Remember a failure, or forget the failures before a success.
-    /// 4. Free the slot, and remove it unless it is to stay.
-    /// 5. If there are waiters, keep the outcome for them and wake them all.
+    /// 2. Take the lease out of the slot.
+    /// 3. Remember a failure, or forget the failures before a success. A lease that a write has overtaken says
+    ///    nothing about the key as it is now.
+    /// 4. Wake the waiters of the lease with the outcome, which is kept for them; and those that wait for a place.
+    /// 5. Remove the slot unless it is to stay.
     /// 6. Unlock. The caller gets the user's keys, values and errors, and drops them.
     // INVARIANT(lease-always-released): called by `Lease::drop` alone.
     pub(crate) fn release(
@@ -272,52 +564,57 @@ impl<K: Eq, V> LeaseTable<K, V> {
         retires: impl FnOnce(SlotState) -> bool,
     ) -> Leftovers<K, V> {
         let mut shard = self.shards[self.index(hash)].lock();
-        let Ok(mut entry) = shard.slots.find_entry(hash, |slot| slot.holder == Some(lease)) else {
+        let Shard { slots, outcomes, failures, .. } = &mut *shard;
+        let Ok(mut entry) = slots.find_entry(hash, |slot| slot.holds(lease)) else {
             drop(shard);
-            return Leftovers::default();
+            return Leftovers { outcome: Some(outcome), ..Leftovers::default() };
         };
         let slot = entry.get_mut();
-        // INVARIANT(invalidation-wins): a waiter that came after the invalidation must not get a value
-        // that is older; so the fence is read under the lock that the invalidation took.
-        let (outcome, overtaken) = match outcome {
-            LeaseOutcome::Value(_, began) if slot.fence > began => {
-                (LeaseOutcome::Discarded, Some(outcome))
+        let taken = slot.take(lease);
+        let counts = taken.as_ref().is_some_and(|(_, counts)| *counts);
+        let mut leftovers = Leftovers::default();
+        match &outcome {
+            LeaseOutcome::Failed(failed) if counts => {
+                let before = failures.forget(slot);
+                if let Some(failure) = back_off.after(before.as_ref(), failed) {
+                    failures.remember(slot, failure);
+                }
+                leftovers.failure = before;
             }
-            outcome => (outcome, None),
-        };
-        let forgotten = match &outcome {
-            LeaseOutcome::Failed(failed) => {
-                let failure = back_off.after(slot.failure.as_ref(), failed);
-                slot.failure.replace(failure)
-            }
-            // The origin has answered, whether or not the answer was overtaken.
-            LeaseOutcome::Value(..) | LeaseOutcome::Discarded => slot.failure.take(),
-            LeaseOutcome::Unused => None,
-        };
-        let waiting = slot.waiting.take().filter(|waiting| waiting.waiters > 0);
-        slot.holder = None;
+            LeaseOutcome::Value(_) if counts => leftovers.failure = failures.forget(slot),
+            _ => {}
+        }
+        let waiting = taken.and_then(|(held, _)| held.waiting);
         let state = SlotState {
-            held: false,
-            waited_for: waiting.is_some(),
+            held: slot.held().next().is_some(),
+            waited_for: waiting.as_ref().is_some_and(|waiting| waiting.waiters > 0),
             remembers: slot.failure.is_some(),
             age: None,
         };
-        // INVARIANT(lock-table-drains): a slot goes in the section of the release.
-        let retired = if retires(state) { Some(entry.remove().0) } else { None };
-        let unseen = match waiting {
-            Some(Waiting { waiters, released }) => {
-                shard.outcomes.keep(lease, outcome, waiters);
-                released.notify_all();
-                None
-            }
+        if let Some(crowd) = slot.crowd.take() {
+            crowd.wake(outcomes, LeaseOutcome::Unused);
+        }
+        leftovers.outcome = match waiting {
+            Some(waiting) => waiting.wake(outcomes, outcome),
             None => Some(outcome),
         };
-        drop(shard);
-        Leftovers {
-            _key: retired.map(|slot| slot.key),
-            _failure: forgotten,
-            _outcomes: [unseen, overtaken],
+        // INVARIANT(lock-table-drains): a slot goes in the section of the release.
+        if !state.held && retires(state) {
+            leftovers.key = Some(entry.remove().0.key);
         }
+        // INVARIANT(bounded-memory): a failure that is remembered is the last one's successor, or takes the place of
+        // another one.
+        if let Some((hash, number)) = failures.one_too_many(self.most_failures) {
+            let is_it = |slot: &Slot<K>| slot.failure.as_ref().is_some_and(|it| it.1 == number);
+            if let Ok(mut entry) = slots.find_entry(hash, is_it) {
+                leftovers.forgotten = failures.forget(entry.get_mut());
+                if entry.get().is_idle() {
+                    leftovers.forgotten_key = Some(entry.remove().0.key);
+                }
+            }
+        }
+        drop(shard);
+        leftovers
     }
 }
 
@@ -335,16 +632,20 @@ impl<K, V> LeaseTable<K, V> {
         let may_go = |slot: &mut Slot<K>| {
             let forgotten = |failure| back_off.has_forgotten(failure, now);
             sweeps(SlotState {
-                held: slot.holder.is_some(),
-                waited_for: slot.waiting.is_some(),
-                remembers: !slot.failure.as_ref().is_none_or(forgotten),
+                held: slot.held().next().is_some(),
+                waited_for: slot.held().any(|held| held.waiting.is_some()),
+                remembers: !slot.failure.as_ref().map(|(failure, _)| failure).is_none_or(forgotten),
                 age: Some(now.since(slot.since)),
             })
         };
         for shard in &self.shards {
             let mut shard = shard.lock();
-            swept.extend(shard.slots.extract_if(&may_go).map(SweptSlot));
-            shrink(&mut shard.slots, |slot| slot.hash);
+            let Shard { slots, failures, .. } = &mut *shard;
+            for mut slot in slots.extract_if(&may_go) {
+                let failure = failures.forget(&mut slot);
+                swept.push(SweptSlot { slot, _failure: failure });
+            }
+            shrink(slots, |slot| slot.hash);
         }
         swept
     }
@@ -355,33 +656,48 @@ impl<K, V> LeaseTable<K, V> {
             let shard = shard.lock();
             usage.slots += shard.slots.len();
             usage.bytes += shard.slots.allocation_size() + shard.outcomes.bytes();
-            let held = || shard.slots.iter().filter(|slot| slot.holder.is_some());
+            let held = || shard.slots.iter().flat_map(Slot::held);
             usage.held += held().count();
-            usage.oldest = held().map(|slot| slot.since).chain(usage.oldest).min();
+            usage.oldest = held().map(|held| held.since).chain(usage.oldest).min();
         }
         usage
     }
 }
 
-/// A slot that was swept. Its key is the user's, and is dropped under no lock.
-pub(crate) struct SweptSlot<K>(Slot<K>);
+/// A slot that was swept. Its key and its error are the user's, and are dropped under no lock.
+pub(crate) struct SweptSlot<K> {
+    slot: Slot<K>,
+    _failure: Option<Failure>,
+}
 
 impl<K> SweptSlot<K> {
     pub(crate) fn hash(&self) -> u64 {
-        self.0.hash
+        self.slot.hash
     }
 }
 
 /// What is left of a lease. Keys, values and errors are the user's: the caller first emits the release,
 /// then drops them, under no lock.
 pub(crate) struct Leftovers<K, V> {
-    _key: Option<K>,
-    _failure: Option<Failure>,
-    _outcomes: [Option<LeaseOutcome<V>>; 2],
+    key: Option<K>,
+    failure: Option<Failure>,
+    outcome: Option<LeaseOutcome<V>>,
+    /// Of another key, whose failure had to go.
+    forgotten_key: Option<K>,
+    forgotten: Option<Failure>,
+}
+
+impl<K, V> Leftovers<K, V> {
+    /// Drops what is the user's, one after the other.
+    pub(crate) fn discard(self) {
+        drop_each(self.key.into_iter().chain(self.forgotten_key));
+        drop_each(self.failure.into_iter().chain(self.forgotten));
+        drop_each(self.outcome);
+    }
 }
 
 impl<K, V> Default for Leftovers<K, V> {
     fn default() -> Self {
-        Self { _key: None, _failure: None, _outcomes: [None, None] }
+        Self { key: None, failure: None, outcome: None, forgotten_key: None, forgotten: None }
     }
 }

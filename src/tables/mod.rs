@@ -6,7 +6,7 @@ mod eviction;
 pub(crate) mod fences;
 pub(crate) mod leases;
 pub(crate) mod outcome;
-mod shards;
+pub(crate) mod shards;
 pub(crate) mod store;
 mod waiting;
 

@@ -4,35 +4,31 @@
 use crate::ids::LeaseId;
 use crate::policy::back_off::{BackingOff, Failed};
 use crate::tables::entry::Found;
-use crate::tables::fences::Stamp;
 
-/// How a lease ended: what its waiters learn.
+/// What the waiters of a lease learn.
 #[doc(hidden)]
 pub enum LeaseOutcome<V> {
     /// No compute was started: another request may start one.
     Unused,
-    /// This value was published. Its compute began at this place in the order of writes.
-    Value(Found<V>, Stamp),
+    /// The compute made this value, or a user inserted it.
+    Value(Found<V>),
     /// The compute failed.
     Failed(Failed),
-    /// An insert or an invalidation overtook the value: the waiter looks again.
-    Discarded,
 }
 
 impl<V> Clone for LeaseOutcome<V> {
     fn clone(&self) -> Self {
         match self {
             Self::Unused => Self::Unused,
-            Self::Value(found, began) => Self::Value(found.clone(), *began),
+            Self::Value(found) => Self::Value(found.clone()),
             Self::Failed(failed) => Self::Failed(failed.clone()),
-            Self::Discarded => Self::Discarded,
         }
     }
 }
 
-/// The outcomes of released leases that have waiters. An outcome is kept until its last waiter has taken it.
+/// The outcomes that groups of waiters have not taken yet. An outcome is kept until its last waiter has taken it.
 pub(super) struct Outcomes<V> {
-    pub(super) kept: Vec<(LeaseId, LeaseOutcome<V>, u32)>,
+    pub(super) kept: Vec<(u64, LeaseOutcome<V>, u32)>,
 }
 
 impl<V> Outcomes<V> {
@@ -40,14 +36,14 @@ impl<V> Outcomes<V> {
         Self { kept: Vec::new() }
     }
 
-    /// Keeps an outcome for so many waiters.
-    pub(super) fn keep(&mut self, lease: LeaseId, outcome: LeaseOutcome<V>, waiters: u32) {
-        self.kept.push((lease, outcome, waiters));
+    /// Keeps an outcome for the waiters of a group.
+    pub(super) fn keep(&mut self, group: u64, outcome: LeaseOutcome<V>, waiters: u32) {
+        self.kept.push((group, outcome, waiters));
     }
 
-    /// One waiter takes the outcome of its lease, if the lease was released.
-    pub(super) fn take(&mut self, lease: LeaseId) -> Option<LeaseOutcome<V>> {
-        let place = self.kept.iter().position(|(other, ..)| *other == lease)?;
+    /// One waiter takes the outcome of its group, if there is one.
+    pub(super) fn take(&mut self, group: u64) -> Option<LeaseOutcome<V>> {
+        let place = self.kept.iter().position(|(other, ..)| *other == group)?;
         let (_, outcome, waiters) = &mut self.kept[place];
         if *waiters > 1 {
             *waiters -= 1;
@@ -57,7 +53,7 @@ impl<V> Outcomes<V> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.kept.capacity() * size_of::<(LeaseId, LeaseOutcome<V>, u32)>()
+        self.kept.capacity() * size_of::<(u64, LeaseOutcome<V>, u32)>()
     }
 }
 
@@ -67,6 +63,8 @@ impl<V> Outcomes<V> {
 pub enum Refusal {
     /// Another request holds this lease of the key.
     Busy(LeaseId),
+    /// Another request holds this lease of the key, for longer than the compute time-out.
+    Overdue(LeaseId),
     /// The key's last compute failed with this error, and its back-off has not ended.
     BackingOff(BackingOff),
 }
@@ -79,6 +77,8 @@ pub(crate) enum Waited<V> {
     Released(LeaseId, LeaseOutcome<V>),
     /// The request waited for this lease until its time-out.
     TimedOut(LeaseId),
+    /// The compute of this lease has taken longer than the compute time-out.
+    Overdue(LeaseId),
     /// The key's last compute failed, and its back-off has not ended.
     BackingOff(BackingOff),
 }

@@ -10,6 +10,16 @@ pub(super) fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
     }
 }
 
+/// Spreads a hash over all its bits. A user's hasher may leave integers as they are, or vary only a few bits, while the
+/// shard and the hash table inside use different ones.
+///
+/// A multiplication carries each bit upwards, and the shifts carry it downwards (as in the finalizer of MurmurHash3).
+/// Different hashes stay different.
+pub fn spread(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ (hash >> 32)
+}
+
 /// Which of `shards` (a power of two) has the key with this hash. The hash table inside uses the two ends
 /// of the hash, so this uses the middle.
 pub(super) fn shard_index(hash: u64, shards: usize) -> usize {

@@ -5,15 +5,20 @@
 //! key's `Eq` is the only foreign code that runs under a lock.
 
 use crate::clock::Moment;
+use crate::error::MAX_SHARDS;
 use crate::ids::{LeaseId, Version};
+use crate::policy::lifetimes::Freshness;
 use crate::sync::{Arc, Mark, RwLock};
-use crate::tables::entry::Entry;
-use crate::tables::eviction::Hand;
+use crate::tables::entry::{Entry, Found};
+use crate::tables::eviction::{Deadlines, Hand};
 use crate::tables::fences::{Fences, Stamp};
-use crate::tables::leases::LeaseTable;
+use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
 use std::ops::DerefMut;
+
+/// A shard of an unbounded cache has room for more than this. It evicts nothing, and keeps no deadlines.
+const UNBOUNDED: usize = usize::MAX / MAX_SHARDS;
 
 /// What a read of the map saw of a key, and at which place in the order of writes.
 #[doc(hidden)]
@@ -62,6 +67,7 @@ struct Shard<K, V> {
     stamp: u64,
     fences: Fences,
     hand: Hand,
+    deadlines: Deadlines,
 }
 
 /// Keys and entries that a write has replaced or removed. They are the user's: the caller first emits the
@@ -100,6 +106,12 @@ impl<K: Eq, V> NewEntry<K, V> {
         // A local is dropped before the parameters. So if an `Eq` panics below, the lock is free before
         // the key and the entry are dropped.
         let mut shard = shard;
+        if room < UNBOUNDED {
+            let Shard { entries, deadlines, .. } = &mut *shard;
+            let is_current =
+                |hash, version| entries.find(hash, |it| it.version == version).is_some();
+            deadlines.push(self.entry.expires_at(), self.hash, version, entries.len(), is_current);
+        }
         if let Some(stored) = shard.find(self.hash, &self.key) {
             stored.version = version;
             let before = std::mem::replace(&mut stored.entry, self.entry);
@@ -150,10 +162,16 @@ impl<K: Eq, V> Shard<K, V> {
         evicted
     }
 
-    /// Removes an entry that no request has read since the hand last passed it, or that is dead.
+    /// Removes a dead entry, or one that no request has read since the hand last passed it.
     fn evict(&mut self, now: Moment) -> Option<StoredEntry<K, V>> {
-        let Self { entries, hand, .. } = self;
-        hand.evict(entries, |stored| !stored.visited.take() || stored.entry.is_dead(now))
+        let Self { entries, hand, deadlines, .. } = self;
+        while let Some((hash, version)) = deadlines.pop_dead(now) {
+            // A write or a removal may have come since.
+            if let Ok(dead) = entries.find_entry(hash, |stored| stored.version == version) {
+                return Some(dead.remove().0);
+            }
+        }
+        hand.evict(entries, |stored| !stored.visited.take())
     }
 
     fn remove(&mut self, hash: u64, key: &K) -> Option<StoredEntry<K, V>> {
@@ -182,8 +200,15 @@ impl<K: Eq, V> Store<K, V> {
             stamp: 0,
             fences: Fences::default(),
             hand: Hand::default(),
+            deadlines: Deadlines::default(),
         };
         Self { shards: (0..shards).map(|_| RwLock::new(shard())).collect(), capacity }
+    }
+
+    /// What the map has for the key now. Nothing if a write has revoked the lease.
+    pub(crate) fn read_under(&self, hash: u64, key: &K, lease: LeaseId) -> Option<MapSnapshot<V>> {
+        let shard = self.shards[self.index(hash)].read();
+        if shard.fences.has(lease) { None } else { Some(shard.snapshot(hash, key)) }
     }
 
     /// What the map has for the key now.
@@ -218,63 +243,101 @@ impl<K: Eq, V> Store<K, V> {
         Ok(new.put_into(shard, version, room))
     }
 
-    /// Inserts a user's entry. It overtakes every compute that is in flight for the key.
+    /// Inserts a user's entry. It revokes the lease of the key.
     pub(crate) fn insert(
         &self,
         hash: u64,
         key: K,
         entry: Arc<Entry<V>>,
         leases: &LeaseTable<K, V>,
+        ends: Ends,
         room: usize,
-    ) -> Written<K, V> {
+    ) -> (Written<K, V>, Revoked<K>) {
         let index = self.index(hash);
         let new = NewEntry { hash, key, entry };
         let mut shard = self.shards[index].write();
         let stamp = shard.tick();
-        leases.fence(hash, &new.key, stamp, &mut shard.fences);
-        new.put_into(shard, self.version(index, stamp), room)
+        let version = self.version(index, stamp);
+        let inserted = Found::new(version, &new.entry, Freshness::Fresh);
+        let revoked =
+            leases.revoke(hash, &new.key, stamp, &mut shard.fences, ends, Some(&inserted));
+        (new.put_into(shard, version, room), revoked)
     }
 
-    /// Removes the key, present or absent. It overtakes every compute that is in flight for the key.
+    /// Removes the key, present or absent. It revokes the lease of the key.
     pub(crate) fn invalidate(
         &self,
         hash: u64,
         key: &K,
         leases: &LeaseTable<K, V>,
-    ) -> Replaced<K, V> {
+        ends: Ends,
+    ) -> (Replaced<K, V>, Revoked<K>) {
         let mut shard = self.shards[self.index(hash)].write();
         let stamp = shard.tick();
-        leases.fence(hash, key, stamp, &mut shard.fences);
+        let revoked = leases.revoke(hash, key, stamp, &mut shard.fences, ends, None);
         let removed = shard.remove(hash, key);
         drop(shard);
-        removed.map(|stored| (stored.key, stored.entry)).into_iter().collect()
+        (removed.map(|stored| (stored.key, stored.entry)).into_iter().collect(), revoked)
     }
 
-    /// Removes every key, shard by shard. It overtakes every compute that is in flight.
-    pub(crate) fn clear(&self, leases: &LeaseTable<K, V>) -> Replaced<K, V> {
+    /// Revokes this lease, whose compute is overdue: what it publishes is refused. `false` if it cannot be revoked.
+    pub(crate) fn revoke_overdue(
+        &self,
+        hash: u64,
+        lease: LeaseId,
+        leases: &LeaseTable<K, V>,
+    ) -> bool {
+        let mut shard = self.shards[self.index(hash)].write();
+        let stamp = shard.tick();
+        leases.revoke_overdue(hash, lease, stamp, &mut shard.fences)
+    }
+
+    /// Removes every key and revokes every lease, shard by shard.
+    pub(crate) fn clear(
+        &self,
+        leases: &LeaseTable<K, V>,
+        ends: Ends,
+    ) -> (Replaced<K, V>, Vec<Revoked<K>>) {
         let mut removed = Vec::new();
+        let mut revoked = Vec::new();
         for (index, shard) in self.shards.iter().enumerate() {
             let mut shard = shard.write();
             let stamp = shard.tick();
-            leases.fence_all(index, stamp, &mut shard.fences);
+            revoked.push(leases.revoke_all(index, stamp, &mut shard.fences, ends));
             removed.push(std::mem::take(&mut shard.entries));
         }
-        removed.into_iter().flatten().map(|stored| (stored.key, stored.entry)).collect()
+        let replaced = removed.into_iter().flatten().map(|stored| (stored.key, stored.entry));
+        (replaced.collect(), revoked)
     }
 
-    /// Removes the entries that had expired at `now`, shard by shard.
+    /// Removes the entries that no request could be served, shard by shard.
     ///
     /// Most of the time a shard has none. So the sweep looks under the read lock first, which holds no
-    /// reader up.
-    pub(crate) fn sweep(&self, now: Moment) -> Vec<(Removed, (K, Arc<Entry<V>>))> {
-        let dead = |stored: &StoredEntry<K, V>| stored.entry.is_dead(now);
+    /// reader up. `now` was read before that, so an entry may be younger than it seems. What looks dead is judged once
+    /// more by `again`, a time that is read after the entry was: then an entry from the future means that the clock has
+    /// stepped back.
+    pub(crate) fn sweep(
+        &self,
+        now: Moment,
+        again: impl Fn() -> Moment,
+    ) -> Vec<(Removed, (K, Arc<Entry<V>>))> {
+        let is_dead =
+            |stored: &StoredEntry<K, V>, now| stored.entry.freshness(now) == Freshness::Expired;
         let mut swept = Vec::new();
         for shard in &self.shards {
-            if shard.read().entries.iter().any(dead) {
-                let mut shard = shard.write();
-                swept.extend(shard.entries.extract_if(|stored| dead(stored)));
-                shrink(&mut shard.entries, |stored| stored.hash);
+            let dead = |stored: &StoredEntry<K, V>| is_dead(stored, now).then_some(stored.version);
+            let mut dead: Vec<_> = shard.read().entries.iter().filter_map(dead).collect();
+            if dead.is_empty() {
+                continue;
             }
+            dead.sort_unstable();
+            let now = again();
+            let mut shard = shard.write();
+            let goes = |stored: &mut StoredEntry<K, V>| {
+                is_dead(stored, now) && dead.binary_search(&stored.version).is_ok()
+            };
+            swept.extend(shard.entries.extract_if(goes));
+            shrink(&mut shard.entries, |stored| stored.hash);
         }
         swept.into_iter().map(|stored| (stored.removed(), (stored.key, stored.entry))).collect()
     }

@@ -4,10 +4,11 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::ids::LeaseId;
 use crate::policy::back_off::{BackOff, Failed, Reading};
-use crate::policy::lifetimes::{Freshness, Lifetimes};
+use crate::policy::lifetimes::Lifetimes;
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
-use crate::tables::leases::{LeaseTable, Takeover, Wants};
+use crate::tables::fences::Stamp;
+use crate::tables::leases::{Ask, Ends, LeaseTable, Slot, Takeover, Wants};
 use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
 use crate::tables::store::Store;
 use std::time::Duration;
@@ -25,8 +26,27 @@ fn release(table: &Table, lease: LeaseId, outcome: LeaseOutcome<()>) {
     drop(table.release(HASH, lease, outcome, &back_off(), |slot| !slot.remembers));
 }
 
+fn ask(now: Moment, wants: Wants) -> Ask {
+    Ask { now: Reading::first(now), wants, compute_timeout: Duration::MAX }
+}
+
+/// A request that sends the lease to a thread.
 fn acquire(table: &Table, now: Moment) -> Result<LeaseId, Refusal> {
-    table.try_acquire(HASH, "k", Reading::first(now), Wants::Queue).0
+    table.try_acquire(HASH, "k", &ask(now, Wants::Queue)).0
+}
+
+/// A request that computes at once.
+fn miss(table: &Table) -> Result<LeaseId, Refusal> {
+    let ask = ask(Moment::ORIGIN, Wants::Compute(Takeover::Queued));
+    table.try_acquire(HASH, "k", &ask).0
+}
+
+fn wait(table: &Table, lease: LeaseId, timeout: Duration) -> Waited<()> {
+    table.wait(HASH, lease, &ask(Moment::ORIGIN, Wants::Compute(Takeover::Queued)), timeout)
+}
+
+fn value() -> LeaseOutcome<()> {
+    LeaseOutcome::Value(Found::unpublished(entry()))
 }
 
 fn slots(table: &Table) -> usize {
@@ -65,7 +85,7 @@ fn a_slot_that_remembers_a_failure_stays_until_the_next_success() {
     assert!(matches!(acquire(&table, Moment::ORIGIN), Err(Refusal::BackingOff(_))));
     let later = Moment::ORIGIN.after(Duration::from_secs(1));
     let lease = acquire(&table, later).expect("the back-off has ended");
-    release(&table, lease, LeaseOutcome::Discarded);
+    release(&table, lease, value());
     assert_eq!(slots(&table), 0);
 }
 
@@ -87,10 +107,9 @@ fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
 #[test]
 fn a_table_that_was_large_gives_its_memory_back() {
     let table = LeaseTable::<u64, ()>::new(1);
-    let now = Reading::first(Moment::ORIGIN);
-    let leases: Vec<_> = (0..1_000)
-        .map(|key| (key, table.try_acquire(key, key, now, Wants::Queue).0.expect("free")))
-        .collect();
+    let now = ask(Moment::ORIGIN, Wants::Queue);
+    let leases: Vec<_> =
+        (0..1_000).map(|key| (key, table.try_acquire(key, key, &now).0.expect("free"))).collect();
     let most = table.usage();
     assert_eq!((most.slots, most.held, most.oldest), (1_000, 1_000, Some(Moment::ORIGIN)));
     for (key, lease) in leases {
@@ -105,20 +124,17 @@ fn a_table_that_was_large_gives_its_memory_back() {
 #[test]
 fn a_lease_is_never_taken_over_once_its_thread_has_begun() {
     let table = Table::new(1);
-    let miss = || {
-        let now = Reading::first(Moment::ORIGIN);
-        table.try_acquire(HASH, "k", now, Wants::Compute(Takeover::Queued)).0
-    };
+    let miss = || miss(&table);
     let queued = acquire(&table, Moment::ORIGIN).expect("free");
     let other = acquire(&table, Moment::ORIGIN);
     assert!(matches!(other, Err(Refusal::Busy(_))), "a stale request takes nothing over");
     let taken = miss().expect("it waits in a queue");
-    assert!(!table.begin(HASH, queued), "a miss has taken it over");
+    assert!(!table.begin(HASH, queued, None), "a miss has taken it over");
     release(&table, queued, LeaseOutcome::Unused);
     assert!(matches!(miss(), Err(Refusal::Busy(holder)) if holder == taken));
     release(&table, taken, LeaseOutcome::Unused);
     let begun = acquire(&table, Moment::ORIGIN).expect("free");
-    assert!(table.begin(HASH, begun));
+    assert!(table.begin(HASH, begun, None));
     assert!(matches!(miss(), Err(Refusal::Busy(holder)) if holder == begun));
 }
 
@@ -128,13 +144,13 @@ fn a_wait_for_a_lease_that_is_over_returns_at_once() {
     let table = Table::new(1);
     let lease = acquire(&table, Moment::ORIGIN).expect("free");
     release(&table, lease, LeaseOutcome::Unused);
-    let waited = table.wait(HASH, lease, Duration::MAX);
+    let waited = wait(&table, lease, Duration::MAX);
     assert!(matches!(waited, Waited::Released(over, LeaseOutcome::Unused) if over == lease));
 }
 
 fn waiters(table: &Table) -> u32 {
     let shard = table.shards[0].lock();
-    shard.slots.iter().filter_map(|slot| slot.waiting.as_ref()).map(|waiting| waiting.waiters).sum()
+    shard.slots.iter().flat_map(Slot::waiting).map(|waiting| waiting.waiters).sum()
 }
 
 #[test]
@@ -142,7 +158,7 @@ fn every_waiter_gets_the_outcome_and_the_last_one_leaves_none_behind() {
     let table = Table::new(1);
     let lease = acquire(&table, Moment::ORIGIN).expect("free");
     std::thread::scope(|scope| {
-        let wait = || match table.wait(HASH, lease, Duration::MAX) {
+        let wait = || match wait(&table, lease, Duration::MAX) {
             Waited::Released(_, LeaseOutcome::Failed(failed)) => failed.error.to_string(),
             _ => unreachable!("another outcome"),
         };
@@ -150,10 +166,10 @@ fn every_waiter_gets_the_outcome_and_the_last_one_leaves_none_behind() {
         while waiters(&table) < 2 {
             std::thread::yield_now();
         }
-        let failed = Failed { error: Error::Expired, at: Moment::ORIGIN, jitter: 1.0 };
+        let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
         release(&table, lease, LeaseOutcome::Failed(failed));
         for waiter in both {
-            assert_eq!(waiter.join().expect("no panic"), Error::Expired.to_string());
+            assert_eq!(waiter.join().expect("no panic"), Error::NoRefresh.to_string());
         }
     });
     assert!(table.shards[0].lock().outcomes.kept.is_empty());
@@ -166,55 +182,150 @@ fn entry() -> Arc<Entry<()>> {
     Entry::new(lifetimes, (), Moment::ORIGIN, Duration::ZERO)
 }
 
+const ENDS: Ends = Ends { revokes: [true, false], forgets: true };
 const NOTHING: Write = |_, _| {};
-const INSERT: Write = |store, leases| drop(store.insert(HASH, "k", entry(), leases, usize::MAX));
-const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases));
-const CLEAR: Write = |store, leases| drop(store.clear(leases));
+const INSERT: Write =
+    |store, leases| drop(store.insert(HASH, "k", entry(), leases, ENDS, usize::MAX));
+const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases, ENDS));
+const CLEAR: Write = |store, leases| drop(store.clear(leases, ENDS));
 
-/// Whether a waiter gets the value of a compute. The key was written once before its lease. `before` comes
-/// between the lease and the re-check, `during` comes during the compute.
-fn waiter_gets_the_value(before: Write, during: Write) -> bool {
+/// What a waiter gets of a compute during which the key is written, and what a request gets that comes after.
+fn outcomes(write: Write) -> (&'static str, bool) {
     let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
-    let version = store.insert(HASH, "k", entry(), &table, usize::MAX).version;
-    let lease = acquire(&table, Moment::ORIGIN).expect("free");
-    before(&store, &table);
-    let began = store.read(HASH, &"k").stamp();
-    during(&store, &table);
-    let found = Found::new(version, &entry(), Freshness::Fresh);
+    let lease = miss(&table).expect("free");
     std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| match table.wait(HASH, lease, Duration::MAX) {
-            Waited::Released(_, LeaseOutcome::Value(..)) => true,
-            Waited::Released(_, LeaseOutcome::Discarded) => false,
+        let waiter = scope.spawn(|| match wait(&table, lease, Duration::MAX) {
+            Waited::Released(_, LeaseOutcome::Value(found)) if found.version().is_some() => {
+                "inserted"
+            }
+            Waited::Released(_, LeaseOutcome::Value(_)) => "computed",
             _ => unreachable!("another outcome"),
         });
         while waiters(&table) < 1 {
             std::thread::yield_now();
         }
-        release(&table, lease, LeaseOutcome::Value(found, began));
-        waiter.join().expect("no panic")
+        write(&store, &table);
+        let next = miss(&table);
+        release(&table, lease, value());
+        (waiter.join().expect("no panic"), next.is_ok())
     })
 }
 
 #[test]
-fn a_waiter_gets_the_value_unless_the_key_was_written_during_the_compute() {
-    assert!(waiter_gets_the_value(NOTHING, NOTHING), "written before the lease was taken");
-    for write in [INSERT, INVALIDATE, CLEAR] {
-        assert!(waiter_gets_the_value(write, NOTHING), "the compute has seen it");
-        assert!(!waiter_gets_the_value(NOTHING, write));
-        assert!(!waiter_gets_the_value(write, write));
+fn a_write_never_lets_an_older_compute_answer_a_request_that_comes_after_it() {
+    assert_eq!(outcomes(NOTHING), ("computed", false));
+    assert_eq!(outcomes(INSERT), ("inserted", true), "the waiter does not wait for the compute");
+    assert_eq!(outcomes(INVALIDATE), ("computed", true), "the waiter asked before the write");
+    assert_eq!(outcomes(CLEAR), ("computed", true));
+}
+
+/// The first compute is revoked, the second one is not: requests wait until one of the two has ended.
+#[test]
+fn a_key_never_has_three_computes_in_flight() {
+    for ends in [0, 1] {
+        let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+        let mut both = [LeaseId(0); 2];
+        for lease in &mut both {
+            *lease = miss(&table).expect("a lease of the new window");
+            INVALIDATE(&store, &table);
+        }
+        let Err(Refusal::Busy(holder)) = miss(&table) else { unreachable!("two are in flight") };
+        assert_eq!(holder, both[1]);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| wait(&table, holder, Duration::MAX));
+            while waiters(&table) < 1 {
+                std::thread::yield_now();
+            }
+            release(&table, both[ends], value());
+            let waited = waiter.join().expect("no panic");
+            assert!(matches!(waited, Waited::Released(_, LeaseOutcome::Unused)), "it asks again");
+        });
+        let third = miss(&table).expect("there is a place");
+        release(&table, both[1 - ends], value());
+        release(&table, third, value());
+        assert_eq!(slots(&table), 0);
     }
+}
+
+#[test]
+fn a_write_never_leaves_a_back_off_or_a_queued_refresh_behind() {
+    for write in [INSERT, INVALIDATE, CLEAR] {
+        let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+        let lease = miss(&table).expect("free");
+        let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
+        release(&table, lease, LeaseOutcome::Failed(failed));
+        assert!(matches!(miss(&table), Err(Refusal::BackingOff(_))));
+        write(&store, &table);
+        assert_eq!(slots(&table), 0);
+        let queued = acquire(&table, Moment::ORIGIN).expect("free");
+        write(&store, &table);
+        assert!(!table.begin(HASH, queued, None), "its window is over");
+        assert_eq!(slots(&table), 0);
+    }
+}
+
+#[test]
+fn a_failure_of_a_revoked_compute_is_never_remembered() {
+    let (table, store) = (Table::new(1), Store::new(1, usize::MAX));
+    let lease = miss(&table).expect("free");
+    INVALIDATE(&store, &table);
+    let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
+    release(&table, lease, LeaseOutcome::Failed(failed));
+    assert_eq!(slots(&table), 0);
+}
+
+/// A refresh that is refused has computed nothing.
+#[test]
+fn a_lease_without_a_compute_never_resets_the_failures_in_a_row() {
+    let table = Table::new(1);
+    let mut now = Moment::ORIGIN;
+    for in_a_row in 1..=3 {
+        let lease = acquire(&table, now).expect("free");
+        let failed = Failed { error: Error::NoRefresh, at: now, jitter: 1.0 };
+        release(&table, lease, LeaseOutcome::Failed(failed));
+        let second = Duration::from_secs(1);
+        // The cap of this back-off is its first span, so a failure that was forgotten shows in the slot alone.
+        now = now.after(second);
+        let unused = acquire(&table, now).expect("the back-off has ended");
+        release(&table, unused, LeaseOutcome::Unused);
+        assert_eq!(slots(&table), 1, "after {in_a_row}");
+    }
+}
+
+#[test]
+fn an_overdue_lease_is_revoked_once() {
+    let (table, store) = (Table::new(1), Store::<_, ()>::new(1, usize::MAX));
+    let second = Duration::from_secs(1);
+    let at = |seconds| Ask {
+        now: Reading::first(Moment::ORIGIN.after(second * seconds)),
+        wants: Wants::Compute(Takeover::Queued),
+        compute_timeout: second * 2,
+    };
+    let hung = table.try_acquire(HASH, "k", &at(0)).0.expect("free");
+    assert!(matches!(table.try_acquire(HASH, "k", &at(1)).0, Err(Refusal::Busy(_))));
+    let waited = table.wait(HASH, hung, &at(2), Duration::MAX);
+    assert!(matches!(waited, Waited::Overdue(lease) if lease == hung));
+    let refused = table.try_acquire(HASH, "k", &at(2)).0;
+    assert!(matches!(refused, Err(Refusal::Overdue(lease)) if lease == hung));
+    assert!(store.revoke_overdue(HASH, hung, &table));
+    assert!(!store.revoke_overdue(HASH, hung, &table), "it is not current any more");
+    let next = table.try_acquire(HASH, "k", &at(2)).0.expect("free again");
+    let late = store.publish(HASH, "k", entry(), hung, Stamp::default(), usize::MAX);
+    assert!(late.is_err(), "its value is discarded");
+    assert!(matches!(table.try_acquire(HASH, "k", &at(9)).0, Err(Refusal::Busy(_))), "two hang");
+    assert!(!store.revoke_overdue(HASH, next, &table));
 }
 
 #[test]
 fn the_bytes_of_a_table_are_those_of_its_slots_and_outcomes() {
     let table = Table::new(2);
     assert_eq!(table.usage().bytes, 0);
-    let one = size_of::<(LeaseId, LeaseOutcome<()>, u32)>();
+    let one = size_of::<(u64, LeaseOutcome<()>, u32)>();
     let mut bytes = 0;
     for (shard, kept) in [(0, 3), (1, 5)] {
         let hash = HASH | shard << 32;
-        let now = Reading::first(Moment::ORIGIN);
-        assert!(table.try_acquire(hash, "k", now, Wants::Queue).0.is_ok());
+        let ask = ask(Moment::ORIGIN, Wants::Queue);
+        assert!(table.try_acquire(hash, "k", &ask).0.is_ok());
         let mut shard = table.shards[shard as usize].lock();
         shard.outcomes.kept.reserve_exact(kept);
         assert!(shard.slots.allocation_size() > 0 && shard.outcomes.kept.capacity() >= kept);
@@ -227,7 +338,7 @@ fn the_bytes_of_a_table_are_those_of_its_slots_and_outcomes() {
 fn a_waiter_that_timed_out_is_not_counted_any_more() {
     let table = Table::new(1);
     let lease = acquire(&table, Moment::ORIGIN).expect("free");
-    assert!(matches!(table.wait(HASH, lease, Duration::ZERO), Waited::TimedOut(_)));
+    assert!(matches!(wait(&table, lease, Duration::ZERO), Waited::TimedOut(_)));
     assert_eq!(waiters(&table), 0);
     release(&table, lease, LeaseOutcome::Unused);
     assert!(table.shards[0].lock().outcomes.kept.is_empty());
@@ -240,12 +351,12 @@ fn fences_of_leases_that_are_over_are_removed_by_the_next_insert() {
     let back_off =
         BackOff::new(Duration::ZERO, Duration::ZERO, Duration::ZERO).expect("equal is allowed");
     for _ in 0..3 {
-        let now = Reading::first(Moment::ORIGIN);
-        let lease = leases.try_acquire(HASH, "k", now, Wants::Queue).0.expect("free");
-        store.insert(HASH, "k", entry(), &leases, 1);
+        let ask = ask(Moment::ORIGIN, Wants::Compute(Takeover::Queued));
+        let lease = leases.try_acquire(HASH, "k", &ask).0.expect("free");
+        store.insert(HASH, "k", entry(), &leases, ENDS, 1);
         assert_eq!(store.fences(0), 1);
         drop(leases.release(HASH, lease, LeaseOutcome::Unused, &back_off, |slot| !slot.remembers));
     }
-    store.insert(HASH, "k", entry(), &leases, 1);
+    store.insert(HASH, "k", entry(), &leases, ENDS, 1);
     assert_eq!(store.fences(0), 0);
 }

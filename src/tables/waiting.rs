@@ -1,9 +1,8 @@
 //! Waiting for a lease that another request holds. The protocol calls it for a miss.
 
 use crate::ids::LeaseId;
-use crate::policy::back_off::Reading;
 use crate::sync::{Arc, Condvar, MutexGuard};
-use crate::tables::leases::{Acquisition, LeaseTable, Shard, Takeover, Waiting, Wants};
+use crate::tables::leases::{Acquisition, Ask, LeaseTable, Shard, Waiting};
 use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
 use std::time::Duration;
 
@@ -15,12 +14,10 @@ impl<K: Eq, V> LeaseTable<K, V> {
         &self,
         hash: u64,
         key: K,
-        now: Reading,
-        takeover: Takeover,
+        ask: &Ask,
         timeout: Duration,
     ) -> (Waited<V>, Option<K>) {
-        let Acquisition { shard, result, spare_key } =
-            self.acquire(hash, key, now, Wants::Compute(takeover));
+        let Acquisition { shard, result, spare_key } = self.acquire(hash, key, ask);
         let waited = match result {
             Ok(lease) => {
                 drop(shard);
@@ -30,24 +27,34 @@ impl<K: Eq, V> LeaseTable<K, V> {
                 drop(shard);
                 Waited::BackingOff(backing_off)
             }
-            Err(Refusal::Busy(holder)) => self.wait_in(shard, hash, holder, timeout),
+            Err(Refusal::Overdue(holder)) => {
+                drop(shard);
+                Waited::Overdue(holder)
+            }
+            Err(Refusal::Busy(holder)) => self.wait_in(shard, hash, holder, ask, timeout),
         };
         (waited, spare_key)
     }
 
     /// Waits until `holder` has released the key's lease.
-    pub(crate) fn wait(&self, hash: u64, holder: LeaseId, timeout: Duration) -> Waited<V> {
+    pub(crate) fn wait(
+        &self,
+        hash: u64,
+        holder: LeaseId,
+        ask: &Ask,
+        timeout: Duration,
+    ) -> Waited<V> {
         let shard = self.shards[self.index(hash)].lock();
-        self.wait_in(shard, hash, holder, timeout)
+        self.wait_in(shard, hash, holder, ask, timeout)
     }
 
     /// Waits in a section that the caller has begun.
     ///
     /// 1. If the lease was released before this section, there is nothing to wait for.
-    /// 2. Count this waiter at the slot. The first waiter of a lease makes its condition variable.
+    /// 2. Count this waiter in its group. The first waiter of a group makes its condition variable.
     /// 3. Sleep. The condition variable frees the lock meanwhile.
-    /// 4. After a wake-up, take the outcome that the release has kept. There is none after a spurious
-    ///    wake-up: sleep again.
+    /// 4. After a wake-up, take the outcome that the release or an insert has kept. There is none after a
+    ///    spurious wake-up: sleep again.
     /// 5. After a time-out without an outcome, stop counting this waiter. So the release keeps no outcome
     ///    for it.
     // INVARIANT(no-waiter-left-behind): a waiter is counted under the lock under which the lease is
@@ -57,27 +64,33 @@ impl<K: Eq, V> LeaseTable<K, V> {
         mut shard: MutexGuard<'a, Shard<K, V>>,
         hash: u64,
         holder: LeaseId,
+        ask: &Ask,
         timeout: Duration,
     ) -> Waited<V> {
+        let group = shard.groups + 1;
         let Some(slot) = shard.find_held(hash, holder) else {
             return Waited::Released(holder, LeaseOutcome::Unused);
         };
-        let none_yet = || Waiting { waiters: 0, released: Arc::new(Condvar::new()) };
-        let waiting = slot.waiting.get_or_insert_with(none_yet);
+        let overdue_in = slot.time_left(holder, ask);
+        let Some(waiting) = slot.waiting_for(holder) else {
+            return Waited::Released(holder, LeaseOutcome::Unused);
+        };
+        let none_yet = || Waiting { group, waiters: 0, released: Arc::new(Condvar::new()) };
+        let waiting = waiting.get_or_insert_with(none_yet);
         waiting.waiters += 1;
+        let group = waiting.group;
         let released = Arc::clone(&waiting.released);
+        shard.groups = shard.groups.max(group);
         loop {
             let timed_out;
-            (shard, timed_out) = released.wait_for(shard, timeout);
-            if let Some(outcome) = shard.outcomes.take(holder) {
+            (shard, timed_out) = released.wait_for(shard, timeout.min(overdue_in));
+            if let Some(outcome) = shard.outcomes.take(group) {
                 return Waited::Released(holder, outcome);
             }
             if timed_out {
-                let slot = shard.find_held(hash, holder);
-                if let Some(waiting) = slot.and_then(|slot| slot.waiting.as_mut()) {
-                    waiting.waiters -= 1;
-                }
-                return Waited::TimedOut(holder);
+                shard.leave(hash, group);
+                let is_overdue = overdue_in < timeout;
+                return if is_overdue { Waited::Overdue(holder) } else { Waited::TimedOut(holder) };
             }
         }
     }

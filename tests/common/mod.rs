@@ -1,5 +1,6 @@
 //! Caches on a manual clock, and ways to stop them at a section.
 
+use std::hash::Hasher;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use xfetch_core::{
@@ -64,14 +65,38 @@ impl Observer for OnLooked {
     }
 }
 
+/// An observer that calls the test at the first event of a kind, as another thread might act just then.
+#[derive(Clone)]
+pub struct ActsOnce(fn(Event) -> bool, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+
+impl ActsOnce {
+    pub fn at(event: fn(Event) -> bool) -> Self {
+        Self(event, Arc::default())
+    }
+
+    pub fn act(&self, act: impl FnOnce() + Send + 'static) {
+        *self.1.lock().expect("no panic") = Some(Box::new(act));
+    }
+}
+
+impl Observer for ActsOnce {
+    fn on(&self, _: u64, event: Event) {
+        let act = if (self.0)(event) { self.1.lock().expect("no panic").take() } else { None };
+        act.into_iter().for_each(|act| act());
+    }
+}
+
 /// An executor that keeps its jobs until a test runs or drops them.
 #[derive(Clone, Default)]
 pub struct HeldJobs(Arc<Mutex<Vec<Job>>>);
 
 impl HeldJobs {
     pub fn run_all(&self) {
-        let jobs = std::mem::take(&mut *self.0.lock().expect("no panic"));
-        jobs.into_iter().for_each(Job::run);
+        self.take().into_iter().for_each(Job::run);
+    }
+
+    pub fn take(&self) -> Vec<Job> {
+        std::mem::take(&mut *self.0.lock().expect("no panic"))
     }
 
     pub fn drop_all(&self) {
@@ -85,3 +110,29 @@ impl Executor for HeldJobs {
         Ok(())
     }
 }
+
+/// Leaves `LEFT` of a key's low bits, moved up by `UP`.
+#[derive(Default)]
+pub struct Bits<const LEFT: u64, const UP: u32>(u64);
+
+impl<const LEFT: u64, const UP: u32> Hasher for Bits<LEFT, UP> {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are integers")
+    }
+
+    fn write_u32(&mut self, key: u32) {
+        self.write_u64(key.into());
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = (key & LEFT) << UP;
+    }
+}
+
+pub type Identity = Bits<{ u64::MAX }, 0>;
+pub type LowBits = Bits<0xffff, 0>;
+pub type HighBits = Bits<0xffff, 48>;

@@ -72,7 +72,7 @@ fn described(symbol: &str, found: &Found<Price>) -> Json<Value> {
 fn refused(error: Error) -> Refused {
     let status = match &error {
         Error::Failed(_) => StatusCode::BAD_GATEWAY,
-        Error::Timeout { .. } | Error::Expired => StatusCode::GATEWAY_TIMEOUT,
+        Error::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, format!("{error}\n"))
