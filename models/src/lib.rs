@@ -15,6 +15,7 @@ pub mod page;
 pub mod performance;
 pub mod plan;
 pub mod replay;
+pub mod stop;
 pub mod timeline;
 pub mod token;
 

@@ -3,6 +3,7 @@
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario};
 use crate::engine::{Budget, Cell, Conclusion, Exploration, Progress, Refused, explore};
 use crate::replay::{Shrunk, tokens};
+use crate::stop;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -102,8 +103,8 @@ impl Plan {
         Self(self.0.iter().filter(|(cell, _)| is_ours(cell)).copied().collect())
     }
 
-    /// Explores it on so many OS threads. The explorations come in a fixed order, whichever cell was done first;
-    /// `done` gets the number of cells that are explored.
+    /// Explores it on so many OS threads, to its end or until the searches have to stop. The explorations come in a
+    /// fixed order, whichever cell was done first; `done` gets the number of cells that are explored.
     ///
     /// # Errors
     ///
@@ -131,6 +132,12 @@ impl Plan {
         self.explore_and(Explored::from, threads, executions, done)
     }
 
+    /// The cells of the plan that were not explored, because the searches had to stop.
+    pub fn not_run<T: AsRef<Exploration>>(&self, explored: &[T]) -> Vec<Cell> {
+        let ran = |cell: &Cell| explored.iter().any(|explored| explored.as_ref().cell == *cell);
+        self.0.iter().map(|(cell, _)| *cell).filter(|cell| !ran(cell)).collect()
+    }
+
     fn explore_and<T: AsRef<Exploration> + Send>(
         &self,
         then: impl Fn(Exploration) -> T + Sync,
@@ -140,7 +147,9 @@ impl Plan {
     ) -> Result<Vec<T>, Refused> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
-            while let Some((cell, budget)) = self.0.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while !stop::is_set()
+                && let Some((cell, budget)) = self.0.get(next.fetch_add(1, Ordering::Relaxed))
+            {
                 let explored = explore(*cell, budget, executions).map(&then);
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.push(explored);
@@ -205,7 +214,7 @@ fn cell(scenario: Scenario, protocol: Protocol, engine: Engine, callers: usize) 
 
 /// The budget of a complete search.
 fn all(extent: Extent) -> Budget {
-    let seconds = if extent == Extent::Deep { 8 * 3_600 } else { 150 };
+    let seconds = if extent == Extent::Deep { 8 * 3_600 } else { 600 };
     let time = Duration::from_secs(seconds);
     Budget { executions: EVERYTHING, time, ..Budget::default() }
 }

@@ -4,6 +4,7 @@ use crate::catalogue::{Invariant, Protocol, Scenario};
 use crate::checkers::{self, Violation};
 use crate::engine::{Cell, Example, Exploration};
 use crate::history::History;
+use crate::stop;
 use crate::token::Token;
 use crate::verdict::Verdict;
 use sections::{Error, Execution, Failing, Outcome, Schedule, Search, shrink};
@@ -97,8 +98,12 @@ impl Program {
         Token { scenario, protocol, callers, schedule, checksum }
     }
 
-    /// The execution of this schedule, if it still violates the invariant.
+    /// The execution of this schedule, if it still violates the invariant. Nothing is tried once the search has to
+    /// stop, so the smallest schedule so far is the last.
     fn fails(self, schedule: &Schedule, invariant: Invariant) -> Option<Failing> {
+        if stop::is_set() {
+            return None;
+        }
         let execution = self.replay(schedule).ok()?;
         let violates = check(&execution.outcome).violated.contains(&invariant);
         let Execution { schedule, preemptions, .. } = execution;
@@ -125,6 +130,7 @@ impl Program {
             preemptions: Some(bound),
             executions: BOUNDED_EXECUTIONS,
             workers: 1,
+            stop: Some(stop::flag()),
             ..Search::default()
         };
         let Self { scenario, protocol, callers } = self;

@@ -2,7 +2,7 @@
 //!
 //! The format is described in `docs/REPLAY.md`.
 
-use crate::catalogue::{Protocol, Scenario, Unknown};
+use crate::catalogue::{Protocol, Scenario, Unknown, shown};
 use sections::Schedule;
 use std::fmt::{self, Write};
 use std::str::FromStr;
@@ -56,7 +56,7 @@ impl fmt::Display for Malformed {
         match self {
             Self::Foreign => write!(f, "not a token: it does not begin with \"{VERSION}:\""),
             Self::Version(version) => {
-                write!(f, "version {version:?}: this build reads only {VERSION}")
+                write!(f, "version {:?}: this build reads only {VERSION}", shown(version))
             }
             Self::TooLong(length) => {
                 write!(f, "{length} bytes: the limit is {MAX_LENGTH}")
@@ -68,7 +68,7 @@ impl fmt::Display for Malformed {
                 f.write_str("the check at its end does not fit: a character is wrong or missing")
             }
             Self::Unknown(unknown) => unknown.fmt(f),
-            Self::Field(name, value, limit) => write!(f, "{name} {value:?}: {limit}"),
+            Self::Field(name, value, limit) => write!(f, "{name} {:?}: {limit}", shown(value)),
         }
     }
 }
@@ -168,7 +168,7 @@ fn wrong_form(text: &str, fields: usize) -> Malformed {
     if version == VERSION {
         Malformed::Fields(fields)
     } else if fields > 1 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        Malformed::Version(version.chars().take(20).collect())
+        Malformed::Version(version.to_owned())
     } else {
         Malformed::Foreign
     }

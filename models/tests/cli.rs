@@ -2,15 +2,30 @@
 //! exit code 3, and a seed repeats its executions to the byte.
 
 use sections::Schedule;
-use std::process::{Command, Output};
-use xfetch_models::catalogue::{Protocol, Scenario};
+use serde_json::Value;
+use std::fs;
+use std::io::{Write, pipe};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::plan::{Extent, Plan};
 use xfetch_models::token::Token;
 
+fn command(arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xfetch"));
+    command.args(arguments.split_whitespace());
+    command
+}
+
 fn xfetch(arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xfetch"))
-        .args(arguments.split_whitespace())
-        .output()
-        .expect("the command was built")
+    command(arguments).output().expect("the command was built")
+}
+
+/// A file of this test.
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 #[test]
@@ -35,6 +50,8 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "explore --callers 1001",
         "explore --callers -3",
         "explore --engine loom --callers 5",
+        "explore --engine loom --callers 3 --scenario pool",
+        "explore --engine loom --callers 3 --protocol default-config",
         "explore --time 0",
         "explore --time long",
         "explore --time 604801",
@@ -66,6 +83,7 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "field-test --threads 99999",
         "field-test --format yaml",
         "soak --seconds 0",
+        "soak --time 0",
         "soak --seconds 86401",
         "soak --seconds 1.5",
         "soak --seconds",
@@ -93,8 +111,7 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn a_seed_in_the_environment_is_refused() {
-    let output = Command::new(env!("CARGO_BIN_EXE_xfetch"))
-        .args(["explore", "--engine", "random"])
+    let output = command("explore --engine random")
         .env("SHUTTLE_RANDOM_SEED", "5")
         .output()
         .expect("the command was built");
@@ -159,4 +176,206 @@ fn the_old_name_of_the_default_configuration_is_explored() {
     let output = xfetch("explore --protocol as-built --engine random --budget 10");
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("field on default-config"));
+}
+
+/// A user's text can have any length.
+#[test]
+fn a_long_text_is_not_repeated_whole() {
+    let long = "\u{e9}".repeat(50_000);
+    for arguments in [
+        "LONG",
+        "--LONG",
+        "--budget LONG",
+        "--shard LONG",
+        "--output /LONG",
+        "explore --scenario LONG",
+        "explore --protocol=LONG",
+        "explore --engine LONG",
+        "explore --callers LONG",
+        "explore --format LONG",
+        "explore --LONG=1",
+        "replay LONG",
+        "replay x1:field:LONG",
+        "replay --all=LONG",
+        "claims --check --output LONG",
+    ] {
+        let output = xfetch(&arguments.replace("LONG", &long));
+        assert_eq!(output.status.code(), Some(2), "{arguments}");
+        let line = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(line.lines().count(), 1, "{arguments}: {line}");
+        assert!(line.contains("...") && !line.contains(&long[..200]), "{arguments}: {line}");
+    }
+}
+
+/// The searches would take hours, or minutes.
+#[test]
+fn a_file_that_cannot_be_written_is_refused_before_the_search() {
+    let folder = file("folder");
+    fs::create_dir_all(&folder).expect("the target directory can be written");
+    let below_a_file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/report");
+    for path in [&folder.display().to_string(), below_a_file] {
+        for begin in ["--budget deep", "certificate", "claims", "certificate --check"] {
+            let output = xfetch(&format!("{begin} --output {path}"));
+            assert_eq!(output.status.code(), Some(2), "{begin}");
+            let line = String::from_utf8(output.stderr).expect("UTF-8");
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(output.stdout.is_empty() && line.starts_with("error: cannot "), "{line}");
+            assert!(line.contains(path), "{line}");
+        }
+    }
+}
+
+/// Short commands that print, and exit with 0.
+fn that_print() -> [String; 4] {
+    let report = file("printed.json");
+    [
+        "list".into(),
+        "explore".into(),
+        format!("replay {}", token("lock-only")),
+        format!("--budget quick --shard 100/1000 --output {}", report.display()),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_whose_output_is_lost_exits_with_1() {
+    for arguments in that_print() {
+        let full = fs::File::options().write(true).open("/dev/full").expect("it is there");
+        let output = command(&arguments).stdout(full).output().expect("the command was built");
+        assert_eq!(output.status.code(), Some(1), "{arguments}");
+        let lines = String::from_utf8_lossy(&output.stderr);
+        let lost = lines.lines().filter(|line| line.contains("cannot write")).count();
+        assert_eq!(lost, 1, "{arguments}: {lines}");
+    }
+}
+
+#[test]
+fn a_reader_who_goes_away_is_no_error() {
+    for arguments in that_print() {
+        let closed = || pipe().expect("there are pipes").1;
+        let output = command(&arguments).stdout(closed()).output().expect("the command was built");
+        assert_eq!(output.status.code(), Some(0), "{arguments}");
+        let lines = String::from_utf8_lossy(&output.stderr);
+        assert!(!lines.contains("error") && !lines.contains("panic"), "{arguments}: {lines}");
+        let status = command(&arguments).stdout(closed()).stderr(closed()).status();
+        assert_eq!(status.expect("the command was built").code(), Some(0), "{arguments}");
+    }
+}
+
+/// The first shard has loom's cells and those of Shuttle.
+#[test]
+fn the_main_command_prints_only_its_progress_on_the_error_stream() {
+    let report = file("quiet.json");
+    let output = xfetch(&format!("--budget quick --shard 1/40 --output {}", report.display()));
+    let (table, lines) = (output.stdout, String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8_lossy(&table);
+    assert!(["loom", "sections", "pct"].iter().all(|engine| table.contains(engine)), "{table}");
+    assert!(lines.lines().all(|line| line.contains(" cells, ")), "{lines}");
+}
+
+#[test]
+fn a_twin_that_is_not_seen_is_named_with_what_it_was_to_violate() {
+    let output = xfetch("explore --protocol captured-recheck --callers 1");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = "captured-recheck is written to violate no-wasted-compute in field: not violated";
+    assert!(text.contains("holds") && text.lines().any(|it| it == line), "{text}");
+    let seen = xfetch("explore --protocol captured-recheck");
+    assert!(!String::from_utf8_lossy(&seen.stdout).contains("is written to violate"));
+}
+
+/// Starts a command, and waits until it searches: its second thread is there, which it starts after it has made
+/// ready for signals.
+#[cfg(target_os = "linux")]
+fn begun(command: &mut Command) -> Child {
+    let mut child = command.spawn().expect("the command was built");
+    let status = format!("/proc/{}/status", child.id());
+    let threads = || -> Option<u32> {
+        let status = fs::read_to_string(&status).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("Threads:"))?.trim().parse().ok()
+    };
+    while threads().is_none_or(|threads| threads < 2) {
+        assert!(child.try_wait().expect("it is our child").is_none(), "it is over already");
+        thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+#[cfg(target_os = "linux")]
+fn interrupt(child: &Child) {
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.expect("there is a `kill`").success());
+}
+
+/// What a command does that is interrupted while it searches.
+#[cfg(target_os = "linux")]
+fn interrupted(arguments: &str) -> Output {
+    let mut command = command(arguments);
+    let child = begun(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    interrupt(&child);
+    child.wait_with_output().expect("it is our child")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_the_search_of_every_engine_and_leaves_it_incomplete() {
+    for engine in Engine::ALL {
+        let callers = if *engine == Engine::Loom { 3 } else { 5 };
+        let output = interrupted(&format!(
+            "explore --engine {engine} --scenario straggler --callers {callers} --budget {} --time 3600",
+            u32::MAX
+        ));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{engine}: {text}");
+        assert!(text.contains("incomplete") && !text.contains("holds"), "{engine}: {text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_a_report_that_says_which_cells_were_not_run() {
+    let report = file("interrupted.json");
+    let output = interrupted(&format!("--budget deep --output {}", report.display()));
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("incomplete") && text.contains("not run"), "{text}");
+    let report = fs::read_to_string(report).expect("it was written");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let of = |list: &str| report[list].as_array().expect("a list").clone();
+    let (ran, not_run) = (of("cells"), of("not_run"));
+    assert_eq!(ran.len() + not_run.len(), Plan::of(Extent::Deep).0.len());
+    assert!(!not_run.is_empty());
+    let is_fair = |cell: &Value| cell["coverage"] != "incomplete" || cell["conclusion"] != "holds";
+    assert!(ran.iter().all(is_fair), "{ran:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_the_page_of_the_certificate_as_it_was() {
+    let page = file("CERTIFICATE.md");
+    fs::write(&page, "as it was").expect("the target directory can be written");
+    let output = interrupted(&format!("certificate --output {}", page.display()));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("incomplete"));
+    assert_eq!(fs::read_to_string(&page).expect("it is there"), "as it was");
+}
+
+/// The first one would end the search, but the command cannot print its result: the pipe is full, and nobody reads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_ctrl_c_ends_the_command_at_once() {
+    let (reader, writer) = pipe().expect("there are pipes");
+    let mut filler = writer.try_clone().expect("a pipe");
+    let fills = thread::spawn(move || while filler.write_all(&[b'\n'; 4_096]).is_ok() {});
+    let mut child = begun(command("explore --scenario straggler --callers 5").stdout(writer));
+    let status = loop {
+        interrupt(&child);
+        thread::sleep(Duration::from_millis(50));
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(130));
+    drop(reader);
+    fills.join().expect("it ends with the pipe");
 }

@@ -2,8 +2,10 @@
 //!
 //! - the shipped protocol computes once; each twin violates the invariant that it was written for;
 //! - the same seed gives the same executions;
-//! - executions are counted when they have ended, so that a search of nothing passes nothing.
+//! - executions are counted when they have ended, so that a search of nothing passes nothing;
+//! - Shuttle's panic hook does not print the panics with which loom ends its threads.
 
+use std::process::Command;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
 use xfetch_models::engine::{Budget, Cell, Conclusion, Exploration, explore};
 
@@ -48,4 +50,25 @@ fn the_same_seed_gives_the_same_executions() {
         assert_eq!((one.fingerprint, one.outcomes), (two.fingerprint, two.outcomes));
         assert_ne!(one.fingerprint, search(Protocol::LockOnly, engine, 100).fingerprint);
     }
+}
+
+/// In a process of its own, because a panic hook is one for the whole process.
+#[test]
+#[ignore = "the next test runs it"]
+fn loom_before_and_after_shuttle() {
+    for engine in [Engine::Loom, Engine::Sections, Engine::Loom] {
+        let cell =
+            Cell { scenario: Scenario::Field, protocol: Protocol::NoLock, callers: 2, engine };
+        let exploration = explore(cell, &Budget::default(), None).expect("it takes two callers");
+        assert_eq!(exploration.conclusion(), Conclusion::Broken);
+    }
+}
+
+#[test]
+fn shuttle_prints_no_panic_of_loom() {
+    let this = std::env::current_exe().expect("this test is a program");
+    let test = ["--ignored", "--exact", "--nocapture", "loom_before_and_after_shuttle"];
+    let output = Command::new(this).args(test).output().expect("it runs");
+    let lines = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && lines.is_empty(), "{lines}");
 }

@@ -21,11 +21,13 @@ pub struct Sample {
     pub record: bool,
     /// A counter of executions for a progress bar.
     pub progress: Option<Arc<AtomicU64>>,
+    /// Once this is set, no execution begins.
+    pub stop: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { time: Duration::MAX, record: false, progress: None }
+        Self { time: Duration::MAX, record: false, progress: None, stop: None }
     }
 }
 
@@ -106,7 +108,11 @@ struct Sampler {
 
 impl Driver for Sampler {
     fn begin(&mut self) -> Option<Schedule> {
-        if self.stop.load(Ordering::Relaxed) || self.began.elapsed() > self.sample.time {
+        let is_set = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
+        if is_set(&self.stop)
+            || self.sample.stop.as_ref().is_some_and(is_set)
+            || self.began.elapsed() > self.sample.time
+        {
             return None;
         }
         let schedule = self.scheduler.new_execution()?;

@@ -108,7 +108,8 @@ fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
         if findings.coverage != Coverage::Sampled {
             return Err(Refused(format!("{}: {}", command(cell, ""), findings.coverage)));
         }
-        sum += findings.mean();
+        // A sample that is whole has executions.
+        sum += findings.mean().unwrap_or_default();
     }
     let mean = sum / SEEDS as f64;
     means.insert(protocol, mean);

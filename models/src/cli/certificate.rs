@@ -1,6 +1,6 @@
 //! The command `certificate`: which engine sees which broken twin, and how sure that is.
 
-use super::{Certificate, MEASURED_ONCE, cores, keep, progress, refuse};
+use super::{Certificate, MEASURED_ONCE, cores, heed_ctrl_c, keep, note, progress, refuse};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,14 +10,23 @@ use xfetch_models::certificate::{
 };
 use xfetch_models::engine::Refused;
 use xfetch_models::page::markdown;
+use xfetch_models::stop;
 
 /// The name of the command, and its page.
 const PAGE: (&str, &str) = ("certificate", "docs/CERTIFICATE.md");
 
-/// Exit code 0: the page is written, or unchanged; 1: it has changed, or a twin was missed.
+/// Exit code 0: the page is written, or unchanged; 1: it has changed, or a twin was missed; 3: Ctrl-C came first.
 pub(super) fn run(options: &Certificate) -> ExitCode {
+    if let Err(cannot) = options.page.is_usable(PAGE.1) {
+        return refuse(cannot);
+    }
+    heed_ctrl_c();
     let questions = Question::all();
-    let detections = match all(&questions, options.seeds.into()) {
+    let measured = all(&questions, options.seeds.into());
+    if stop::is_set() {
+        return incomplete();
+    }
+    let detections = match measured {
         Ok(detections) => detections,
         Err(refused) => return refuse(refused),
     };
@@ -27,7 +36,7 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
         .filter_map(|(question, detections)| missed(question, detections))
         .collect();
     if !missed.is_empty() {
-        missed.iter().for_each(|line| eprintln!("{line}"));
+        missed.iter().for_each(note);
         return ExitCode::FAILURE;
     }
     let page = page(&questions, &detections, options.seeds.into());
@@ -36,9 +45,16 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
         return keep(&options.page, PAGE, &page, Some(""));
     }
     match of_threads(&questions) {
+        _ if stop::is_set() => incomplete(),
         Ok(table) => keep(&options.page, PAGE, &page, Some(&table)),
         Err(refused) => refuse(refused),
     }
+}
+
+/// A part of the page would claim what was not measured.
+fn incomplete() -> ExitCode {
+    note("incomplete: Ctrl-C ended the measurement, and the page is as it was");
+    ExitCode::from(3)
 }
 
 /// The reason why a row is not as it must be, if there is one.
@@ -89,26 +105,21 @@ fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refuse
         questions.iter().flat_map(|question| ENGINES.map(|engine| (*question, engine))).collect();
     let bar = progress::of_cells(cells.len(), &Default::default());
     let done = Mutex::new(Vec::new());
-    let work = |next: &AtomicUsize, of_loom: bool| {
-        loop {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while !stop::is_set() {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some((question, engine)) = cells.get(place) else { return };
-            if (*engine == Engine::Loom) == of_loom {
-                let detection = ask(*question, *engine, seeds);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, detection));
-                bar.inc(1);
-            }
+            let detection = ask(*question, *engine, seeds);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((place, detection));
+            bar.inc(1);
         }
     };
-    // loom unwinds threads with panics. Once Shuttle has run, it prints every panic of the process.
-    for of_loom in [true, false] {
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..cores() {
-                scope.spawn(|| work(&next, of_loom));
-            }
-        });
-    }
+    std::thread::scope(|scope| {
+        for _ in 0..cores() {
+            scope.spawn(work);
+        }
+    });
     bar.finish_and_clear();
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(place, _)| *place);

@@ -1,13 +1,13 @@
 //! The command `explore`: one cell in full.
 
-use super::{Explore, Format, exit, print, progress, refuse};
+use super::{Explore, Format, exit, heed_ctrl_c, note, print, progress, refuse};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use xfetch_models::catalogue::{Engine, Invariant};
-use xfetch_models::engine::{Conclusion, Exploration, explore};
+use xfetch_models::engine::{Cell, Conclusion, Exploration, explore};
 use xfetch_models::plan::Explored;
 use xfetch_models::replay::Shrunk;
 use xfetch_models::timeline::counted;
@@ -20,6 +20,7 @@ const MANY: usize = 24;
 pub(super) const REPLAY: &str = "cargo run --release -- replay";
 
 pub(super) fn run(options: &Explore) -> ExitCode {
+    heed_ctrl_c();
     let executions = Arc::default();
     let bar = progress::of_one(&executions);
     let explored = explore(options.cell(), &options.budget(), Some(&executions));
@@ -36,7 +37,7 @@ pub(super) fn run(options: &Explore) -> ExitCode {
             let missed: Vec<_> =
                 exploration.vacuous_for().iter().map(|witness| witness.slug()).collect();
             if !missed.is_empty() && exploration.conclusion() != Conclusion::Broken {
-                eprintln!("vacuous: {} not reached", missed.join(", "));
+                note(format_args!("vacuous: {} not reached", missed.join(", ")));
                 return ExitCode::FAILURE;
             }
             exit(exploration.conclusion())
@@ -70,13 +71,18 @@ fn text(explored: &Explored) -> String {
             let _ = writeln!(out, "{count:>10} x {computes} computes{}", violates(violated));
         }
     }
-    let _ = writeln!(
-        out,
-        "\n{}; computes: {:.2} on average, {} at most",
-        exploration.conclusion(),
-        exploration.mean(),
-        exploration.worst(),
+    let computes = exploration.mean().map_or_else(
+        || "no execution came to its end".into(),
+        |mean| format!("computes: {mean:.2} on average, {} at most", exploration.worst()),
     );
+    let _ = writeln!(out, "\n{}; {computes}", exploration.conclusion());
+    let kept: Vec<_> = exploration.kept().iter().map(|invariant| invariant.slug()).collect();
+    if !kept.is_empty() {
+        let Cell { scenario, protocol, .. } = cell;
+        let kept = kept.join(", ");
+        let _ =
+            writeln!(out, "{protocol} is written to violate {kept} in {scenario}: not violated");
+    }
     if exploration.conclusion() == Conclusion::Broken {
         let _ = writeln!(out, "again: {}", command(exploration));
         for (invariant, shrunk) in tokens {
@@ -153,19 +159,30 @@ pub(super) fn json(explored: &Explored) -> Value {
         .iter()
         .map(|(invariant, shrunk)| (invariant.slug(), shrunk.token.to_string()))
         .collect();
+    let mut object = self::cell(&cell);
+    for (name, value) in [
+        ("executions", json!(exploration.executions)),
+        ("redundant", json!(exploration.redundant)),
+        ("fingerprint", json!(format!("{:016x}", exploration.fingerprint))),
+        ("coverage", json!(exploration.coverage.to_string())),
+        ("conclusion", json!(exploration.conclusion().to_string())),
+        ("worst", json!(exploration.worst())),
+        ("reproduce", json!(command(exploration))),
+        ("tokens", json!(tokens)),
+        ("outcomes", json!(outcomes)),
+    ] {
+        object[name] = value;
+    }
+    object
+}
+
+/// What names a cell in the report.
+pub(super) fn cell(cell: &Cell) -> Value {
+    let Cell { scenario, protocol, callers, engine } = cell;
     json!({
-        "scenario": cell.scenario.slug(),
-        "protocol": cell.protocol.slug(),
-        "callers": cell.callers,
-        "engine": cell.engine.slug(),
-        "executions": exploration.executions,
-        "redundant": exploration.redundant,
-        "fingerprint": format!("{:016x}", exploration.fingerprint),
-        "coverage": exploration.coverage.to_string(),
-        "conclusion": exploration.conclusion().to_string(),
-        "worst": exploration.worst(),
-        "reproduce": command(exploration),
-        "tokens": tokens,
-        "outcomes": outcomes,
+        "scenario": scenario.slug(),
+        "protocol": protocol.slug(),
+        "callers": callers,
+        "engine": engine.slug(),
     })
 }

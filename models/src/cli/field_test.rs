@@ -1,6 +1,6 @@
 //! The command `field-test`: what the field report measured, and what is measured here.
 
-use super::{FieldTest, Format, print, refuse};
+use super::{FieldTest, Format, note, print, refuse};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use xfetch_models::field_test::{Criterion, Kind, RACERS, Results, Setting, run as run_once};
@@ -16,7 +16,8 @@ P99: the report's 0 rejections beside 492 ms look like that.\n\n";
 pub(super) fn run(options: &FieldTest) -> ExitCode {
     let mut runs = Vec::new();
     for setting in [Setting::REPORT, Setting::SCALED] {
-        eprintln!("{setting}: waiting {:?} of real time until the key is stale", setting.payload);
+        let payload = setting.payload;
+        note(format_args!("{setting}: waiting {payload:?} of real time until the key is stale"));
         match run_once(setting, options.threads.into()) {
             Ok(results) => runs.push(results),
             Err(refused) => return refuse(refused),

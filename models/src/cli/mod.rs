@@ -5,6 +5,7 @@ mod claims;
 mod explore;
 mod field_test;
 mod list;
+mod output;
 mod performance;
 mod plan;
 mod progress;
@@ -12,17 +13,21 @@ mod replay;
 mod soak;
 mod table;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand, ValueEnum};
+use output::{can_write, name, note, print, read, refuse, unless_lost, write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::catalogue::{Engine, Protocol, Scenario, shown};
 use xfetch_models::engine::{Budget, Cell, Conclusion};
 use xfetch_models::field_test::MAX_THREADS;
 use xfetch_models::plan::{Extent, PlanShard};
+use xfetch_models::stop;
 
 const MAIN_HELP: &str = "\
-Exit codes: 0 every result is as expected; 1 some result is not; 2 bad input; 3 a budget ran out.
+Exit codes: 0 every result is as expected; 1 some result is not; 2 bad input; 3 a budget
+ran out, or Ctrl-C ended the run.
 
   xfetch explore --protocol release-before-publish --callers 3     a token for each violation
   xfetch replay TOKEN                                              the interleaving, section by section
@@ -33,7 +38,7 @@ docs/GLOSSARY.md defines the terms. CONTRIBUTING.md says how to add a broken twi
 const EXPLORE_HELP: &str = "\
 Exit codes: 0 no invariant is violated, in all executions (holds) or in those that ran (bounded); 1 an invariant is
 violated, or the search never reached the situation that the scenario is about (vacuous); 2 bad input; 3 the budget
-ran out (incomplete). Redundant executions only repeat others and are not counted.";
+ran out or Ctrl-C ended the search (incomplete). Redundant executions only repeat others and are not counted.";
 
 /// Runs the interleavings of xfetch-core and of its broken twins, and checks every invariant. Without a
 /// command it runs every scenario at the default budget.
@@ -167,7 +172,7 @@ struct Explore {
     /// The protocol: the shipped one, or a broken twin (`list` has them all).
     #[arg(long, default_value = "double-recheck")]
     protocol: Protocol,
-    /// Concurrent callers. The engine has a limit: 16 for sections, 4 for loom, 1,000 for the others.
+    /// Concurrent callers. The engine has a limit: 16 for sections, 4 for loom (2 with a pool), 1,000 for the others.
     #[arg(
         long, default_value_t = 2, allow_negative_numbers = true,
         value_parser = whole::<usize>(1, 1_000)
@@ -241,14 +246,29 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Prints one line about bad input. Exit code 2.
-fn refuse(line: impl std::fmt::Display) -> ExitCode {
-    eprintln!("error: {line}");
-    ExitCode::from(2)
+/// From now on Ctrl-C stops the searches, so that the command prints what it has. A second one ends the process at
+/// once. If that cannot be had, the first one does.
+fn heed_ctrl_c() {
+    use signal_hook::{consts::SIGINT, flag};
+    // In this order, so that the first signal does not find the flag that it sets.
+    let second = flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, stop::flag());
+    drop(second.and_then(|_| flag::register(SIGINT, stop::flag())));
 }
 
 /// The heading of the text that was measured once, on one machine.
 const MEASURED_ONCE: &str = "\n## Real threads\n";
+
+impl Page {
+    fn path<'a>(&'a self, default_path: &'a str) -> &'a Path {
+        self.output.as_deref().unwrap_or(Path::new(default_path))
+    }
+
+    /// Asks before the work whether the page can be written, or read to be compared.
+    fn is_usable(&self, default_path: &str) -> Result<(), String> {
+        let path = self.path(default_path);
+        if self.check { read(path).map(drop) } else { can_write(path) }
+    }
+}
 
 /// Writes the page of a command, or compares it. Exit code 0: it is written, or unchanged; 1: it has
 /// changed. The text `once` goes to the end of the page and is not compared.
@@ -258,22 +278,22 @@ fn keep(
     page: &str,
     once: Option<&str>,
 ) -> ExitCode {
-    let path = options.output.clone().unwrap_or_else(|| default_path.into());
-    let name = path.display();
+    let path = options.path(default_path);
+    let name = name(path);
     if !options.check {
-        return match std::fs::write(&path, page.to_owned() + once.unwrap_or_default()) {
+        return match write(path, &(page.to_owned() + once.unwrap_or_default())) {
             Ok(()) => {
                 print(&format!("{name} is written"));
                 ExitCode::SUCCESS
             }
-            Err(error) => refuse(format!("cannot write {name}: {error}")),
+            Err(cannot) => refuse(cannot),
         };
     }
     let compared = |old: &str| match once {
         Some(_) => old.split(MEASURED_ONCE).next().unwrap_or_default().to_owned(),
         None => old.to_owned(),
     };
-    match std::fs::read_to_string(&path) {
+    match read(path) {
         Ok(old) if compared(&old) == page => {
             print(&format!("{name} is up to date"));
             ExitCode::SUCCESS
@@ -282,14 +302,14 @@ fn keep(
             for (was, is) in old.lines().zip(page.lines()).filter(|(was, is)| was != is) {
                 print(&format!("- {was}\n+ {is}"));
             }
-            eprintln!("{name} has changed: `{command}` writes it again");
+            note(format_args!("{name} has changed: `{command}` writes it again"));
             ExitCode::FAILURE
         }
-        Err(error) => refuse(format!("cannot read {name}: {error}")),
+        Err(cannot) => refuse(cannot),
     }
 }
 
-/// 0: holds or bounded; 1: broken; 3: the budget ran out.
+/// 0: holds or bounded; 1: broken; 3: the search was cut off.
 fn exit(conclusion: Conclusion) -> ExitCode {
     ExitCode::from(match conclusion {
         Conclusion::Holds | Conclusion::Bounded => 0,
@@ -299,6 +319,11 @@ fn exit(conclusion: Conclusion) -> ExitCode {
 }
 
 pub(crate) fn main() -> ExitCode {
+    let code = run();
+    unless_lost(code)
+}
+
+fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error)
@@ -307,7 +332,7 @@ pub(crate) fn main() -> ExitCode {
             print(&error.to_string());
             return ExitCode::SUCCESS;
         }
-        Err(error) => return refuse(one_line(&error)),
+        Err(error) => return refuse(one_line(error)),
     };
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
@@ -323,7 +348,17 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// clap writes several lines. The lines before the usage name the value and the limit.
-fn one_line(error: &clap::Error) -> String {
+fn one_line(mut error: clap::Error) -> String {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue]
+    {
+        let Some(ContextValue::String(given)) = error.get(kind) else { continue };
+        let short = shown(given);
+        if short != *given {
+            error.insert(kind, ContextValue::String(short));
+            // It may repeat the whole text.
+            error.remove(ContextKind::Suggested);
+        }
+    }
     let text = error.to_string();
     let lines: Vec<_> = text
         .lines()
@@ -332,10 +367,4 @@ fn one_line(error: &clap::Error) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     lines.join(" ").trim_start_matches("error: ").replace(" tip: ", "; ")
-}
-
-/// Prints. A closed pipe is not an error.
-fn print(text: &str) {
-    use std::io::Write;
-    drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
 }

@@ -1,6 +1,6 @@
 //! The command `performance`: measures the speed of each engine and writes docs/PERFORMANCE.md.
 
-use super::{Performance, refuse};
+use super::{Performance, name, refuse};
 use std::process::ExitCode;
 
 /// Shuttle's own search needs one more build of the core, which only the feature `plain` has.
@@ -9,7 +9,7 @@ pub(super) fn run(Performance { output, seconds }: &Performance) -> ExitCode {
     refuse(format!(
         "`performance` needs the feature `plain`: cargo run --release --features plain -- performance \
          --output {} --seconds {seconds}",
-        output.display()
+        name(output)
     ))
 }
 
@@ -18,7 +18,7 @@ pub(super) use measured::run;
 
 #[cfg(feature = "plain")]
 mod measured {
-    use super::super::{cores, print, progress};
+    use super::super::{can_write, cores, note, print, progress, write};
     use super::*;
     use indicatif::ProgressBar;
     use std::collections::BTreeMap;
@@ -38,24 +38,28 @@ mod measured {
 
     /// Exit code 0: the page is written; 1: two searches do not have the same outcomes.
     pub(in super::super) fn run(options: &Performance) -> ExitCode {
+        let output = &options.output;
+        if let Err(cannot) = can_write(output) {
+            return refuse(cannot);
+        }
         let time = Duration::from_secs(options.seconds.into());
         let (searches, rates) = match measure_all(time) {
             Ok(measured) => measured,
             Err(refused) => return refuse(refused),
         };
         if let Some((way, callers)) = disagrees(&searches) {
-            eprintln!("{}, {callers} callers: its outcomes are not those of sections", way.name());
+            let way = way.name();
+            note(format_args!("{way}, {callers} callers: its outcomes are not those of sections"));
             return ExitCode::FAILURE;
         }
-        let (output, path) = (&options.output, options.output.display());
         let old = std::fs::read_to_string(output).unwrap_or_default();
         let kept = old.split_once(BY_HAND).map_or("\n", |(_, kept)| kept);
-        match std::fs::write(output, page(&searches, &rates, time) + BY_HAND + kept) {
+        match write(output, &(page(&searches, &rates, time) + BY_HAND + kept)) {
             Ok(()) => {
-                print(&format!("{path} is written"));
+                print(&format!("{} is written", name(output)));
                 ExitCode::SUCCESS
             }
-            Err(error) => refuse(format!("cannot write {path}: {error}")),
+            Err(cannot) => refuse(cannot),
         }
     }
 
@@ -63,15 +67,11 @@ mod measured {
         let (mut searches, mut rates) = (Cells::new(), Cells::new());
         let cells = SEARCHES.len() * FEW.len() + WAYS.len() * MANY.len();
         let bar = progress::of_cells(cells, &Default::default());
-        // loom unwinds threads with panics. Once Shuttle has run, it prints every panic of the process.
-        for of_loom in [true, false] {
-            let is_now = |way: &&Way| (**way == Way::Of(Engine::Loom)) == of_loom;
-            for way in SEARCHES.iter().filter(is_now) {
-                measure(*way, FEW, &mut searches, &bar, |callers| way.search(callers, time))?;
-            }
-            for way in WAYS.iter().filter(is_now) {
-                measure(*way, MANY, &mut rates, &bar, |callers| way.rate(callers))?;
-            }
+        for way in SEARCHES {
+            measure(way, FEW, &mut searches, &bar, |callers| way.search(callers, time))?;
+        }
+        for way in WAYS {
+            measure(way, MANY, &mut rates, &bar, |callers| way.rate(callers))?;
         }
         bar.finish_and_clear();
         Ok((searches, rates))

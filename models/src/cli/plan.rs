@@ -1,14 +1,16 @@
 //! The main command: explores the cells of a plan on all cores.
 
 use super::table;
-use super::{Main, cores, explore, print, progress, refuse};
+use super::{
+    Main, can_write, cores, explore, heed_ctrl_c, name, note, print, progress, refuse, write,
+};
 use serde_json::json;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use xfetch_models::engine::Refused;
+use xfetch_models::engine::{Cell, Refused};
 use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, deviations};
+use xfetch_models::stop;
 
 pub(super) fn run(options: &Main) -> ExitCode {
     let Main { output, budget, shard } = options;
@@ -18,27 +20,40 @@ pub(super) fn run(options: &Main) -> ExitCode {
         let cells = whole.0.len();
         return refuse(format!("shard {shard} is empty: the {budget} budget has {cells} cells"));
     }
+    if let Err(cannot) = can_write(output) {
+        return refuse(cannot);
+    }
+    heed_ctrl_c();
     let explorations = match all(&plan) {
         Ok(explorations) => explorations,
         Err(refused) => return refuse(refused),
     };
+    let not_run = plan.not_run(&explorations);
     let report = json!({
-        "schema": 4,
+        "schema": 5,
         "budget": budget.slug(),
         "shard": shard.to_string(),
         "rows": table::rows(&explorations),
         "cells": explorations.iter().map(explore::json).collect::<Vec<_>>(),
+        "not_run": not_run.iter().map(explore::cell).collect::<Vec<_>>(),
     });
+    let (all, ran) = (plan.0.len(), explorations.len());
+    let cut_off = cut_off(&explorations).count();
+    if stop::is_set() && (ran < all || cut_off > 0) {
+        print(&format!(
+            "incomplete: Ctrl-C ended the run; {ran} of {all} cells ran, {cut_off} of them were cut off\n"
+        ));
+    }
     print(&if *shard == PlanShard::WHOLE {
         table::table(&explorations)
     } else {
-        table::list(&explorations)
+        table::list(&explorations, &not_run)
     });
-    if let Err(error) = write(output, &format!("{report:#}\n")) {
-        return refuse(format!("cannot write {}: {error}", output.display()));
+    if let Err(cannot) = write(output, &format!("{report:#}\n")) {
+        return refuse(cannot);
     }
-    print(&format!("\nreport: {}", output.display()));
-    exit(&explorations)
+    print(&format!("\nreport: {}", name(output)));
+    exit(&explorations, &not_run)
 }
 
 fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
@@ -47,7 +62,8 @@ fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
     let show = |done: usize| {
         bar.inc(1);
         if bar.is_hidden() && (done.is_multiple_of(8) || done == cells) {
-            eprintln!("{done}/{cells} cells, {} executions", executions.load(Ordering::Relaxed));
+            let executions = executions.load(Ordering::Relaxed);
+            note(format_args!("{done}/{cells} cells, {executions} executions"));
         }
     };
     let explorations = plan.explore_with_tokens(cores(), Some(&executions), show);
@@ -55,20 +71,15 @@ fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
     explorations
 }
 
-fn write(output: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = output.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(output, text)
-}
-
-/// 0: every protocol is as the catalogue says; 1: one is not; 3: a budget ran out.
-fn exit(explorations: &[Explored]) -> ExitCode {
-    let deviations = deviations(explorations);
+/// 0: every protocol is as the catalogue says; 1: one is not; 3: a budget ran out, or cells were not run.
+fn exit(explorations: &[Explored], not_run: &[Cell]) -> ExitCode {
+    let mut deviations = deviations(explorations);
+    // What no cell shows, one that was stopped or not run could.
+    deviations.retain(|(_, found)| found.is_some() || !stop::is_set());
     for (what, found) in &deviations {
         match found {
-            Some(found) => eprintln!("{what}: {}", explore::command(found)),
-            None => eprintln!("{what}"),
+            Some(found) => note(format_args!("{what}: {}", explore::command(found))),
+            None => note(what),
         }
     }
     if !deviations.is_empty() {
@@ -76,7 +87,10 @@ fn exit(explorations: &[Explored]) -> ExitCode {
     }
     let cut_off: Vec<_> = cut_off(explorations).collect();
     for found in &cut_off {
-        eprintln!("incomplete: {}", explore::command(found));
+        note(format_args!("incomplete: {}", explore::command(found)));
     }
-    ExitCode::from(if cut_off.is_empty() { 0 } else { 3 })
+    if !not_run.is_empty() {
+        note(format_args!("not run: {} cells, `not_run` of the report", not_run.len()));
+    }
+    ExitCode::from(if cut_off.is_empty() && not_run.is_empty() { 0 } else { 3 })
 }

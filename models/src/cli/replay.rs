@@ -1,6 +1,6 @@
 //! The command `replay`: replays a token and prints its timeline.
 
-use super::{print, refuse};
+use super::{print, refuse, shown};
 use std::process::ExitCode;
 use xfetch_models::replay::replay;
 use xfetch_models::timeline::{Detail, timeline};
@@ -14,16 +14,11 @@ pub(super) fn run(text: &str, all: bool) -> ExitCode {
         Err(malformed) => return refuse(format!("token {:?}: {malformed}", shown(text))),
     };
     match replay(&token) {
-        Err(outdated) => refuse(format!("token {token}: {outdated}")),
+        Err(outdated) => refuse(format!("token {:?}: {outdated}", shown(text))),
         Ok(replayed) => {
             let detail = if all { Detail::All } else { Detail::Folded };
             print(&timeline(&replayed, detail));
             ExitCode::from(u8::from(replayed.verdict.violated.is_empty()))
         }
     }
-}
-
-/// The beginning of the text, because a user can give a text of any length.
-fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
 }

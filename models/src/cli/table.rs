@@ -58,20 +58,20 @@ fn all(explored: &[Explored]) -> Vec<&Exploration> {
 }
 
 /// One row for each cell: the result of one shard of a plan.
-pub(super) fn list(explored: &[Explored]) -> String {
-    let row = |found: &Exploration| {
-        let Cell { scenario, protocol, callers, engine } = found.cell;
-        let callers = callers.to_string();
+pub(super) fn list(explored: &[Explored], not_run: &[Cell]) -> String {
+    let row = |cell: &Cell, result: String| {
+        let Cell { scenario, protocol, callers, engine } = cell;
         vec![
             scenario.slug().into(),
             protocol.slug().into(),
             engine.slug().into(),
-            callers,
-            summary(found),
+            callers.to_string(),
+            result,
         ]
     };
-    let header = ["scenario", "protocol", "engine", "callers", "executions"];
-    markdown(&header, all(explored).into_iter().map(row).collect())
+    let ran = all(explored).into_iter().map(|found| row(&found.cell, summary(found)));
+    let rows = ran.chain(not_run.iter().map(|cell| row(cell, "not run".into()))).collect();
+    markdown(&["scenario", "protocol", "engine", "callers", "executions"], rows)
 }
 
 fn scenarios(explorations: &[&Exploration]) -> Vec<Vec<String>> {
@@ -127,9 +127,10 @@ fn twins(explored: &[Explored]) -> Vec<Vec<String>> {
                     let Cell { scenario: of, protocol: on, engine, .. } = explored.exploration.cell;
                     (of, on, engine) == (*scenario, protocol, Engine::Sections)
                 };
-                let shrunk =
-                    explored.iter().filter(own_cell).find_map(|found| found.tokens.get(&invariant));
-                let token = shrunk.map_or_else(|| "not broken".into(), |it| it.token.to_string());
+                let mut own = explored.iter().filter(own_cell).peekable();
+                let nothing = if own.peek().is_some() { "not broken" } else { "not run" };
+                let shrunk = own.find_map(|found| found.tokens.get(&invariant));
+                let token = shrunk.map_or_else(|| nothing.into(), |it| it.token.to_string());
                 let (scenario, protocol) = (scenario.slug().into(), protocol.slug().into());
                 rows.push(vec![invariant.slug().into(), scenario, protocol, token]);
             }
@@ -225,7 +226,12 @@ fn verdict(of: &[&Exploration]) -> String {
     }
     let most = |engine| {
         let cells = of.iter().filter(|found| found.cell.engine == engine);
-        cells.map(|found| found.cell.callers).max().unwrap_or(0)
+        cells.map(|found| found.cell.callers).max()
     };
-    format!("holds at {}, bounded at {}", most(Engine::Sections), most(Engine::Random))
+    let holds = most(Engine::Sections).map(|callers| format!("holds at {callers}"));
+    let bounded = most(Engine::Random).map(|callers| format!("bounded at {callers}"));
+    match holds.into_iter().chain(bounded).collect::<Vec<_>>() {
+        none if none.is_empty() => "not run".into(),
+        verdicts => verdicts.join(", "),
+    }
 }

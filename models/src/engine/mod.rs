@@ -5,7 +5,7 @@ mod random;
 mod sections;
 mod threads;
 
-use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
+use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness, shown};
 use crate::history::History;
 use crate::verdict::Verdict;
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,10 +167,11 @@ impl Exploration {
         self.outcomes.keys().map(|verdict| verdict.computes).max().unwrap_or(0)
     }
 
-    /// The average number of computes of an execution.
-    pub fn mean(&self) -> f64 {
+    /// The average number of computes of an execution, if there is one.
+    pub fn mean(&self) -> Option<f64> {
         let of = |(verdict, count): (&Verdict, &u64)| f64::from(verdict.computes) * *count as f64;
-        self.outcomes.iter().map(of).sum::<f64>() / self.executions as f64
+        let all = self.outcomes.iter().map(of).sum::<f64>();
+        (self.executions > 0).then(|| all / self.executions as f64)
     }
 
     /// The witnesses of the scenario that this cell has not reached. Only for protocols that keep every
@@ -209,6 +210,13 @@ impl Exploration {
         self.outcomes.iter().rev().filter(|(verdict, _)| !verdict.violated.is_empty())
     }
 
+    /// The invariants that the protocol is written to violate in this scenario, and that no execution violated.
+    pub fn kept(&self) -> Vec<Invariant> {
+        let Cell { scenario, protocol, .. } = self.cell;
+        let own = protocol.breaks().iter().filter(|(of, _)| *of == scenario);
+        own.map(|(_, invariant)| *invariant).filter(|it| !self.violates(*it)).collect()
+    }
+
     /// Whether some execution violates this invariant.
     pub fn violates(&self, invariant: Invariant) -> bool {
         self.violated().any(|(verdict, _)| verdict.violated.contains(&invariant))
@@ -245,13 +253,7 @@ pub type Progress<'a> = Option<&'a Arc<AtomicU64>>;
 /// [`Refused`] if the engine does not take that many callers, if the budget allows no execution, if an
 /// environment variable would replace the seed, or if the result is not valid.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Exploration, Refused> {
-    let (fewest, most, why) = cell.engine.callers();
-    if cell.callers < fewest || cell.callers > most {
-        let Cell { callers, engine, .. } = cell;
-        return Err(Refused(format!(
-            "callers {callers}: {engine} takes {fewest} to {most} ({why})"
-        )));
-    }
+    refuse_callers(cell)?;
     if budget.executions == 0 {
         return Err(Refused("budget 0: a search needs at least 1 execution".into()));
     }
@@ -276,6 +278,24 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Explor
     }
 }
 
+/// Refuses more or fewer callers than the engine takes.
+///
+/// # Errors
+///
+/// [`Refused`] names the limits.
+pub fn refuse_callers(cell: Cell) -> Result<(), Refused> {
+    let Cell { scenario, protocol, callers, engine } = cell;
+    let (fewest, most, why) = engine.callers();
+    let (most, why) = match loom::most_callers(scenario, protocol) {
+        (of_loom, why) if engine == Engine::Loom && of_loom < most => (of_loom, why),
+        _ => (most, why.to_owned()),
+    };
+    if (fewest..=most).contains(&callers) {
+        return Ok(());
+    }
+    Err(Refused(format!("callers {callers}: {engine} takes {fewest} to {most} ({why})")))
+}
+
 /// Shuttle prefers this variable to the seed that it is given. Then the printed seed would not be the
 /// one that was used.
 fn refuse_another_seed(seed: u64) -> Result<(), Refused> {
@@ -283,7 +303,7 @@ fn refuse_another_seed(seed: u64) -> Result<(), Refused> {
         None => Ok(()),
         Some(other) => Err(Refused(format!(
             "SHUTTLE_RANDOM_SEED={} would replace the seed {seed}: unset the variable and use --seed",
-            other.display()
+            shown(&other.display().to_string())
         ))),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
 use crate::catalogue::Engine;
+use crate::stop;
 use sections::Sample;
 use std::time::Instant;
 use xfetch_on_sections::{Chance, Draws};
@@ -47,7 +48,8 @@ impl Search<'_> {
             return Ok(());
         }
         let time = time.saturating_sub(self.began.elapsed());
-        let sample = Sample { time, progress: self.progress.cloned(), ..Sample::default() };
+        let progress = self.progress.cloned();
+        let sample = Sample { time, progress, stop: Some(stop::flag()), ..Sample::default() };
         let draws = Draws { chance, seed, executions };
         let (seen, events) =
             xfetch_on_sections::sample(&sample, draws, scenario, protocol, callers, until)?;

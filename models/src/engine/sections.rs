@@ -2,6 +2,7 @@
 //! class.
 
 use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
+use crate::stop;
 use sections::Search;
 
 pub(super) fn explore(
@@ -16,6 +17,7 @@ pub(super) fn explore(
         time: budget.time,
         workers: budget.workers,
         progress: progress.cloned(),
+        stop: Some(stop::flag()),
         ..Search::default()
     };
     let Cell { scenario, protocol, callers, .. } = cell;

@@ -5,6 +5,7 @@
 use super::{Budget, Cell, Coverage, Exploration, Progress};
 use crate::catalogue::Invariant;
 use crate::checkers;
+use crate::stop;
 use crate::verdict::Verdict;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -15,7 +16,7 @@ pub(super) fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Explor
     let began = Instant::now();
     let mut exploration = Exploration::new(cell, budget);
     for _ in 0..budget.executions {
-        if began.elapsed() > budget.time {
+        if stop::is_set() || began.elapsed() > budget.time {
             return exploration;
         }
         let run = || xfetch_on_threads::run(cell.scenario, cell.protocol, cell.callers);

@@ -14,6 +14,7 @@ use proptest::{collection::vec, prop_assert_eq};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
 /// Objects of a program.
@@ -178,4 +179,21 @@ fn random_programs_have_the_counted_executions() {
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_search_that_is_told_to_stop_begins_no_execution_and_is_not_exhausted() {
+    for before in [0, 2] {
+        let stop = Arc::new(AtomicBool::new(before == 0));
+        let told = Arc::clone(&stop);
+        let visit = move |ran: &mut u64, _| {
+            *ran += 1;
+            told.store(*ran == before, SeqCst);
+            ControlFlow::Continue(())
+        };
+        let search = Search { stop: Some(stop), workers: 1, ..Search::default() };
+        let tasks: Tasks = vec![vec![(0, Write)]; 3];
+        let (coverage, _) = search.run(move || run(&tasks), visit).unwrap();
+        assert_eq!(coverage, Coverage { complete: before, redundant: 0, exhausted: false });
+    }
 }

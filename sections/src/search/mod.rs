@@ -15,7 +15,7 @@ use sharing::Shared;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 /// The options of a search.
@@ -35,6 +35,8 @@ pub struct Search {
     pub record: bool,
     /// A counter of executions for a progress bar.
     pub progress: Option<Arc<AtomicU64>>,
+    /// Once this is set, no execution begins, and the search is not exhausted.
+    pub stop: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Search {
@@ -47,6 +49,7 @@ impl Default for Search {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             record: false,
             progress: None,
+            stop: None,
         }
     }
 }

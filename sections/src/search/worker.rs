@@ -7,7 +7,7 @@ use crate::rules::{Rule, on};
 use crate::scheduler::{Choice, Driver, Ended, Point};
 use shuttle::scheduler::Schedule;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One OS thread's part of the search.
 pub(super) struct Worker {
@@ -127,7 +127,9 @@ impl Driver for Worker {
         } else if shared.lock().stop {
             return None;
         }
-        let over = shared.began.elapsed() > shared.search.time;
+        let is_set = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
+        let over = shared.began.elapsed() > shared.search.time
+            || shared.search.stop.as_ref().is_some_and(is_set);
         if over || shared.executions.fetch_add(1, Ordering::Relaxed) >= shared.search.executions {
             shared.stop(|queue| queue.cut = true);
             return None;
