@@ -7,6 +7,7 @@
 //! - docs/CERTIFICATE.md has a row for each promise of the catalogue and no other; what `sections` sees in it is
 //!   measured again, and a snapshot has it too;
 //! - docs/FINDINGS.md has a heading for each claim (`claims.rs` compares the rest);
+//! - docs/ARCHITECTURE.md says of each decision which tests, scenarios and twins fail without it, and they exist;
 //! - README's commands are CI's;
 //! - docs/PERFORMANCE.md counts the executions that an abstract program counts, and has the prose of its command;
 //! - README's row of the phases is one of docs/FINDINGS.md, its terms are linked where they are used first, and the
@@ -39,16 +40,24 @@ fn flat(text: &str) -> String {
 
 /// The sources of the core, each with its path in `src/`.
 fn sources() -> Vec<(String, String)> {
+    sources_in("src")
+}
+
+/// The sources in a folder of the repository, each with its path in it.
+fn sources_in(folder: &str) -> Vec<(String, String)> {
     let mut sources = Vec::new();
-    let mut folders = vec![root().join("src")];
-    while let Some(folder) = folders.pop() {
-        for file in fs::read_dir(&folder).expect("the core has sources") {
+    let mut folders = vec![root().join(folder)];
+    while let Some(inner) = folders.pop() {
+        for file in fs::read_dir(&inner).expect("there is such a folder") {
             let path = file.expect("readable").path();
             if path.is_dir() {
                 folders.push(path);
                 continue;
             }
-            let name = path.strip_prefix(root().join("src")).expect("in src");
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let name = path.strip_prefix(root().join(folder)).expect("in the folder");
             let name = name.to_string_lossy().into_owned();
             sources.push((name, fs::read_to_string(&path).expect("text")));
         }
@@ -395,6 +404,78 @@ fn rows_under<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
         .filter(|line| !line.starts_with("|-"))
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
         .collect()
+}
+
+/// The names of all tests of the repository.
+fn tests() -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for folder in ["src", "tests", "models", "sections"] {
+        for (_, text) in sources_in(folder) {
+            let after = text.split("#[test]\n").skip(1).filter_map(|rest| rest.split_once("fn "));
+            let names = after.filter_map(|(_, rest)| rest.split(['(', '<']).next());
+            tests.extend(names.map(str::to_owned));
+        }
+    }
+    tests
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The decisions of the page on the architecture, without the targets of links.
+fn decisions(page: &str) -> Vec<String> {
+    let (_, rest) = page.split_once("\n## Decisions\n").expect("there is the heading");
+    let list = rest.split("\n## ").next().unwrap_or_default();
+    let heads = list.split("\n- **").skip(1).map(|item| {
+        let head = item.split_once(".**").unwrap_or_else(|| panic!("no head: {item}")).0;
+        let linked = head.split('[').flat_map(|part| {
+            part.split_once("](").map_or([part, ""], |(label, rest)| {
+                [label, rest.split_once(')').map_or("", |(_, after)| after)]
+            })
+        });
+        flat(&linked.collect::<String>())
+    });
+    heads.collect()
+}
+
+/// A decision that nothing would miss is a sentence. So each has a row with what fails without it, or with the reason
+/// why nothing can.
+#[test]
+fn every_decision_has_a_row_with_tests_scenarios_or_twins_that_exist() {
+    let page = read("docs/ARCHITECTURE.md");
+    let rows = rows_under(&page, "What fails without a decision");
+    let (header, rows) = rows.split_first().expect("a table");
+    assert_eq!(header[..], ["decision", "the core's tests", "the models"]);
+    let with_rows: Vec<_> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(decisions(&page), with_rows);
+    let tests = tests();
+    let exists = |name: &str| {
+        let is_name = name.parse::<Scenario>().is_ok() || name.parse::<Protocol>().is_ok();
+        is_name || tests.contains(name)
+    };
+    for row in rows {
+        let [_, core, models] = row[..] else { panic!("{row:?}") };
+        for cell in [core, models] {
+            let unknown: Vec<_> = quoted(cell).filter(|name| !exists(name)).collect();
+            assert!(unknown.is_empty(), "{}: there is no {unknown:?}", row[0]);
+            let has_a_reason = cell.strip_prefix("none: ").is_some_and(|why| !why.is_empty());
+            assert_ne!(has_a_reason, quoted(cell).next().is_some(), "{}: {cell}", row[0]);
+        }
+        assert!(quoted(core).chain(quoted(models)).next().is_some(), "{}: nothing fails", row[0]);
+        // The scenarios after a twin are those in which its entry says that it violates something.
+        let mut twin: Option<Protocol> = None;
+        for name in quoted(models) {
+            match (name.parse::<Scenario>(), twin) {
+                (Ok(scenario), Some(twin)) => {
+                    assert!(twin.breaks_in(scenario).is_some(), "{}: {twin} in {name}", row[0]);
+                }
+                (Ok(_), None) => {}
+                (Err(_), _) => twin = name.parse().ok(),
+            }
+        }
+    }
 }
 
 /// Times differ from run to run, counts do not.

@@ -79,8 +79,12 @@ impl Recorder {
         std::mem::take(&mut self.records.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the scenario says of itself.
+    /// A note of the scenario. A key is its own hash before the cache spreads it.
     pub(super) fn note(&self, key: u64, event: Event) {
+        self.write(core::steps::spread(key), event);
+    }
+
+    fn write(&self, key: u64, event: Event) {
         let (task, step, now) =
             (current_task(), current_step(), self.time.unseen().as_nanos() as u64);
         let record = Record { task, step, now, key, event };
@@ -90,7 +94,7 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn on(&self, key: u64, event: core::Event) {
-        self.note(key, plain(event));
+        self.write(key, plain(event));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::core::steps::Protocol;
 use super::core::{
     Cache, CallerRuns, Error, Event as CoreEvent, Executor, Found, Job, Metrics, Observer, Waiting,
-    With, WorkerPool,
+    WeakCache, With, WorkerPool,
 };
 use super::locks::Locks;
 use super::recorder::{Recorder, Time};
@@ -19,6 +19,8 @@ use xfetch_vocabulary::history::{AnswerKind, Event, History, Usage};
 
 /// The key that everybody asks for.
 const KEY: u64 = 7;
+/// A key that nobody asks for. With two shards it shares the one of `KEY`, and not that of the key next to it.
+const THIRD: u64 = 11;
 /// What the map has at the start. Every other content is made later.
 const OLD: u64 = 0;
 /// How long a failed key is left alone; no tick of a scene is as short.
@@ -27,11 +29,33 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The cache under test: one shard, so that every key meets every other, and no chance in hashing.
-type Tested<P> = Cache<u64, u64, With<Time, (Recorder, Counters), Runs, Plain, P>>;
+type Tested<P> = Cache<u64, Value, With<Time, (Recorder, Counters), Runs, Plain, P>>;
+type WeakTested<P> = WeakCache<u64, Value, With<Time, (Recorder, Counters), Runs, Plain, P>>;
+
+/// A value of the origin's, by its content.
+struct Value {
+    content: u64,
+    /// What its drop does.
+    at_drop: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl From<u64> for Value {
+    fn from(content: u64) -> Self {
+        Self { content, at_drop: None }
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if let Some(at_drop) = &self.at_drop {
+            at_drop();
+        }
+    }
+}
 
 /// What every scenario computes with. One type for all: for another the compiler makes every protocol on every
 /// backend anew.
-type Compute = Box<dyn FnOnce(&u64) -> Result<u64, io::Error> + Send>;
+type Compute = Box<dyn FnOnce(&u64) -> Result<Value, io::Error> + Send>;
 
 /// What counts, in the scenarios that have counters: elsewhere each count would be a section more.
 #[derive(Clone)]
@@ -122,7 +146,7 @@ pub(super) fn perform<P: Protocol>(
 ) -> History {
     let setup = Setup::played(scenario, protocol);
     let stage = Stage::new(with, &setup);
-    let locks = Locks::new(stage.time.clone());
+    let locks = Locks::new(stage.around.time.clone());
     locks.enter();
     let start = Start::new(callers);
     let callers: Vec<_> = (0..callers)
@@ -143,7 +167,7 @@ pub(super) fn perform<P: Protocol>(
         };
         callers.into_iter().filter_map(join).collect()
     };
-    let answers = match stage.runs.pool.get().cloned() {
+    let answers = match stage.around.runs.pool.get().cloned() {
         // A section of main's would be one too many while the workers live: a task ends them.
         Some(pool) => {
             let last = thread::spawn(move || {
@@ -155,13 +179,13 @@ pub(super) fn perform<P: Protocol>(
         }
         None => home(),
     };
-    let counted = stage.metrics.as_ref().map(|metrics| metrics.snapshot());
+    let counted = stage.around.metrics.as_ref().map(|metrics| metrics.snapshot());
     let at_rest = stage.usage();
     stage.rest();
     let at_last = stage.clean_up();
     let nanos = |span: Duration| span.as_nanos() as u64;
     History {
-        records: stage.recorder.take(),
+        records: stage.around.recorder.take(),
         answers,
         payload: nanos(PAYLOAD),
         storage: nanos(STORAGE),
@@ -173,9 +197,15 @@ pub(super) fn perform<P: Protocol>(
     }
 }
 
-/// A cache, its clock and everything that is written down about it.
+/// A cache and what is around it.
 struct Stage<P: Protocol> {
     cache: Tested<P>,
+    around: Around,
+}
+
+/// The clock, the origin, and everything that is written down about a cache.
+#[derive(Clone)]
+struct Around {
     time: Time,
     recorder: Recorder,
     metrics: Option<Arc<Metrics>>,
@@ -190,16 +220,7 @@ struct Stage<P: Protocol> {
 
 impl<P: Protocol> Clone for Stage<P> {
     fn clone(&self) -> Self {
-        let Self { cache, time, recorder, metrics, runs, contents, .. } = self;
-        Self {
-            cache: cache.clone(),
-            time: time.clone(),
-            recorder: recorder.clone(),
-            metrics: metrics.clone(),
-            runs: runs.clone(),
-            contents: Arc::clone(contents),
-            ..*self
-        }
+        Self { cache: self.cache.clone(), around: self.around.clone() }
     }
 }
 
@@ -229,11 +250,11 @@ impl<P: Protocol> Stage<P> {
             .unwrap_or_else(|error| unreachable!("the stage's configuration is valid: {error}"));
         let takes = if nominates { PAYLOAD / 10 } else { Duration::ZERO };
         let (origin, overlaps, contents) = (setup.origin, setup.overlaps, Arc::default());
-        let stage =
-            Self { cache, time, recorder, metrics, runs, origin, overlaps, takes, contents };
+        let around = Around { time, recorder, metrics, runs, origin, overlaps, takes, contents };
+        let stage = Self { cache, around };
         stage.prepare(setup.before);
         if let On::Pool { workers: of_setup } = setup.runs_on {
-            stage.runs.start_pool(workers(of_setup));
+            stage.around.runs.start_pool(workers(of_setup));
         }
         stage
     }
@@ -244,71 +265,93 @@ impl<P: Protocol> Stage<P> {
             Before::Stale | Before::BothStale => {
                 let other = (before == Before::BothStale).then_some(KEY + 1);
                 for key in [Some(KEY), other].into_iter().flatten() {
-                    self.cache.insert(key, OLD);
-                    self.recorder.note(key, Event::Put(OLD));
+                    self.cache.insert(key, OLD.into());
+                    self.around.recorder.note(key, Event::Put(OLD));
                 }
-                self.time.advance(PAYLOAD);
+                self.around.time.advance(PAYLOAD);
+            }
+            Before::Expired => {
+                self.cache.insert(KEY, self.value_that_asks());
+                self.around.recorder.note(KEY, Event::Put(OLD));
+                self.around.time.advance(STORAGE);
             }
             Before::Fresh => {
-                let (time, takes) = (self.time.clone(), self.takes);
+                let (time, takes) = (self.around.time.clone(), self.around.takes);
                 let compute: Compute = Box::new(move |_| {
                     time.advance(takes);
-                    Ok(OLD)
+                    Ok(OLD.into())
                 });
                 drop(self.cache.try_get_or_compute(&KEY, compute));
-                self.recorder.note(KEY, Event::Put(OLD));
+                self.around.recorder.note(KEY, Event::Put(OLD));
+                // No entry is refreshed early in the first half of its payload TTL.
+                self.around.time.advance(PAYLOAD / 2);
             }
         }
     }
 
     fn act(&self, act: Act) -> Option<AnswerKind> {
         match act {
-            Act::Request => return Some(self.request(KEY, None, self.origin)),
+            Act::Request => return Some(self.request(KEY, None, self.around.origin)),
             Act::Nested(outer, inner) => {
-                return Some(self.request(outer, Some(inner), self.origin));
+                return Some(self.request(outer, Some(inner), self.around.origin));
             }
-            Act::Other => return Some(self.request(KEY + 1, None, self.origin)),
+            Act::Other => return Some(self.request(KEY + 1, None, self.around.origin)),
             Act::Sweep => {
                 self.cache.sweep();
             }
             Act::ShutDown => {
-                let pool = self.runs.pool.get();
+                let pool = self.around.runs.pool.get();
                 pool.iter().for_each(|pool| pool.shut_down(Waiting::Drop));
-                self.recorder.note(KEY, Event::ShutDown);
+                self.around.recorder.note(KEY, Event::ShutDown);
             }
             Act::Invalidate => self.cache.invalidate(&KEY),
             Act::InvalidateAll => self.cache.invalidate_all(),
             Act::Insert => {
                 let content = self.content();
-                self.cache.insert(KEY, content);
-                self.recorder.note(KEY, Event::Put(content));
+                self.cache.insert(KEY, content.into());
+                self.around.recorder.note(KEY, Event::Put(content));
+            }
+            Act::Push => {
+                self.cache.insert(THIRD, OLD.into());
             }
             Act::Tick(span) => {
-                self.time.advance(span);
-                self.recorder.note(KEY, Event::Tick);
+                self.around.time.advance(span);
+                self.around.recorder.note(KEY, Event::Tick);
             }
         }
         None
     }
 
+    /// A value whose drop asks for the key, if the cache is still there.
+    fn value_that_asks(&self) -> Value {
+        let (cache, around): (WeakTested<P>, _) = (self.cache.downgrade(), self.around.clone());
+        let at_drop = move || {
+            if let Some(cache) = cache.upgrade() {
+                let stage = Self { cache, around: around.clone() };
+                stage.request(KEY, None, stage.around.origin);
+            }
+        };
+        Value { content: OLD, at_drop: Some(Box::new(at_drop)) }
+    }
+
     fn content(&self) -> u64 {
-        self.contents.fetch_add(1, Ordering::Relaxed) + 1
+        self.around.contents.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Asks for a key; the compute asks for `inner` in its turn.
     fn request(&self, key: u64, inner: Option<u64>, origin: Origin) -> AnswerKind {
         let stage = self.clone();
-        self.recorder.note(key, Event::Asked);
+        self.around.recorder.note(key, Event::Asked);
         let compute: Compute = Box::new(move |key| {
-            if stage.overlaps {
+            if stage.around.overlaps {
                 overlap();
             }
             let content = stage.content();
-            stage.recorder.note(*key, Event::Makes(content));
+            stage.around.recorder.note(*key, Event::Makes(content));
             work();
-            stage.time.advance(stage.takes);
+            stage.around.time.advance(stage.around.takes);
             let made = stage.make(content, inner, origin);
-            if stage.overlaps {
+            if stage.around.overlaps {
                 overlap();
             }
             made
@@ -318,43 +361,43 @@ impl<P: Protocol> Stage<P> {
     }
 
     /// What the origin does for this content.
-    fn make(&self, content: u64, inner: Option<u64>, origin: Origin) -> Result<u64, io::Error> {
+    fn make(&self, content: u64, inner: Option<u64>, origin: Origin) -> Result<Value, io::Error> {
         if let Some(inner) = inner
             && self.request(inner, None, origin) == AnswerKind::Error
         {
             return Err(io::Error::other("no inner value"));
         }
         match origin {
-            Origin::Healthy => Ok(content),
-            Origin::FailsOnce if content > 1 => Ok(content),
+            Origin::Healthy => Ok(content.into()),
+            Origin::FailsOnce if content > 1 => Ok(content.into()),
             Origin::Fails | Origin::FailsOnce => Err(io::Error::other("the origin is down")),
             Origin::Panics => resume_unwind(Box::new("the origin panics")),
         }
     }
 
-    fn answer(&self, key: u64, found: Result<Found<u64>, Error>) -> AnswerKind {
-        let (event, answer) = match found {
-            Ok(found) if *found == OLD => (Event::Answered(OLD), AnswerKind::Stale),
-            Ok(found) => (Event::Answered(*found), AnswerKind::Fresh),
+    fn answer(&self, key: u64, found: Result<Found<Value>, Error>) -> AnswerKind {
+        let (event, answer) = match &found {
+            Ok(found) if found.content == OLD => (Event::Answered(OLD), AnswerKind::Stale),
+            Ok(found) => (Event::Answered(found.content), AnswerKind::Fresh),
             Err(_) => (Event::Refused, AnswerKind::Error),
         };
-        self.recorder.note(key, event);
+        self.around.recorder.note(key, event);
         answer
     }
 
     /// All callers have returned. Time passes, beyond every payload deadline and every back-off; then one
     /// request of a healthy origin must compute once, and leave the key fresh.
     fn rest(&self) {
-        self.recorder.note(KEY, Event::Rest);
-        self.runs.at_rest.store(true, Ordering::Relaxed);
-        self.time.advance(PAYLOAD);
+        self.around.recorder.note(KEY, Event::Rest);
+        self.around.runs.at_rest.store(true, Ordering::Relaxed);
+        self.around.time.advance(PAYLOAD);
         self.request(KEY, None, Origin::Healthy);
         drop(self.cache.get(&KEY));
     }
 
     /// Everything is past its time: entries, back-offs, failures. A sweep then leaves nothing.
     fn clean_up(&self) -> Usage {
-        self.time.advance(STORAGE + BACK_OFF + IDLE);
+        self.around.time.advance(STORAGE + BACK_OFF + IDLE);
         self.cache.sweep();
         self.usage()
     }

@@ -125,11 +125,11 @@ impl Protocol for Twin {
         self,
         request: &Request<W>,
         lease: Lease<W>,
-        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Answer<W> + Send + 'static,
+        refresh: impl FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>> + Send + 'static,
     ) {
         match self.in_step(Step::Dispatch) {
             Some(ErrorOnStale) => {
-                let error = refresh(request, lease).err();
+                let error = refresh(request, lease).and_then(Result::err);
                 ERROR.with(|last| *last.borrow_mut() = error);
             }
             Some(ReleaseOnQueue) => {
@@ -165,19 +165,19 @@ impl Protocol for Twin {
         self,
         request: &Request<W>,
         lease: &Lease<W>,
-        captured: MapSnapshot<W::Value>,
+        captured: &MapSnapshot<W::Value>,
     ) -> Recheck<W> {
         match self.in_step(Step::RecheckInside) {
             Some(
                 LockOnly | LockOnlyRemoved | LockOnlyKept | BeforeOnly | BeforeOnlyRemoved
                 | BeforeOnlyKept,
-            ) => Recheck::Needed(captured),
+            ) => Recheck::Needed(captured.clone()),
             // The bug behind the report's run with 73 triggers and no compute: whatever is in the map
             // counts as refreshed.
             Some(AlwaysSkip) => match request.look() {
                 Look::Fresh(found) => Recheck::Current(found),
                 Look::Stale(candidate) => Recheck::Current(candidate.found),
-                Look::Absent => Recheck::Needed(captured),
+                Look::Absent => Recheck::Needed(captured.clone()),
             },
             Some(CapturedRecheck) => request.recheck_captured(lease, captured),
             // A caller that saw nothing has nothing to compare with, it seems.
@@ -186,6 +186,8 @@ impl Protocol for Twin {
             }
             // A look like the first one, with a draw of its own.
             Some(RedrawRecheck) => as_a_look(request),
+            // The map as it is, under a lease that may be one of a window that is over.
+            Some(RevokedComputes) => request.recheck_captured(lease, &request.snapshot()),
             _ => DoubleRecheck.recheck_inside(request, lease, captured),
         }
     }
@@ -193,36 +195,45 @@ impl Protocol for Twin {
     fn finish<W: World>(
         self,
         request: &Request<W>,
-        mut lease: Lease<W>,
         snapshot: MapSnapshot<W::Value>,
         computed: Computed<W>,
+        mut lease: Lease<W>,
     ) -> Answer<W> {
         match self.in_step(Step::Finish) {
             Some(ReleaseBeforePublish) => {
                 let id = lease.id();
                 drop(lease);
-                request.publish(id, &snapshot, computed).0
+                request.publish(id, &snapshot, computed).into_answer()
             }
             // An early return on an error.
             Some(LeaseLeaksOnFailure) if computed.failed() => {
-                let answer = request.publish(lease.id(), &snapshot, computed).0;
+                let answer = request.publish(lease.id(), &snapshot, computed).into_answer();
                 std::mem::forget(lease);
                 answer
             }
             // The fence is read as if it were the compute's beginning.
             Some(UnfencedPublish) => {
-                steps::finish(self, request, lease, request.snapshot(), computed)
+                steps::finish(self, request, request.snapshot(), computed, lease)
+            }
+            // The old value is dropped as soon as it is replaced.
+            Some(DropUnderLease) => {
+                let publication = request.publish(lease.id(), &snapshot, computed);
+                lease.set_outcome(publication.outcome.clone());
+                drop(snapshot);
+                let answer = publication.into_answer();
+                self.release(lease);
+                answer
             }
             Some(NoBackOff) => {
-                let (answer, outcome) = request.publish(lease.id(), &snapshot, computed);
-                lease.set_outcome(match outcome {
+                let publication = request.publish(lease.id(), &snapshot, computed);
+                lease.set_outcome(match publication.outcome.clone() {
                     LeaseOutcome::Failed(_) => LeaseOutcome::Unused,
                     outcome => outcome,
                 });
                 self.release(lease);
-                answer
+                publication.into_answer()
             }
-            _ => steps::finish(self, request, lease, snapshot, computed),
+            _ => steps::finish(self, request, snapshot, computed, lease),
         }
     }
 
@@ -243,7 +254,25 @@ impl Protocol for Twin {
                 None => DoubleRecheck.settle(request, found),
             },
             Some(ServeAsLooked) => Ok(found),
+            // What was found has expired meanwhile: an error, though nothing has failed.
+            Some(RefuseExpired) if request.has_expired(&found) => {
+                Err(Error::Timeout { waited: Duration::ZERO })
+            }
             _ => DoubleRecheck.settle(request, found),
+        }
+    }
+
+    fn revokes(self, another_in_flight: bool) -> bool {
+        match self.in_step(Step::Revokes) {
+            Some(RevokeAll) => true,
+            _ => DoubleRecheck.revokes(another_in_flight),
+        }
+    }
+
+    fn forgets(self) -> bool {
+        match self.in_step(Step::Forgets) {
+            Some(BackOffOutlivesWrites) => false,
+            _ => DoubleRecheck.forgets(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 mod search;
 
-pub use search::{Limits, Searched, search};
+pub use search::{Limits, MAX_THREADS, Searched, search, threads};
 
 mod ledger {
     use loom::sync::atomic::AtomicU64;

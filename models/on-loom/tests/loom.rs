@@ -12,7 +12,7 @@ const ALL: Limits =
     Limits { executions: 10_000_000, time: Duration::from_secs(600), preemptions: None };
 
 fn of_field(protocol: Protocol, callers: usize, limits: Limits) -> Searched {
-    let searched = search(Scenario::Field, protocol, callers, limits, None);
+    let searched = search(Scenario::Field, protocol, callers, limits, None, None);
     println!("loom, {protocol}, {callers} callers: {} executions", searched.executions());
     searched
 }

@@ -6,6 +6,7 @@ use crate::urw::Urw;
 use sections::{Error, Execution, Outcome, Sample};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::ManuallyDrop;
 use xfetch_vocabulary::catalogue::{Invariant, Protocol, Scenario};
 use xfetch_vocabulary::history::History;
 
@@ -60,7 +61,10 @@ pub fn sample(
     let body = move || crate::run(scenario, protocol, callers);
     let scheduler = move || -> Box<dyn Scheduler + Send> {
         match chance {
-            Chance::Random => Box::new(Quiet(RandomScheduler::new_from_seed(seed, executions))),
+            Chance::Random => {
+                let random = RandomScheduler::new_from_seed(seed, executions);
+                Box::new(Quiet(ManuallyDrop::new(random)))
+            }
             Chance::Pct { depth } => Box::new(PctScheduler::new_from_seed(seed, depth, executions)),
             Chance::UniformWalk => Box::new(Urw::new(seed, executions)),
         }
@@ -76,14 +80,8 @@ pub fn sample(
 }
 
 /// Shuttle's random scheduler takes an end before its last execution for a failure, and prints how to
-/// replay it. Here it comes to its end.
-struct Quiet(RandomScheduler);
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        while self.0.new_execution().is_some() {}
-    }
-}
+/// replay it. It does so when it is dropped, and has nothing else to drop.
+struct Quiet(ManuallyDrop<RandomScheduler>);
 
 impl Scheduler for Quiet {
     fn new_execution(&mut self) -> Option<Schedule> {

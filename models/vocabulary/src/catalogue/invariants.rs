@@ -6,42 +6,44 @@ slugs! {
     /// A sentence that must stay true. The register is `docs/INVARIANTS.md`.
     Invariant, "invariant",
     /// At most one compute starts per staleness window, and one more for each compute that
-    /// failed.
+    /// failed or was revoked.
     OneComputePerWindow = "one-compute-per-window",
     /// No compute starts while its key's entry is fresh, unless the request has nominated that
     /// version.
     NoWastedCompute = "no-wasted-compute",
-    /// No two computes of a key run at the same time.
+    /// No two computes of a key run at the same time, unless a write or the compute time-out has revoked one of them;
+    /// then at most two.
     OneInFlight = "one-in-flight",
-    /// A request that finds a stale value waits for no other request, and returns a value unless
-    /// that one expires meanwhile.
+    /// A request that finds a stale value waits for no other request, and returns a value.
     StaleNeverWaits = "stale-never-waits",
     /// A request that finds a fresh value and does not nominate it touches no lease.
     FreshTakesNoLease = "fresh-takes-no-lease",
     /// A request takes no lease if its key was refreshed between its look and its re-check before
     /// the lease.
     RefreshedInTimeTakesNoLease = "refreshed-in-time-takes-no-lease",
-    /// A request that looks after an invalidation or an insert never returns a value that was
-    /// begun before it.
+    /// A request that looks after an invalidation or an insert never returns a value or an error of a compute that began
+    /// before it.
     InvalidationWins = "invalidation-wins",
     /// The versions of a key grow, and a value replaces only values that were begun before it.
     VersionsNeverRegress = "versions-never-regress",
-    /// No request serves a value past its storage deadline.
+    /// A value that a request returns was servable at some moment between its question and its answer.
     NeverServeExpired = "never-serve-expired",
-    /// No two leases of a key are held at the same time.
+    /// No two leases of a key are held at the same time, but for one that was revoked.
     OneLeasePerKey = "one-lease-per-key",
     /// At rest no lease is held.
     LeaseAlwaysReleased = "lease-always-released",
     /// At rest, one more request on a stale or absent key starts exactly one compute and leaves
     /// the key fresh.
     RefreshMakesProgress = "refresh-makes-progress",
-    /// Of the requests that find a key absent, one computes and the others return its result.
+    /// Of the requests that find a key absent in one staleness window, one computes and the others return its result.
     MissSingleFlight = "miss-single-flight",
     /// No waiter waits for a lease that nobody will release.
     NoWaiterLeftBehind = "no-waiter-left-behind",
-    /// After a compute of a key has failed, no compute of that key starts before the back-off has
-    /// ended.
+    /// After a compute of a key has failed, no compute of that key starts before the back-off has ended, unless the key
+    /// is written meanwhile.
     FailuresBackOff = "failures-back-off",
+    /// Every request returns a value, unless a compute has failed or waited for itself, or a wait has timed out.
+    HealthyOriginNoError = "healthy-origin-no-error",
     /// A request nominates at most one version, and does not draw again.
     NominationAtMostOnce = "nomination-at-most-once",
     /// Computes that need each other's keys end, with an error.

@@ -11,5 +11,5 @@ pub use engines::Engine;
 pub use invariants::Invariant;
 pub use protocols::{Protocol, Step};
 pub use scenarios::{Act, Before, MINUTE, On, Origin, PAYLOAD, Roles, STORAGE, Scenario, Setup};
-pub use slugs::{Unknown, current_name};
+pub use slugs::{Unknown, current_name, shown};
 pub use witnesses::Witness;

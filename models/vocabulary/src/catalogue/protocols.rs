@@ -93,6 +93,16 @@ macro_rules! for_each_protocol {
                 "A refresh whose lease was taken over computes all the same.";
             CountTwice, "count-twice", "", "", [RecheckBefore], [Counted: MetricsBalance],
                 "The re-check before the lease is counted as a second request.";
+            RevokedComputes, "revoked-computes", "", "", [RecheckInside], [Invalidate: OneComputePerWindow],
+                "The re-check under the lease does not see that the lease was revoked.";
+            RevokeAll, "revoke-all", "", "", [Revokes], [Revoke: OneInFlight],
+                "A write revokes the key's lease however many revoked computes are in flight.";
+            BackOffOutlivesWrites, "back-off-outlives-writes", "", "", [Forgets], [RevokeFail: InvalidationWins],
+                "An insert or an invalidation leaves the back-off of its key as it is.";
+            RefuseExpired, "refuse-expired", "", "", [Settle], [Expire: HealthyOriginNoError],
+                "A stale request whose value expires before it returns gets an error.";
+            DropUnderLease, "drop-under-lease", "", "", [Finish], [Drops: NoDeadlock],
+                "A replaced value is dropped before the lease is released.";
             DefaultConfig, "default-config", "", "", [], [],
                 "The shipped code in its default configuration: refreshes on a pool, 16 shards.";
         }
@@ -124,6 +134,10 @@ slugs! {
     Release = "release",
     /// What a stale request returns.
     Settle = "settle",
+    /// Whether a write revokes the key's lease.
+    Revokes = "revokes",
+    /// Whether a write ends the key's back-off.
+    Forgets = "forgets",
     /// How many keys a shard of the store may have.
     Room = "room",
     /// Whether a release takes the slot out of the table.

@@ -26,6 +26,8 @@ pub enum Act {
     InvalidateAll,
     /// Inserts a value of the key.
     Insert,
+    /// Inserts a value of a third key.
+    Push,
     /// Asks for the key next to the one that the others ask for.
     Other,
     /// Sweeps.
@@ -45,6 +47,8 @@ pub enum Before {
     Stale,
     /// A stale value, and one of the key next to it.
     BothStale,
+    /// A value that has expired. Its drop asks for its key.
+    Expired,
     /// A fresh value whose compute took a tenth of the payload TTL. With a draw of nearly 0 every
     /// request nominates it.
     Fresh,
@@ -312,6 +316,23 @@ scenarios! {
             roles: Roles::First(&[Act::Insert, Act::Request], ASKS),
             overlaps: true,
         };
+    Revoke, "revoke",
+        "All callers ask for an absent key; all but the first invalidate it before they ask.", {
+            complete_at: 3,
+            witnesses: &[Computed, Missed, Waited, Discarded, Revoked],
+            before: Before::Absent,
+            roles: Roles::First(ASKS, &[Act::Invalidate, Act::Request]),
+            overlaps: true,
+        };
+    RevokeFail, "revoke-fail",
+        "All callers ask for an absent key, and the first compute fails; all but the first invalidate the key before they ask.", {
+            complete_at: 3,
+            witnesses: &[Computed, Missed, Waited, Failed, Revoked],
+            before: Before::Absent,
+            origin: Origin::FailsOnce,
+            roles: Roles::First(ASKS, &[Act::Invalidate, Act::Request]),
+            overlaps: true,
+        };
     Straggler, "straggler",
         "All callers ask for a stale key; the first caller asks, lets the value grow stale, and asks again, while the others may be descheduled all that time.", {
             complete_at: 3,
@@ -385,12 +406,21 @@ scenarios! {
             roles: Roles::First(&[Act::Request, Act::Invalidate], ASKS),
         };
     Nested, "nested",
-        "Refreshes run on a pool of one thread; the first caller's compute asks for a second key, which another caller asks for and invalidates while its refresh waits for that thread.", {
+        "Refreshes run on a pool of one thread; the first caller's compute asks for a second key, which another caller asks for and drives out of the full cache while its refresh waits for that thread.", {
             complete_at: 3,
             witnesses: &[TakenOver, Computed, Missed],
             before: Before::BothStale,
+            capacity: 2,
             runs_on: On::Pool { workers: 1 },
-            roles: Roles::FirstTwo(&[Act::Nested(8, 7)], &[Act::Request, Act::Invalidate], &[Act::Other]),
+            roles: Roles::FirstTwo(&[Act::Nested(8, 7)], &[Act::Request, Act::Push], &[Act::Other]),
+        };
+    Drops, "drops",
+        "All callers ask for a key whose expired value asks for it again when it is dropped; the second caller drives the new value out of the full cache.", {
+            complete_at: 3,
+            witnesses: &[Computed, Missed, Evicted],
+            before: Before::Expired,
+            capacity: 1,
+            roles: Roles::FirstTwo(ASKS, &[Act::Push], ASKS),
         };
     Counted, "counted",
         "As `field`, with counters.", {
@@ -433,11 +463,21 @@ impl Scenario {
         !self.setup().impatient
     }
 
+    /// Whether a caller writes the key, which revokes its lease.
+    pub fn revokes(self) -> bool {
+        let writes = |act| matches!(act, Act::Invalidate | Act::InvalidateAll | Act::Insert);
+        self.setup().roles.acts().any(writes)
+    }
+
     /// Whether another task than the holder of a lease writes or moves the clock.
     pub fn has_other_writers(self) -> bool {
         let setup = self.setup();
-        let writes =
-            |act| matches!(act, Act::Invalidate | Act::InvalidateAll | Act::Insert | Act::Sweep);
+        let writes = |act| {
+            matches!(
+                act,
+                Act::Invalidate | Act::InvalidateAll | Act::Insert | Act::Push | Act::Sweep
+            )
+        };
         setup.ticks() || setup.capacity != usize::MAX || setup.roles.acts().any(writes)
     }
 }

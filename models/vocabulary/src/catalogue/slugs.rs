@@ -15,11 +15,23 @@ pub struct Unknown {
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown {} {:?}; known: {}", self.kind, self.name, self.known.join(", "))
+        let Self { kind, name, known } = self;
+        write!(f, "unknown {kind} {:?}; known: {}", shown(name), known.join(", "))
     }
 }
 
 impl std::error::Error for Unknown {}
+
+/// The most characters of a user's text that a message repeats.
+const SHOWN: usize = 60;
+
+/// What a message repeats of a user's text, which can have any length.
+pub fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
 
 /// The present name for one that was renamed. Old tokens and commands have the old name; it is not
 /// listed.
@@ -77,7 +89,17 @@ macro_rules! slugs {
 
 #[cfg(test)]
 mod tests {
+    use super::{SHOWN, shown};
     use crate::catalogue::Protocol;
+
+    #[test]
+    fn a_text_is_cut_only_behind_its_sixtieth_character() {
+        for letter in ["a", "\u{e9}", "\u{1f980}"] {
+            let whole = letter.repeat(SHOWN);
+            assert_eq!(shown(&whole), whole);
+            assert_eq!(shown(&letter.repeat(100_000)), whole + "...");
+        }
+    }
 
     #[test]
     fn the_old_name_of_a_protocol_is_read_and_not_listed() {

@@ -41,6 +41,8 @@ slugs! {
     Forgotten = "forgotten",
     /// A refresh was dropped before it ran.
     Dropped = "dropped",
-    /// A refresh began after a miss had taken over its lease, and did nothing.
+    /// A refresh or a miss came to its compute, and found its lease taken over or revoked.
     TakenOver = "taken-over",
+    /// A write revoked a lease.
+    Revoked = "revoked",
 }

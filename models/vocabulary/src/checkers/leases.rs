@@ -33,6 +33,7 @@ pub(super) fn one_lease_per_key(story: &Story) -> Vec<Violation> {
                     at.push(index);
                 }
             }
+            Event::Revoked(lease) => held.retain(|(of, _)| *of != lease),
             Event::Published(lease, _)
             | Event::Discarded(lease)
             | Event::Released(lease)

@@ -19,19 +19,26 @@ pub(super) fn violated(history: &History) -> Vec<Violation> {
     broken.map(|(invariant, _)| (invariant, rest)).collect()
 }
 
-/// A slot is left only for a key whose last compute failed and is not forgotten.
+/// A slot is left only for a key whose last compute failed and is not forgotten. A write forgets the failure. The
+/// failure of a revoked compute is not remembered.
 fn drains(history: &History, rest: usize) -> bool {
     let remembers = |story: &Story| {
-        let last = story.events().filter(|(index, _)| *index < rest).rfind(|(_, event)| {
-            matches!(
-                event,
-                Event::ComputeFinished(_, false)
-                    | Event::Published(..)
-                    | Event::Discarded(_)
-                    | Event::Forgotten
-            )
-        });
-        matches!(last, Some((_, Event::ComputeFinished(..))))
+        let (mut revoked, mut remembers) = (BTreeSet::new(), false);
+        for (_, event) in story.events().filter(|(index, _)| *index < rest) {
+            match event {
+                Event::Revoked(lease) => drop(revoked.insert(lease)),
+                Event::ComputeFinished(lease, false) if !revoked.contains(&lease) => {
+                    remembers = true
+                }
+                Event::Published(..)
+                | Event::Inserted(_)
+                | Event::Invalidated
+                | Event::Cleared
+                | Event::Forgotten => remembers = false,
+                _ => {}
+            }
+        }
+        remembers
     };
     history.at_rest.slots <= stories(history).iter().filter(|story| remembers(story)).count()
 }

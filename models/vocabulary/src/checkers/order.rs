@@ -3,19 +3,29 @@
 use super::request_traces::{RequestTrace, RequestTraces};
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
-use crate::history::{Content, Event, Record};
-use std::collections::BTreeSet;
+use crate::history::{Content, Event, LeaseId, Record};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Two computes overlap if one begins before the other has ended. Here the beginnings and ends of
-/// computes are sections.
+/// computes are sections. Two may be in flight if the lease of one of them was revoked.
+///
+/// The search orders the beginning of a compute neither before nor after a write of the key. But of two leases that the
+/// shipped code lets overlap, the second was acquired after the first was revoked. So both revocations may have come or
+/// not: it is enough to count those that have not.
 pub(super) fn one_in_flight(story: &Story) -> Vec<Violation> {
-    let mut computing = BTreeSet::new();
+    // The lease of each task's compute.
+    let mut computing: BTreeMap<usize, LeaseId> = BTreeMap::new();
+    let (mut leases, mut revoked) = (BTreeMap::new(), BTreeSet::new());
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
+            Event::ComputeStarted(lease, _) => drop(leases.insert(record.task, lease)),
+            Event::Revoked(lease) => drop(revoked.insert(lease)),
             Event::Makes(_) => {
-                computing.insert(record.task);
-                if computing.len() > 1 {
+                let lease = leases.get(&record.task).copied().unwrap_or_default();
+                computing.insert(record.task, lease);
+                let current = computing.values().filter(|lease| !revoked.contains(*lease)).count();
+                if current > 1 || computing.len() > 2 {
                     at.push(index);
                 }
             }
@@ -84,24 +94,49 @@ fn origin(story: &Story, content: Content) -> Option<usize> {
     last_start
 }
 
-/// A violation: the content was begun before an invalidation or an insert, and the request looked after
-/// it.
+/// A violation: the compute of the content, or of the error that the request returns, began before an invalidation or
+/// an insert, and the request looked after it.
 pub(super) fn invalidation_wins(story: &Story, requests: &RequestTraces) -> Vec<Violation> {
     let fences = |event| matches!(event, Event::Invalidated | Event::Cleared | Event::Inserted(_));
+    let last_write = |until: usize| {
+        let mut before = story.events().filter(|(index, _)| *index < until);
+        before.rfind(|(_, event)| fences(*event)).map(|(index, _)| index)
+    };
     let of = |request: &RequestTrace| {
         let look = request.first(|event| matches!(event, Event::Looked(_)))?;
-        let answered = |(index, event)| match event {
-            Event::Answered(content) => Some((index, content)),
-            _ => None,
+        let write = last_write(look)?;
+        let (answer, event) = request.events().last()?;
+        let begun = match event {
+            Event::Answered(content) => origin(story, content)?,
+            Event::Refused => of_an_error(story, request)?,
+            _ => return None,
         };
-        let (answer, content) = request.events().filter_map(answered).last()?;
-        let begun = origin(story, content)?;
-        let overtaken =
-            story.events().any(|(index, event)| begun < index && index < look && fences(event));
-        overtaken.then_some(answer)
+        (begun < write).then_some(answer)
     };
     let at = requests.0.iter().filter_map(of).collect();
     Story::violations(Invariant::InvalidationWins, at)
+}
+
+/// The start of the compute whose error the request returns: of its own, of the one that it waited for, or of the one that
+/// its key backs off for. Nothing if the error is not one of a compute.
+fn of_an_error(story: &Story, request: &RequestTrace) -> Option<usize> {
+    let (last, event) = request
+        .events()
+        .filter(|(_, event)| {
+            matches!(event, Event::ComputeFinished(_, false) | Event::Waited(_) | Event::BackingOff)
+        })
+        .last()?;
+    let before = || story.records.iter().rev().filter(|(index, _)| *index <= last);
+    let lease = match event {
+        Event::Waited(lease) | Event::ComputeFinished(lease, _) => lease,
+        _ => before().find_map(|(_, record)| match record.event {
+            Event::ComputeFinished(lease, false) => Some(lease),
+            _ => None,
+        })?,
+    };
+    let start = before()
+        .find(|(_, record)| matches!(record.event, Event::ComputeStarted(of, _) if of == lease));
+    start.map(|(index, _)| *index)
 }
 
 pub(super) fn nomination_at_most_once(_: &Story, requests: &RequestTraces) -> Vec<Violation> {

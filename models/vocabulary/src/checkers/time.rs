@@ -4,7 +4,7 @@ use super::request_traces::{RequestTrace, RequestTraces};
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
 use crate::history::{Content, Event, Record, Version};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When each version was written to the map. Its storage deadline is one storage TTL later at the
 /// latest.
@@ -45,51 +45,67 @@ fn put(story: &Story) -> BTreeMap<Content, u64> {
     put
 }
 
-/// A request that has waited or computed reads the clock again: its answer must not have expired
-/// while that took its time.
+/// A violation: the content had expired before the request began, or before the end of the request's own compute.
 pub(super) fn no_expired_value_after_a_wait(
     story: &Story,
     requests: &RequestTraces,
 ) -> Vec<Violation> {
     let put = put(story);
-    let took_time = |(_, record): &&(usize, &Record)| {
-        matches!(record.event, Event::Waited(_) | Event::ComputeFinished(..))
-    };
     let of = |request: &RequestTrace| {
-        let (_, over) = request.records.iter().rfind(took_time)?;
+        let (_, asked) = request.records.first()?;
         let (index, last) = request.records.last()?;
         let Event::Answered(content) = last.event else { return None };
-        let at = put.get(&content)?;
-        (over.now >= at + story.history.storage).then_some(*index)
+        let published = request
+            .records
+            .iter()
+            .rfind(|(_, record)| matches!(record.event, Event::Published(..)));
+        let since = published.map_or(asked.now, |(_, record)| record.now);
+        let expires = put.get(&content)? + story.history.storage;
+        (since >= expires).then_some(*index)
     };
     let at = requests.0.iter().filter_map(of).collect();
     Story::violations(Invariant::NeverServeExpired, at)
 }
 
-/// A request that finds a stale value returns a value, whatever becomes of the refresh; unless that value has expired
-/// by then.
-pub(super) fn stale_is_no_error(story: &Story, requests: &RequestTraces) -> Vec<Violation> {
-    let written = written(story);
+/// Nothing has failed, timed out or waited for itself, and a request returns an error.
+pub(super) fn healthy_origin_no_error(story: &Story, requests: &RequestTraces) -> Vec<Violation> {
+    let is_reason = |record: &Record| {
+        matches!(
+            record.event,
+            Event::ComputeFinished(_, false) | Event::TimedOut(_) | Event::Cycle(_)
+        )
+    };
+    if story.history.records.iter().any(is_reason) {
+        return Vec::new();
+    }
+    let of = |request: &RequestTrace| request.first(|event| event == Event::Refused);
+    let at = requests.0.iter().filter_map(of).collect();
+    Story::violations(Invariant::HealthyOriginNoError, at)
+}
+
+/// A request that finds a stale value returns a value, whatever becomes of the refresh.
+pub(super) fn stale_is_no_error(_: &Story, requests: &RequestTraces) -> Vec<Violation> {
     let of = |request: &RequestTrace| {
-        let stale = request.events().find_map(|(_, event)| match event {
-            Event::StaleHit(version) => Some(version),
-            _ => None,
-        })?;
-        let (index, last) = request.records.last()?;
-        let expires = written.get(&stale)? + story.history.storage;
-        (last.event == Event::Refused && last.now < expires).then_some(*index)
+        request.first(|event| matches!(event, Event::StaleHit(_)))?;
+        request.first(|event| event == Event::Refused)
     };
     let at = requests.0.iter().filter_map(of).collect();
     Story::violations(Invariant::StaleNeverWaits, at)
 }
 
-/// No compute starts after a failed one until the shortest back-off has passed.
+/// No compute starts after a failed one until the shortest back-off has passed. A write ends the back-off. The failure
+/// of a revoked compute begins none.
 pub(super) fn failures_back_off(story: &Story) -> Vec<Violation> {
     let mut until = 0;
+    let mut revoked = BTreeSet::new();
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
-            Event::ComputeFinished(_, false) => until = record.now + story.history.back_off,
+            Event::Revoked(lease) => drop(revoked.insert(lease)),
+            Event::Inserted(_) | Event::Invalidated | Event::Cleared => until = 0,
+            Event::ComputeFinished(lease, false) if !revoked.contains(&lease) => {
+                until = record.now + story.history.back_off;
+            }
             Event::ComputeStarted(..) if record.now < until => at.push(index),
             _ => {}
         }

@@ -28,9 +28,16 @@ fn too_many(story: &Story, counts: impl Fn(usize) -> bool) -> Vec<usize> {
     let (mut window, mut of_version) = (0_usize, BTreeMap::new());
     let (mut started, mut failed) = (BTreeMap::new(), BTreeMap::new());
     let mut computing = BTreeMap::new();
+    let mut of_lease = BTreeMap::new();
     let mut violations = Vec::new();
     for (index, record) in story.records.iter().copied() {
         match record.event {
+            // Another compute may follow in the same window, if no write has ended it.
+            Event::Revoked(lease) => {
+                if let Some(of) = of_lease.remove(&lease) {
+                    *failed.entry(of).or_insert(0) += 1;
+                }
+            }
             event if ends_window(event) => {
                 window += 1;
                 if let Event::Published(_, version) | Event::Inserted(version) = event {
@@ -41,10 +48,11 @@ fn too_many(story: &Story, counts: impl Fn(usize) -> bool) -> Vec<usize> {
                 let of = computing.get(&record.task).copied().unwrap_or(window);
                 *failed.entry(of).or_insert(0) += 1;
             }
-            Event::ComputeStarted(_, saw) => {
+            Event::ComputeStarted(lease, saw) => {
                 let seen = saw.filter(|_| clock_moves).and_then(|saw| of_version.get(&saw));
                 let of = seen.copied().unwrap_or(window);
                 computing.insert(record.task, of);
+                of_lease.insert(lease, of);
                 if counts(index) {
                     let started = started.entry(of).or_insert(0);
                     *started += 1;
