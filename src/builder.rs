@@ -188,15 +188,18 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     }
 
     /// How long a request for an absent key waits for the compute of another request. The default is 30 s. A
-    /// request that has to wait more than once has one deadline, by the cache's clock.
+    /// request that has to wait more than once has one deadline, by the cache's clock. While it waits, the machine's time
+    /// passes: a [`ManualClock`](crate::ManualClock) that moves wakes nobody.
     pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
         self.settings.wait_timeout = wait_timeout;
         self
     }
 
-    /// How long a compute may take, by the cache's clock. There is no limit by default.
+    /// How long a compute may take. There is no limit by default. Set it well above the slowest compute: a compute that
+    /// takes longer is repeated, and its value is discarded.
     ///
-    /// The next request that finds a compute overdue revokes its lease, as an invalidation does, and computes itself.
+    /// The next request that finds a compute overdue revokes its lease and computes itself. It reads the cache's clock
+    /// when it asks; while it waits, the machine's time passes.
     /// The overdue compute goes on, and its value is discarded. A key has at most two computes in flight: the revoked
     /// one and the current one. So an origin that hangs twice holds its key until one of the two returns.
     pub fn compute_timeout(mut self, compute_timeout: Duration) -> Self {

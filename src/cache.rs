@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
-use crate::panics::drop_each;
+use crate::panics::drop_pairs;
 use crate::protocol;
 use crate::protocol::request::Request;
 use crate::protocol::sweep::Swept;
@@ -231,13 +231,13 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.shared.emit_evicted(evicted);
         self.shared.emit_revoked(&revoked);
         revoked.discard();
-        drop_each(replaced);
+        drop_pairs(replaced);
         version
     }
 
-    /// Removes the key. The value of a compute in flight is discarded, also if the key is absent: only the
-    /// request that computed it returns it. A request that comes while that compute is in flight waits for
-    /// its end, and then for a new compute.
+    /// Removes the key. The value of a compute in flight is discarded, also if the key is absent. The request that
+    /// computes it and those that wait for it return it. A request that comes later computes anew at once, unless two
+    /// computes of the key are in flight already: then it waits until one of them has ended.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -264,7 +264,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.shared.observer.on(hash, Event::Invalidated);
         self.shared.emit_revoked(&revoked);
         revoked.discard();
-        drop_each(removed);
+        drop_pairs(removed);
     }
 
     /// Removes every key. The values of computes in flight are discarded.
@@ -294,7 +294,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
             self.shared.emit_revoked(&revoked);
             revoked.discard();
         }
-        drop_each(removed);
+        drop_pairs(removed);
     }
 
     /// Removes expired entries, and slots of the lease table whose failure was long ago

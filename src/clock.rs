@@ -43,7 +43,7 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
-/// A source of time. It should not run backwards. If it does, it prolongs a lifetime by as much as it
+/// A source of time. It should not run backwards. If it does, each step prolongs a lifetime by as much as it
 /// stepped back. After a larger step than its payload TTL an entry is stale, and after a larger step than
 /// its storage TTL it is expired.
 pub trait Clock: Send + Sync + 'static {

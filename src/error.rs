@@ -111,6 +111,9 @@ pub enum Error {
     /// The compute panicked, with this message.
     Panicked(Arc<str>),
     /// The compute needs a key whose compute needs this one. None of them could ever end.
+    ///
+    /// Two rare cases return it too soon. A request behind two computes of a key in flight counts as one that waits for
+    /// the later one. And a request that an insert has just woken counts as one that waits, until its thread runs.
     Cycle {
         /// The keys: each needs the next one, and the last is the first again.
         path: Arc<[String]>,

@@ -140,7 +140,7 @@ struct Pool {
     roll: Roll,
 }
 
-/// The threads of a pool that had not ended within the limit of a shutdown: their jobs still run.
+/// The threads of a pool that had not ended within the limit of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StillRunning {
@@ -201,8 +201,9 @@ impl WorkerPool {
         ending.into_iter().for_each(Thread::join);
     }
 
-    /// As [`shut_down`](Self::shut_down), and waits no longer than `limit`, by the machine's clock. A thread that is
-    /// late ends when its job does, and runs the jobs that wait before that, unless they were dropped.
+    /// As [`shut_down`](Self::shut_down), and waits for the threads no longer than `limit`, by the machine's clock. A
+    /// thread that is late ends when its job does, and runs the jobs that wait before that, unless they were dropped.
+    /// They are dropped by this call, before it waits.
     ///
     /// ```
     /// use std::time::Duration;

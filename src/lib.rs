@@ -4,8 +4,8 @@
 //! An entry is fresh until its payload deadline, stale until its storage deadline, then expired. A
 //! *staleness window* belongs to one version, or one absence, of a key. It begins when the key first needs a
 //! compute. It ends when a newer version is published, or when the key is removed or inserted anew. At most
-//! one compute starts per window as long as none fails. After each failure one more may start, never two at a
-//! time.
+//! one compute starts per window as long as none fails and none is revoked by [`Builder::compute_timeout`]. After each
+//! of these one more may start. A revoked compute may still be in flight then, and never more than one.
 //!
 //! # Threads
 //!

@@ -32,6 +32,37 @@ impl<F: FnMut()> Drop for OnPanic<F> {
     }
 }
 
+/// A value of the user's whose drop is guarded in the same way, whenever it comes.
+pub(crate) struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
+    pub(crate) fn take(mut self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        drop_each(self.0.take());
+    }
+}
+
+/// The same for pairs. A pair as one value would abort the process if both of its drops panic.
+pub(crate) fn drop_pairs<A, B>(pairs: impl IntoIterator<Item = (A, B)>) {
+    for (first, second) in pairs {
+        drop_each(Some(first));
+        drop_each(Some(second));
+    }
+}
+
 /// The text of a panic.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

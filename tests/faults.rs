@@ -523,3 +523,155 @@ fn a_shutdown_with_a_limit_never_waits_for_a_job_that_hangs() {
     pool.shut_down_within(Waiting::Run, Duration::from_secs(60)).expect("the job has ended");
     assert_eq!(cache.get(&"k").map(|found| *found), Some(2));
 }
+
+// What an adversary of these claims found.
+
+#[test]
+fn a_key_that_fails_never_loses_its_own_back_off_to_longer_ones() {
+    let clock = ManualClock::new();
+    let cache = Cache::<u32, u32>::builder(PAYLOAD, STORAGE).clock(clock.clone()).capacity(10);
+    let cache = cache.shards(1).sweep_every(Duration::MAX).build().expect("valid");
+    for _ in 0..10 {
+        (0..10).for_each(|key| drop(cache.try_get_or_compute(&key, |_| down())));
+        clock.advance(Duration::from_secs(31));
+    }
+    (0..10).for_each(|key| drop(cache.try_get_or_compute(&key, |_| down())));
+    let computes = Arc::new(AtomicU32::new(0));
+    for _ in 0..100 {
+        let computes = Arc::clone(&computes);
+        let fails = move |_: &u32| {
+            computes.fetch_add(1, Ordering::Relaxed);
+            down()
+        };
+        assert!(cache.try_get_or_compute(&10, fails).is_err());
+    }
+    assert_eq!((computes.load(Ordering::Relaxed), cache.usage().slots), (1, 10));
+}
+
+#[test]
+fn a_failure_from_the_future_is_never_kept_by_a_sweep() {
+    let clock = ManualClock::new();
+    clock.advance(Duration::from_secs(1_000_000));
+    let cache = Cache::<u32, u32>::builder(PAYLOAD, STORAGE).clock(clock.clone());
+    let cache = cache.sweep_every(Duration::MAX).build().expect("valid");
+    (0..10).for_each(|key| drop(cache.try_get_or_compute(&key, |_| down())));
+    assert_eq!((cache.sweep().slots, cache.usage().slots), (0, 10), "they are of now");
+    clock.set(Moment::ORIGIN);
+    assert_eq!((cache.sweep().slots, cache.usage().slots), (10, 0));
+}
+
+#[test]
+fn a_dead_entry_from_the_future_never_outlives_a_live_one() {
+    let clock = ManualClock::new();
+    clock.advance(STORAGE * 10);
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).shards(1).capacity(20);
+    let cache = cache.sweep_every(Duration::MAX).build().expect("valid");
+    (0..10).for_each(|key| _ = cache.insert(key, ()));
+    clock.set(Moment::ORIGIN);
+    (10..30).for_each(|key| _ = cache.insert(key, ()));
+    assert_eq!((10..30).filter(|key| cache.get(key).is_some()).count(), 20);
+}
+
+thread_local! {
+    static ASKS: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+}
+
+/// A key whose next drop on this thread does what `ASKS` says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Touchy(u32);
+
+impl Drop for Touchy {
+    fn drop(&mut self) {
+        if let Some(asks) = ASKS.with_borrow_mut(Option::take) {
+            asks();
+        }
+    }
+}
+
+/// Armed in the compute, and armed before a request that gets the lease of a slot that remembers a failure.
+#[test]
+fn a_key_whose_drop_asks_for_it_never_waits_for_itself() {
+    for in_the_compute in [true, false] {
+        let clock = ManualClock::new();
+        let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone());
+        let cache = cache.wait_timeout(Duration::from_secs(60)).build().expect("valid");
+        drop(cache.try_get_or_compute(&Touchy(1), |_| down()));
+        clock.advance(Duration::from_secs(1));
+        let (weak, answers) = (cache.downgrade(), Arc::new(Mutex::new(Vec::new())));
+        let told = Arc::clone(&answers);
+        let arm = move || {
+            let (weak, told) = (weak.clone(), Arc::clone(&told));
+            let asks = move || {
+                let found = weak.upgrade().expect("held").get_or_compute(&Touchy(1), |_| 2);
+                told.lock().expect("no panic").push(found.map(|found| *found).map_err(drop));
+            };
+            ASKS.with_borrow_mut(|slot| *slot = Some(Box::new(asks)));
+        };
+        let key = std::mem::ManuallyDrop::new(Touchy(1));
+        if !in_the_compute {
+            arm();
+        }
+        let found = cache.get_or_compute(&key, move |_| {
+            if in_the_compute {
+                arm();
+            }
+            1
+        });
+        assert_eq!(found.map(|found| *found).ok(), Some(1), "{in_the_compute}");
+        ASKS.with_borrow_mut(Option::take);
+        assert_eq!(*answers.lock().expect("no panic"), [Ok(1)], "{in_the_compute}");
+    }
+}
+
+static ARMED: AtomicU32 = AtomicU32::new(0);
+
+/// Its drop panics while it is armed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Explosive(u32);
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        if ARMED.load(Ordering::Relaxed) > 0 {
+            panics();
+        }
+    }
+}
+
+#[test]
+fn a_key_and_a_value_whose_drops_panic_never_end_the_process() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+    let cache = cache.sweep_every(Duration::MAX).build().expect("valid");
+    let key = std::mem::ManuallyDrop::new(Explosive(1));
+    (0..4).for_each(|key| _ = cache.insert(Explosive(key), Explosive(key)));
+    clock.advance(PAYLOAD);
+    ARMED.store(1, Ordering::Relaxed);
+    let refreshed = cache.get_or_compute(&key, |_| Explosive(10)).map(std::mem::ManuallyDrop::new);
+    assert!(refreshed.is_ok_and(|found| found.is_stale()));
+    cache.invalidate(&key);
+    assert!(cache.get_or_compute(&key, |_| Explosive(11)).map(std::mem::ManuallyDrop::new).is_ok());
+    clock.advance(STORAGE - PAYLOAD);
+    assert_eq!(cache.sweep().keys, 3);
+    cache.insert(Explosive(5), Explosive(5));
+    cache.insert(Explosive(6), Explosive(6));
+    drop(cache);
+    ARMED.store(0, Ordering::Relaxed);
+}
+
+/// The first compute hangs until it is told to end, and is revoked. The second one hangs. A waiter that came while both
+/// were in flight tries again when the first has ended.
+#[test]
+fn a_waiter_behind_two_hung_computes_never_waits_when_one_has_ended() {
+    let cache = Cache::builder(PAYLOAD, STORAGE).compute_timeout(Duration::from_millis(20));
+    let cache = cache.wait_timeout(Duration::from_secs(60)).build().expect("valid");
+    let (first, second) = (computing(&cache), computing(&cache));
+    let waits = cache.clone();
+    let waiter = thread::spawn(move || waits.get_or_compute(&"k", |_| 3).map(|found| *found).ok());
+    while cache.usage().leases < 2 {
+        thread::yield_now();
+    }
+    first.end.send(Ok(1)).expect("it waits");
+    assert_eq!(waiter.join().expect("no panic"), Some(3));
+    second.end.send(Ok(2)).expect("it waits");
+    assert!(first.request.join().is_ok() && second.request.join().is_ok());
+}

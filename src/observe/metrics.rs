@@ -79,7 +79,7 @@ counters! {
     failed,
     /// Computed values that were put into the store.
     published,
-    /// Computed values that an insert or an invalidation overtook.
+    /// Computed values whose lease an insert, an invalidation or the compute time-out had revoked.
     discarded,
     /// Leases that were released.
     released,

@@ -36,6 +36,11 @@ impl BackOff {
         now >= failure.until.after(self.idle)
     }
 
+    /// Whether the back-off ends later than any back-off that began by now.
+    pub(crate) fn is_from_the_future(&self, failure: &Failure, now: Moment) -> bool {
+        failure.until.since(now) > Duration::from_nanos(failure.longest)
+    }
+
     /// The failure to remember, if `before` is remembered and the compute fails again.
     ///
     /// Nothing if no back-off is ever longer than zero.

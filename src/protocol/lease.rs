@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::executor::{Executor, Job};
 use crate::ids::{LeaseId, Version};
 use crate::observe::event::{Event, Observer};
-use crate::panics::{discard, drop_each};
+use crate::panics::{Guarded, discard, drop_each};
 use crate::policy::back_off::{BackingOff, Reading};
 use crate::protocol::request::Request;
 use crate::protocol::waits::Computing;
@@ -27,6 +27,8 @@ pub struct Lease<W: World> {
     hash: u64,
     id: LeaseId,
     outcome: LeaseOutcome<W::Value>,
+    /// A copy of the key that the table did not keep. Its drop may ask for the key, so it comes after the release.
+    spare_key: Option<W::Key>,
     /// Another value releases it.
     handed_on: bool,
 }
@@ -38,7 +40,8 @@ impl<W: World> Lease<W> {
         hash: u64,
         id: LeaseId,
     ) -> Self {
-        Self { shared, table, hash, id, outcome: LeaseOutcome::Unused, handed_on: false }
+        let outcome = LeaseOutcome::Unused;
+        Self { shared, table, hash, id, outcome, spare_key: None, handed_on: false }
     }
 
     pub fn id(&self) -> LeaseId {
@@ -68,6 +71,7 @@ impl<W: World> Drop for Lease<W> {
         let leftovers = self.table.release(self.hash, self.id, outcome, back_off, retires);
         emit_from_drop(observer, self.hash, Event::Released(self.id));
         leftovers.discard();
+        drop_each(self.spare_key.take());
     }
 }
 
@@ -94,6 +98,7 @@ struct QueuedLease<W: World> {
     table: Arc<LeaseTable<W::Key, W::Value>>,
     hash: u64,
     id: LeaseId,
+    spare_key: Option<W::Key>,
     /// A thread has taken it.
     taken: bool,
 }
@@ -102,7 +107,8 @@ impl<W: World> QueuedLease<W> {
     fn new(mut lease: Lease<W>) -> Self {
         lease.handed_on = true;
         let (shared, table) = (Arc::downgrade(&lease.shared), Arc::clone(&lease.table));
-        Self { shared, table, hash: lease.hash, id: lease.id, taken: false }
+        let spare_key = lease.spare_key.take();
+        Self { shared, table, hash: lease.hash, id: lease.id, spare_key, taken: false }
     }
 
     /// The lease, for the thread that has come to it. Nothing if the cache has no handle any more.
@@ -114,7 +120,9 @@ impl<W: World> QueuedLease<W> {
     fn take(&mut self) -> Option<Lease<W>> {
         let shared = self.shared.upgrade()?;
         self.taken = true;
-        Some(Lease::new(shared, Arc::clone(&self.table), self.hash, self.id))
+        let mut lease = Lease::new(shared, Arc::clone(&self.table), self.hash, self.id);
+        lease.spare_key = self.spare_key.take();
+        Some(lease)
     }
 }
 
@@ -133,10 +141,10 @@ impl<W: World> Drop for QueuedLease<W> {
 /// A refresh on its way to a thread. The lease is the first field, so that it is dropped first.
 struct QueuedRefresh<W: World, R> {
     lease: QueuedLease<W>,
-    key: W::Key,
+    key: Guarded<W::Key>,
     hash: u64,
     nominated: Option<Version>,
-    refresh: R,
+    refresh: Guarded<R>,
 }
 
 impl<W: World, R: FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>>> QueuedRefresh<W, R> {
@@ -144,12 +152,16 @@ impl<W: World, R: FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>>> QueuedRefr
         let Self { lease: mut queued, key, hash, nominated, refresh } = self;
         let Some(lease) = queued.begin() else { return };
         let shared = Arc::clone(&lease.shared);
-        let request = Request::new(&shared, &key, hash);
+        let Some(of_key) = key.get() else { return };
+        let request = Request::new(&shared, of_key, hash);
         request.nominated.set(nominated);
-        if shared.protocol.begins(&request, &lease) {
-            drop(refresh(&request, lease));
-        } else {
-            drop(lease);
+        let begins = shared.protocol.begins(&request, &lease);
+        match refresh.take() {
+            Some(refresh) if begins => drop_each(refresh(&request, lease)),
+            refresh => {
+                drop(lease);
+                drop_each(refresh);
+            }
         }
     }
 }
@@ -212,12 +224,12 @@ impl<W: World> Request<'_, W> {
         );
         match acquired {
             Ok(id) => {
-                let lease = self.leased(table, id);
-                // Its drop may panic. The lease is a value by now, and is released all the same.
-                drop_each(spare_key);
+                let mut lease = self.leased(table, id);
+                lease.spare_key = spare_key;
                 Ok(lease)
             }
             Err(refusal) => {
+                drop_each(spare_key);
                 match refusal {
                     Refusal::Busy(holder) => self.emit(Event::Busy(holder)),
                     Refusal::BackingOff(_) => self.emit(Event::BackingOff),
@@ -272,15 +284,24 @@ impl<W: World> Request<'_, W> {
                 },
             );
             let turn = match waited {
-                Waited::Overdue(holder) => {
+                Waited::Overdue(holder, waited) => {
+                    self.has_waited(waited);
                     self.revoke_overdue(holder);
                     None
                 }
                 waited => Some(self.turn(waited)),
             };
-            drop_each(spare_key);
-            if let Some(turn) = turn {
-                return turn;
+            match turn {
+                Some(Ok(Turn::Ours(mut lease))) => {
+                    lease.spare_key = spare_key;
+                    return Ok(Turn::Ours(lease));
+                }
+                turn => {
+                    drop_each(spare_key);
+                    if let Some(turn) = turn {
+                        return turn;
+                    }
+                }
             }
         }
     }
@@ -305,7 +326,10 @@ impl<W: World> Request<'_, W> {
                 Err(cycle) => Err(cycle),
             };
             match waited {
-                Ok(Waited::Overdue(holder)) => self.revoke_overdue(holder),
+                Ok(Waited::Overdue(holder, waited)) => {
+                    self.has_waited(waited);
+                    self.revoke_overdue(holder);
+                }
                 Ok(waited) => return self.turn(waited),
                 Err(cycle) => {
                     self.emit(Event::Cycle(holder));
@@ -330,7 +354,7 @@ impl<W: World> Request<'_, W> {
                     outcome => outcome,
                 }))
             }
-            Waited::TimedOut(holder) | Waited::Overdue(holder) => {
+            Waited::TimedOut(holder) | Waited::Overdue(holder, _) => {
                 self.emit(Event::TimedOut(holder));
                 Err(Error::Timeout { waited: self.shared.wait_timeout })
             }
@@ -339,6 +363,11 @@ impl<W: World> Request<'_, W> {
                 Err(error)
             }
         }
+    }
+
+    /// A clock that stands still must not make the wait endless.
+    fn has_waited(&self, waited: Duration) {
+        self.waited.set(self.waited.get().saturating_add(waited));
     }
 
     /// How long this request may still wait, by the cache's clock. Its first wait sets the deadline.
@@ -350,7 +379,7 @@ impl<W: World> Request<'_, W> {
         let now = self.shared.clock.now();
         let deadline: Moment = self.wait_deadline.get().unwrap_or_else(|| now.after(most));
         self.wait_deadline.set(Some(deadline));
-        deadline.since(now).min(most)
+        deadline.since(now).min(most.saturating_sub(self.waited.get()))
     }
 
     fn cache(&self) -> usize {
@@ -370,7 +399,7 @@ impl<W: World> Request<'_, W> {
         let id = lease.id;
         let hash = self.hash;
         let nominated = self.nominated.get();
-        let key = self.key.clone();
+        let (key, refresh) = (Guarded::new(self.key.clone()), Guarded::new(refresh));
         let queued =
             QueuedRefresh { lease: QueuedLease::new(lease), key, hash, nominated, refresh };
         // A method call moves the whole of it into the job, so that a job that is dropped frees the lease first.

@@ -24,6 +24,7 @@ pub(crate) mod waits;
 pub(crate) mod world;
 
 use crate::error::Error;
+use crate::panics::drop_each;
 use crate::protocol::lease::{Lease, Turn};
 use crate::protocol::request::{Compute, Computed, Look, Recheck, RefreshCandidate, Request};
 use crate::protocol::sweep::{Sweep, Swept};
@@ -136,7 +137,9 @@ fn refresh<W: World, F: Compute<W>>(
         }
         Recheck::Needed(snapshot) => {
             let computed = request.compute(&lease, &snapshot, compute);
-            Ok(protocol.finish(request, snapshot, computed, lease))
+            let answer = protocol.finish(request, snapshot, computed, lease);
+            drop_each(Some(captured));
+            Ok(answer)
         }
     }
 }
@@ -154,6 +157,7 @@ pub fn finish<W: World>(
     let publication = request.publish(lease.id(), &snapshot, computed);
     lease.set_outcome(publication.outcome.clone());
     protocol.release(lease);
+    drop_each(Some(snapshot));
     publication.into_answer()
 }
 

@@ -4,13 +4,14 @@ use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::LeaseId;
 use crate::observe::event::Event;
-use crate::panics::{OnPanic, discard, drop_each, message};
+use crate::panics::{OnPanic, discard, drop_each, drop_pairs, message};
 use crate::policy::back_off::Failed;
 use crate::policy::early::unit_interval;
 use crate::policy::lifetimes::Freshness;
 use crate::protocol::Answer;
 use crate::protocol::lease::Lease;
 use crate::protocol::request::{Compute, Computed, Request};
+use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
@@ -25,13 +26,15 @@ pub struct Publication<W: World> {
     pub answer: Answer<W>,
     /// What the waiters of the lease learn.
     pub outcome: LeaseOutcome<W::Value>,
-    pub(super) replaced: Replaced<W::Key, W::Value>,
+    replaced: Replaced<W::Key, W::Value>,
+    ended: Option<Computing>,
 }
 
 impl<W: World> Publication<W> {
     /// Drops what was replaced, and returns the answer.
     pub fn into_answer(self) -> Answer<W> {
-        drop_each(self.replaced);
+        drop_pairs(self.replaced);
+        drop_each(self.ended);
         self.answer
     }
 }
@@ -56,13 +59,13 @@ impl<W: World> Request<'_, W> {
             discard(Err::<(), _>(panic));
             Err(error)
         });
-        drop(computing);
+        let ended = computing.end();
         let took = clock.now().since(began);
         finished.disarm();
         let discarded = self.discards(lease.id(), &result);
         self.emit(Event::ComputeFinished(lease.id(), result.is_ok()));
         discarded.disarm();
-        Computed { result, took, began }
+        Computed { result, took, began, ended }
     }
 
     /// Emits that the value of a compute is not published, if a panic comes before its publication.
@@ -88,7 +91,7 @@ impl<W: World> Request<'_, W> {
         snapshot: &MapSnapshot<W::Value>,
         computed: Computed<W>,
     ) -> Publication<W> {
-        let Computed { result, took, began } = computed;
+        let Computed { result, took, began, ended } = computed;
         let discarded = self.discards(lease, &result);
         let value = match result {
             Ok(value) => value,
@@ -96,7 +99,7 @@ impl<W: World> Request<'_, W> {
                 discarded.disarm();
                 let failed = self.failed(error.clone(), began);
                 let outcome = LeaseOutcome::Failed(failed);
-                return Publication { answer: Err(error), outcome, replaced: Vec::new() };
+                return Publication { answer: Err(error), outcome, replaced: Vec::new(), ended };
             }
         };
         let Shared { store, lifetimes, clock, .. } = &**self.shared;
@@ -121,7 +124,8 @@ impl<W: World> Request<'_, W> {
                 (Found::unpublished(entry), overtaken)
             }
         };
-        Publication { answer: Ok(found.clone()), outcome: LeaseOutcome::Value(found), replaced }
+        let outcome = LeaseOutcome::Value(found.clone());
+        Publication { answer: Ok(found), outcome, replaced, ended }
     }
 
     /// A failure is remembered even if the clock or the draw panics.

@@ -4,8 +4,10 @@ use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
+use crate::panics::drop_each;
 use crate::policy::lifetimes::Freshness;
 use crate::protocol::lease::Lease;
+use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
@@ -30,6 +32,8 @@ pub struct Computed<W: World> {
     pub(super) result: Result<W::Value, Error>,
     pub(super) took: Duration,
     pub(super) began: Moment,
+    /// Dropped after the release.
+    pub(super) ended: Option<Computing>,
 }
 
 impl<W: World> Computed<W> {
@@ -85,6 +89,8 @@ pub struct Request<'a, W: World> {
     looked: Cell<(Option<Version>, Moment)>,
     /// When this request stops to wait.
     pub(super) wait_deadline: Cell<Option<Moment>>,
+    /// How long this request has waited for computes that were overdue then.
+    pub(super) waited: Cell<Duration>,
 }
 
 impl<'a, W: World> Request<'a, W> {
@@ -96,6 +102,7 @@ impl<'a, W: World> Request<'a, W> {
             nominated: Cell::new(None),
             looked: Cell::new((None, Moment::ORIGIN)),
             wait_deadline: Cell::new(None),
+            waited: Cell::new(Duration::ZERO),
         }
     }
 
@@ -166,6 +173,8 @@ impl<'a, W: World> Request<'a, W> {
                 Look::Fresh(found)
             }
             None => {
+                // It may be the last one of an expired value.
+                drop_each(Some(snapshot));
                 self.emit(Event::Miss);
                 Look::Absent
             }
@@ -197,6 +206,7 @@ impl<'a, W: World> Request<'a, W> {
         match snapshot.entry() {
             Some((version, entry)) if found.version().is_some_and(|before| version > before) => {
                 let fresh = entry.freshness(now) == Freshness::Fresh;
+                drop_each(Some(found));
                 Found::new(version, entry, if fresh { Freshness::Fresh } else { Freshness::Stale })
             }
             _ => found,

@@ -8,7 +8,7 @@
 use crate::clock::{Clock, Moment};
 use crate::error::ConfigError;
 use crate::observe::event::{Event, Observer};
-use crate::panics::discard;
+use crate::panics::{discard, drop_pairs};
 use crate::protocol::Protocol;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
@@ -53,20 +53,20 @@ impl<'a, W: World> Sweep<'a, W> {
             let emit = || self.shared.observer.on(removed.hash, Event::Swept(removed.version));
             // A panic must not stop the others: a second one while it unwinds would abort the process.
             discard(catch_unwind(AssertUnwindSafe(emit)));
-            discard(catch_unwind(AssertUnwindSafe(|| drop(replaced))));
+            drop_pairs([replaced]);
         }
         keys
     }
 
     /// Removes the slots for which `sweeps` returns true.
     pub fn slots(&self, sweeps: impl Fn(SlotState) -> bool) -> usize {
-        let Shared { leases, back_off, observer, .. } = self.shared;
-        let swept = leases.sweep(self.now, back_off, sweeps);
+        let Shared { leases, back_off, observer, clock, .. } = self.shared;
+        let swept = leases.sweep(self.now, || clock.now(), back_off, sweeps);
         let slots = swept.len();
         for slot in swept {
             let emit = || observer.on(slot.hash(), Event::Forgotten);
             discard(catch_unwind(AssertUnwindSafe(emit)));
-            discard(catch_unwind(AssertUnwindSafe(|| drop(slot))));
+            slot.discard();
         }
         slots
     }

@@ -7,6 +7,7 @@
 //! cycle never end. Only threads that wait inside a compute touch the graph.
 
 use crate::ids::LeaseId;
+use crate::panics::drop_each;
 use crate::sync::{Arc, Mutex, thread_local};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -50,13 +51,24 @@ impl Computing {
 /// A compute under way on this thread. Its drop is the end of the compute, by a return or a panic.
 pub(crate) struct ComputeGuard(bool);
 
+impl ComputeGuard {
+    /// Ends the compute. The caller drops the result after the lease: it has a key of the user's, whose drop may ask for
+    /// that key.
+    pub(crate) fn end(mut self) -> Option<Computing> {
+        self.pop()
+    }
+
+    fn pop(&mut self) -> Option<Computing> {
+        if !std::mem::take(&mut self.0) {
+            return None;
+        }
+        COMPUTING.try_with(|computing| computing.borrow_mut().pop()).ok().flatten()
+    }
+}
+
 impl Drop for ComputeGuard {
     fn drop(&mut self) {
-        if self.0 {
-            // It carries a key of the user's, which is dropped when nothing is borrowed.
-            let ended = COMPUTING.try_with(|computing| computing.borrow_mut().pop());
-            drop(ended);
-        }
+        drop_each(self.pop());
     }
 }
 

@@ -86,7 +86,7 @@ impl<V> Found<V> {
         Self { entry: Arc::clone(entry), version: Some(version), freshness }
     }
 
-    /// A value that an insert or an invalidation overtook during its compute.
+    /// A value whose lease was revoked during its compute.
     pub(crate) fn unpublished(entry: Arc<Entry<V>>) -> Self {
         Self { entry, version: None, freshness: Freshness::Fresh }
     }
@@ -99,8 +99,8 @@ impl<V> Found<V> {
         self.entry.freshness(now) == Freshness::Expired
     }
 
-    /// The version of the value. `None` if the value was never published: this request computed it, and the
-    /// key was inserted or invalidated meanwhile.
+    /// The version of the value. `None` if the value was never published: this request computed it or waited for it,
+    /// and an insert, an invalidation or the compute time-out came meanwhile.
     pub fn version(&self) -> Option<Version> {
         self.version
     }

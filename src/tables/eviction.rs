@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::ids::Version;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// The storage deadlines of a shard's entries, in the order of their writes. All entries of a cache live equally long, so
 /// that this is also the order of the deadlines, as long as the clock does not step back. After a step back, dead entries
@@ -28,17 +29,30 @@ impl Deadlines {
         entries: usize,
         is_current: impl Fn(u64, Version) -> bool,
     ) {
-        if self.0.len() > 2 * entries + 16 {
-            self.0.retain(|(_, hash, version)| is_current(*hash, *version));
-        }
+        self.forget(entries, is_current);
         self.0.push_back((expires_at, hash, version));
     }
 
-    /// Takes the oldest deadline out, if it has passed.
-    pub(super) fn pop_dead(&mut self, now: Moment) -> Option<(u64, Version)> {
-        self.0
-            .pop_front_if(|(expires_at, ..)| now >= *expires_at)
-            .map(|(_, hash, version)| (hash, version))
+    /// Takes out what is not current if that is more than half, and gives the memory back.
+    pub(super) fn forget(&mut self, entries: usize, is_current: impl Fn(u64, Version) -> bool) {
+        if self.0.len() > 2 * entries + 16 {
+            self.0.retain(|(_, hash, version)| is_current(*hash, *version));
+            self.0.shrink_to(2 * self.0.len());
+        }
+    }
+
+    /// Takes the oldest deadline out if it has passed, or if the clock has stepped back by more than the storage TTL since
+    /// its entry was written.
+    pub(super) fn pop_dead(&mut self, now: Moment, storage: Duration) -> Option<(u64, Version)> {
+        let is_dead = |expires_at: Moment| {
+            now >= expires_at || expires_at.since(now) > storage.saturating_mul(2)
+        };
+        let dead = self.0.pop_front_if(|(expires_at, ..)| is_dead(*expires_at));
+        dead.map(|(_, hash, version)| (hash, version))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<(Moment, u64, Version)>()
     }
 }
 

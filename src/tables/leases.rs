@@ -42,6 +42,9 @@ pub(crate) struct LeaseUsage {
     pub(crate) oldest: Option<Moment>,
 }
 
+/// A request that cannot revoke an overdue lease waits at least this long before it tries again.
+const SHORTEST_POLL: Duration = Duration::from_millis(1);
+
 /// What a request wants the lease for.
 #[derive(Clone, Copy)]
 pub(crate) enum Wants {
@@ -122,9 +125,16 @@ impl Failures {
         Some(failure)
     }
 
-    /// The one whose back-off ends first, if there are more than so many: the hash of its key, and its number.
+    /// About as much as they take: the tree's nodes are at least half full.
+    fn bytes(&self) -> usize {
+        self.by_end.len() * size_of::<(Moment, u64, u64)>()
+    }
+
+    /// The one whose back-off ends first, if there are more than so many: the hash of its key, and its number. Never the
+    /// newest: a key that is asked for now must back off, however long the others do.
     fn one_too_many(&self, most: usize) -> Option<(u64, u64)> {
-        let first = self.by_end.first_key_value().filter(|_| self.by_end.len() > most);
+        let mut by_end = self.by_end.iter().filter(|_| self.by_end.len() > most);
+        let first = by_end.find(|((_, number), _)| *number != self.number);
         first.map(|((_, number), hash)| (*hash, *number))
     }
 }
@@ -173,7 +183,12 @@ impl Held {
         if self.queued || ask.compute_timeout == Duration::MAX {
             return Duration::MAX;
         }
-        ask.compute_timeout.saturating_sub(ask.now.now().since(self.since))
+        let now = ask.now.now();
+        // The clock has stepped back by more than the compute may take: nothing is known of how long it has taken.
+        if self.since.since(now) > ask.compute_timeout {
+            return Duration::ZERO;
+        }
+        ask.compute_timeout.saturating_sub(now.since(self.since))
     }
 
     fn new(lease: LeaseId, now: Moment, wants: Wants) -> Self {
@@ -227,12 +242,12 @@ impl<K> Slot<K> {
         Ok(())
     }
 
-    /// How long a waiter of this lease waits before it revokes it. No lease is revoked while another revoked one is in
-    /// flight.
+    /// How long a waiter of this lease waits before it tries to revoke it. No lease is revoked while another revoked one
+    /// is in flight: then the waiter tries again after that time.
     pub(super) fn time_left(&self, lease: LeaseId, ask: &Ask) -> Duration {
         match &self.current {
             Some(held) if held.lease == lease && self.revoked.is_none() => held.time_left(ask),
-            _ => Duration::MAX,
+            _ => ask.compute_timeout.max(SHORTEST_POLL),
         }
     }
 
@@ -242,10 +257,8 @@ impl<K> Slot<K> {
             // INVARIANT(invalidation-wins): a request that comes after a write joins no waiters that came before.
             Some(held) if held.lease == lease && held.overtaken => Some(&mut self.crowd),
             Some(held) if held.lease == lease => Some(&mut held.waiting),
-            _ => {
-                let revoked = self.revoked.as_mut().filter(|held| held.lease == lease);
-                revoked.map(|held| &mut held.waiting)
-            }
+            // A write has come since the request found it held: the request looks again.
+            _ => None,
         }
     }
 
@@ -512,6 +525,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         fences: &mut Fences,
     ) -> bool {
         let mut shard = self.shards[self.index(hash)].lock();
+        fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
         let Shard { slots, outcomes, .. } = &mut *shard;
         let is_current = |slot: &Slot<K>| slot.current.as_ref().is_some_and(|it| it.lease == lease);
         let slot = slots.find_mut(hash, is_current).filter(|slot| slot.revoked.is_none());
@@ -621,16 +635,39 @@ impl<K: Eq, V> LeaseTable<K, V> {
 impl<K, V> LeaseTable<K, V> {
     /// Removes the slots for which `sweeps` returns true.
     ///
-    /// `now` may have been read long ago: a slot is never older than that.
+    /// `now` may have been read long ago: a slot is never older than that. A failure that seems to come from the future is
+    /// judged once more by `again`, a time that is read after the failure was: then the clock has stepped back.
     pub(crate) fn sweep(
         &self,
         now: Moment,
+        again: impl Fn() -> Moment,
         back_off: &BackOff,
         sweeps: impl Fn(SlotState) -> bool,
     ) -> Vec<SweptSlot<K>> {
+        let (mut swept, from_the_future) = self.sweep_at(now, None, back_off, &sweeps);
+        if from_the_future {
+            let (more, _) = self.sweep_at(now, Some(again()), back_off, &sweeps);
+            swept.extend(more);
+        }
+        swept
+    }
+
+    /// One round of a sweep. Also returns whether a failure that stays seems to come from the future.
+    fn sweep_at(
+        &self,
+        now: Moment,
+        again: Option<Moment>,
+        back_off: &BackOff,
+        sweeps: impl Fn(SlotState) -> bool,
+    ) -> (Vec<SweptSlot<K>>, bool) {
         let mut swept = Vec::new();
+        let seems_new = std::cell::Cell::new(false);
         let may_go = |slot: &mut Slot<K>| {
-            let forgotten = |failure| back_off.has_forgotten(failure, now);
+            let forgotten = |failure| {
+                let is_new = back_off.is_from_the_future(failure, again.unwrap_or(now));
+                seems_new.set(seems_new.get() || is_new);
+                back_off.has_forgotten(failure, now) || (is_new && again.is_some())
+            };
             sweeps(SlotState {
                 held: slot.held().next().is_some(),
                 waited_for: slot.held().any(|held| held.waiting.is_some()),
@@ -643,11 +680,11 @@ impl<K, V> LeaseTable<K, V> {
             let Shard { slots, failures, .. } = &mut *shard;
             for mut slot in slots.extract_if(&may_go) {
                 let failure = failures.forget(&mut slot);
-                swept.push(SweptSlot { slot, _failure: failure });
+                swept.push(SweptSlot { slot, failure });
             }
             shrink(slots, |slot| slot.hash);
         }
-        swept
+        (swept, seems_new.get())
     }
 
     pub(crate) fn usage(&self) -> LeaseUsage {
@@ -655,7 +692,8 @@ impl<K, V> LeaseTable<K, V> {
         for shard in &self.shards {
             let shard = shard.lock();
             usage.slots += shard.slots.len();
-            usage.bytes += shard.slots.allocation_size() + shard.outcomes.bytes();
+            usage.bytes += shard.slots.allocation_size();
+            usage.bytes += shard.outcomes.bytes() + shard.failures.bytes();
             let held = || shard.slots.iter().flat_map(Slot::held);
             usage.held += held().count();
             usage.oldest = held().map(|held| held.since).chain(usage.oldest).min();
@@ -667,12 +705,18 @@ impl<K, V> LeaseTable<K, V> {
 /// A slot that was swept. Its key and its error are the user's, and are dropped under no lock.
 pub(crate) struct SweptSlot<K> {
     slot: Slot<K>,
-    _failure: Option<Failure>,
+    failure: Option<Failure>,
 }
 
 impl<K> SweptSlot<K> {
     pub(crate) fn hash(&self) -> u64 {
         self.slot.hash
+    }
+
+    /// Drops what is the user's.
+    pub(crate) fn discard(self) {
+        drop_each(Some(self.slot.key));
+        drop_each(self.failure);
     }
 }
 

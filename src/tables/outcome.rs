@@ -4,6 +4,7 @@
 use crate::ids::LeaseId;
 use crate::policy::back_off::{BackingOff, Failed};
 use crate::tables::entry::Found;
+use std::time::Duration;
 
 /// What the waiters of a lease learn.
 #[doc(hidden)]
@@ -77,8 +78,8 @@ pub(crate) enum Waited<V> {
     Released(LeaseId, LeaseOutcome<V>),
     /// The request waited for this lease until its time-out.
     TimedOut(LeaseId),
-    /// The compute of this lease has taken longer than the compute time-out.
-    Overdue(LeaseId),
+    /// The compute of this lease has taken longer than the compute time-out, and the request has waited this long for it.
+    Overdue(LeaseId, Duration),
     /// The key's last compute failed, and its back-off has not ended.
     BackingOff(BackingOff),
 }

@@ -7,6 +7,7 @@
 use crate::clock::Moment;
 use crate::error::MAX_SHARDS;
 use crate::ids::{LeaseId, Version};
+use crate::panics::drop_pairs;
 use crate::policy::lifetimes::Freshness;
 use crate::sync::{Arc, Mark, RwLock};
 use crate::tables::entry::{Entry, Found};
@@ -155,7 +156,7 @@ impl<K: Eq, V> Shard<K, V> {
         room: usize,
     ) -> Option<StoredEntry<K, V>> {
         let full = self.entries.len() >= room;
-        let evicted = if full { self.evict(new.entry.published_at()) } else { None };
+        let evicted = if full { self.evict(&new.entry) } else { None };
         let NewEntry { hash, key, entry } = new;
         let stored = StoredEntry { hash, key, version, entry, visited: Mark::default() };
         self.entries.insert_unique(hash, stored, |stored| stored.hash);
@@ -163,9 +164,10 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// Removes a dead entry, or one that no request has read since the hand last passed it.
-    fn evict(&mut self, now: Moment) -> Option<StoredEntry<K, V>> {
+    fn evict(&mut self, new: &Entry<V>) -> Option<StoredEntry<K, V>> {
         let Self { entries, hand, deadlines, .. } = self;
-        while let Some((hash, version)) = deadlines.pop_dead(now) {
+        let (now, storage) = (new.published_at(), new.expires_at().since(new.published_at()));
+        while let Some((hash, version)) = deadlines.pop_dead(now, storage) {
             // A write or a removal may have come since.
             if let Ok(dead) = entries.find_entry(hash, |stored| stored.version == version) {
                 return Some(dead.remove().0);
@@ -190,6 +192,16 @@ pub(crate) struct Store<K, V> {
     shards: Box<[RwLock<Shard<K, V>>]>,
     /// The most keys of a shard.
     pub(crate) capacity: usize,
+}
+
+impl<K, V> Drop for Store<K, V> {
+    /// Two drops of values that panic would abort the process.
+    fn drop(&mut self) {
+        for shard in &self.shards {
+            let entries = std::mem::take(&mut shard.write().entries);
+            drop_pairs(entries.into_iter().map(|stored| (stored.key, stored.entry)));
+        }
+    }
 }
 
 impl<K: Eq, V> Store<K, V> {
@@ -336,8 +348,12 @@ impl<K: Eq, V> Store<K, V> {
             let goes = |stored: &mut StoredEntry<K, V>| {
                 is_dead(stored, now) && dead.binary_search(&stored.version).is_ok()
             };
-            swept.extend(shard.entries.extract_if(goes));
-            shrink(&mut shard.entries, |stored| stored.hash);
+            let Shard { entries, deadlines, .. } = &mut *shard;
+            swept.extend(entries.extract_if(goes));
+            shrink(entries, |stored| stored.hash);
+            deadlines.forget(entries.len(), |hash, version| {
+                entries.find(hash, |it| it.version == version).is_some()
+            });
         }
         swept.into_iter().map(|stored| (stored.removed(), (stored.key, stored.entry))).collect()
     }
@@ -347,9 +363,9 @@ impl<K: Eq, V> Store<K, V> {
         let mut keys = 0;
         let mut bytes = 0;
         for shard in &self.shards {
-            let entries = &shard.read().entries;
-            keys += entries.len();
-            bytes += entries.allocation_size();
+            let shard = shard.read();
+            keys += shard.entries.len();
+            bytes += shard.entries.allocation_size() + shard.deadlines.bytes();
         }
         (keys, bytes)
     }

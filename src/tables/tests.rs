@@ -94,7 +94,8 @@ fn a_slot_that_remembers_a_failure_stays_until_the_next_success() {
 fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
     let table = Table::new(1);
     let later = |seconds| Moment::ORIGIN.after(Duration::from_secs(seconds));
-    let sweep = |now| table.sweep(now, &back_off(), |slot| !slot.held && !slot.remembers).len();
+    let sweep =
+        |now| table.sweep(now, || now, &back_off(), |slot| !slot.held && !slot.remembers).len();
     let lease = acquire(&table, Moment::ORIGIN).expect("free");
     assert_eq!(sweep(later(1_000_000)), 0, "it is held");
     let failed = Failed { error: Error::NoRefresh, at: Moment::ORIGIN, jitter: 1.0 };
@@ -115,7 +116,7 @@ fn a_table_that_was_large_gives_its_memory_back() {
     for (key, lease) in leases {
         drop(table.release(key, lease, LeaseOutcome::Unused, &back_off(), |slot| !slot.remembers));
     }
-    drop(table.sweep(Moment::ORIGIN, &back_off(), |slot| !slot.held));
+    drop(table.sweep(Moment::ORIGIN, || Moment::ORIGIN, &back_off(), |slot| !slot.held));
     let least = table.usage();
     assert_eq!((least.slots, least.held, least.oldest), (0, 0, None));
     assert!(least.bytes < most.bytes / 100, "{} of {} bytes", least.bytes, most.bytes);
@@ -304,7 +305,7 @@ fn an_overdue_lease_is_revoked_once() {
     let hung = table.try_acquire(HASH, "k", &at(0)).0.expect("free");
     assert!(matches!(table.try_acquire(HASH, "k", &at(1)).0, Err(Refusal::Busy(_))));
     let waited = table.wait(HASH, hung, &at(2), Duration::MAX);
-    assert!(matches!(waited, Waited::Overdue(lease) if lease == hung));
+    assert!(matches!(waited, Waited::Overdue(lease, _) if lease == hung));
     let refused = table.try_acquire(HASH, "k", &at(2)).0;
     assert!(matches!(refused, Err(Refusal::Overdue(lease)) if lease == hung));
     assert!(store.revoke_overdue(HASH, hung, &table));
@@ -359,4 +360,21 @@ fn fences_of_leases_that_are_over_are_removed_by_the_next_insert() {
     }
     store.insert(HASH, "k", entry(), &leases, ENDS, 1);
     assert_eq!(store.fences(0), 0);
+}
+
+/// A revoked compute that fails publishes nothing, and leaves its fence to the next revocation.
+#[test]
+fn overdue_computes_that_fail_never_leave_more_fences_than_leases() {
+    let (table, store) = (Table::new(1), Store::<_, ()>::new(1, usize::MAX));
+    let ask = Ask {
+        now: Reading::first(Moment::ORIGIN),
+        wants: Wants::Compute(Takeover::Queued),
+        compute_timeout: Duration::ZERO,
+    };
+    for _ in 0..100 {
+        let hung = table.try_acquire(HASH, "k", &ask).0.expect("free");
+        assert!(store.revoke_overdue(HASH, hung, &table));
+        release(&table, hung, LeaseOutcome::Unused);
+        assert!(store.fences(0) <= 1);
+    }
 }

@@ -29,7 +29,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
             }
             Err(Refusal::Overdue(holder)) => {
                 drop(shard);
-                Waited::Overdue(holder)
+                Waited::Overdue(holder, Duration::ZERO)
             }
             Err(Refusal::Busy(holder)) => self.wait_in(shard, hash, holder, ask, timeout),
         };
@@ -90,7 +90,11 @@ impl<K: Eq, V> LeaseTable<K, V> {
             if timed_out {
                 shard.leave(hash, group);
                 let is_overdue = overdue_in < timeout;
-                return if is_overdue { Waited::Overdue(holder) } else { Waited::TimedOut(holder) };
+                return if is_overdue {
+                    Waited::Overdue(holder, overdue_in)
+                } else {
+                    Waited::TimedOut(holder)
+                };
             }
         }
     }
