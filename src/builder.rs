@@ -213,7 +213,7 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     /// `exp(-remaining / delta)`. Here `remaining` is the time to the entry's payload deadline, and `delta` is
     /// how long its own compute took. A larger beta refreshes earlier (XFetch: Vattani, Chierichetti and
     /// Lowenstein 2015). An inserted value has no compute, and is never refreshed early. No entry is refreshed early in
-    /// the first half of its payload TTL: so a compute that takes longer than that is repeated at most twice in it.
+    /// the first half of its payload TTL. So early refreshes at most double the computes, however slow the compute is.
     pub fn beta(mut self, beta: f64) -> Self {
         self.settings.beta = beta;
         self

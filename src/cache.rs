@@ -360,7 +360,11 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// let cache = Cache::builder(Duration::from_secs(5), Duration::from_secs(120))
     ///     .try_refresh(move |key: &u32| {
     ///         let cache = inside.get().and_then(WeakCache::upgrade).ok_or("the cache is gone")?;
-    ///         if *key == 0 { Ok(1) } else { cache.get_or_refresh(&(key - 1)).map(|found| *found * 2).map_err(|error| error.to_string()) }
+    ///         if *key == 0 {
+    ///             return Ok(1);
+    ///         }
+    ///         let before = cache.get_or_refresh(&(key - 1)).map_err(|error| error.to_string())?;
+    ///         Ok::<_, String>(*before * 2)
     ///     })
     ///     .build()?;
     /// assert!(own.set(cache.downgrade()).is_ok());

@@ -1,7 +1,7 @@
 //! Executors run refreshes: on the calling thread, or on a pool. The protocol sends jobs to them.
 
 use crate::error::{ConfigError, MAX_QUEUE, MAX_WORKERS};
-use crate::panics::discard;
+use crate::panics::{discard, drop_each};
 use crate::sync::{Arc, Mutex, Present, Queue, Roll, Thread};
 use std::error::Error as StdError;
 use std::fmt;
@@ -235,8 +235,7 @@ impl WorkerPool {
         self.0.jobs.close();
         if waiting == Waiting::Drop {
             while let Some(job) = self.0.jobs.try_pop() {
-                // The drop of a job may panic. The other jobs are dropped all the same.
-                discard(catch_unwind(AssertUnwindSafe(|| drop(job))));
+                drop_each(Some(job));
             }
         }
     }

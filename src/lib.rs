@@ -5,7 +5,7 @@
 //! *staleness window* belongs to one version, or one absence, of a key. It begins when the key first needs a
 //! compute. It ends when a newer version is published, or when the key is removed or inserted anew. At most
 //! one compute starts per window as long as none fails and none is revoked by [`Builder::compute_timeout`]. After each
-//! of these one more may start. A revoked compute may still be in flight then, and never more than one.
+//! of these one more may start. At most two computes of a key are in flight, and then one of them is revoked.
 //!
 //! # Threads
 //!
@@ -14,9 +14,8 @@
 //! cache whose last handle was dropped does nothing, and a shared pool goes on for the other caches.
 //!
 //! - **A compute that steals work**, as rayon does while it waits, may run another request of the same cache inside
-//!   itself. That request can wait for a lease that its own thread holds. If the key's compute stands on the thread's
-//!   stack, the request returns [`Error::Cycle`]; no request waits for itself. Compute such values on threads that do
-//!   not steal.
+//!   itself. If that request needs a key whose compute stands on the thread's stack, it returns [`Error::Cycle`].
+//!   Compute such values on threads that do not steal.
 //! - **Fork**: a child process has the thread that forked, and none of the cache's threads. Its refreshes are queued
 //!   and never run, and a lock that another thread held at the fork stays locked. Build caches after the fork, or start
 //!   the child with `exec`.

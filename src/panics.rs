@@ -17,6 +17,14 @@ pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     }
 }
 
+/// The same for pairs. A pair as one value would abort the process if both of its drops panic.
+pub(crate) fn drop_pairs<A, B>(pairs: impl IntoIterator<Item = (A, B)>) {
+    for (first, second) in pairs {
+        drop_each(Some(first));
+        drop_each(Some(second));
+    }
+}
+
 /// Does something if a panic unwinds past it. A second panic would abort the process, and is caught.
 pub(crate) struct OnPanic<F: FnMut()>(pub(crate) F);
 
@@ -52,14 +60,6 @@ impl<T> Guarded<T> {
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         drop_each(self.0.take());
-    }
-}
-
-/// The same for pairs. A pair as one value would abort the process if both of its drops panic.
-pub(crate) fn drop_pairs<A, B>(pairs: impl IntoIterator<Item = (A, B)>) {
-    for (first, second) in pairs {
-        drop_each(Some(first));
-        drop_each(Some(second));
     }
 }
 

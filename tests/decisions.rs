@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
-use common::{ActsOnce, PAYLOAD, Plain, STORAGE, cache};
+use common::{ActsOnce, Counted, PAYLOAD, Plain, STORAGE, cache, counted};
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -24,10 +24,8 @@ fn down<V>() -> Result<V, io::Error> {
     Err(io::Error::other("down"))
 }
 
-type Acting = Cache<&'static str, u32, With<ManualClock, (ActsOnce, Arc<Metrics>), CallerRuns>>;
-
 struct Stage {
-    cache: Acting,
+    cache: Counted<ActsOnce>,
     clock: ManualClock,
     hook: ActsOnce,
     metrics: Arc<Metrics>,
@@ -35,16 +33,8 @@ struct Stage {
 
 /// A cache that calls the test at the first event of a kind. Its draws nominate whatever can be nominated.
 fn stage(at: fn(Event) -> bool) -> Stage {
-    let (clock, hook) = (ManualClock::new(), ActsOnce::at(at));
-    let metrics = Arc::new(Metrics::new());
-    let cache = Cache::builder(PAYLOAD, STORAGE)
-        .clock(clock.clone())
-        .observer((hook.clone(), Arc::clone(&metrics)))
-        .executor(CallerRuns)
-        .randomness(|| f64::MIN_POSITIVE)
-        .wait_timeout(Duration::ZERO)
-        .build()
-        .expect("valid");
+    let hook = ActsOnce::at(at);
+    let (cache, clock, metrics) = counted(hook.clone(), usize::MAX);
     Stage { cache, clock, hook, metrics }
 }
 

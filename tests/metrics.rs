@@ -4,14 +4,12 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
-use common::{OnLooked, PAYLOAD, STORAGE};
+use common::{Counted, OnLooked, PAYLOAD, counted};
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use xfetch_core::{
-    Cache, CallerRuns, Error, ManualClock, Metrics, Snapshot, Waiting, With, WorkerPool,
-};
+use xfetch_core::{Cache, CallerRuns, Error, ManualClock, Metrics, Snapshot, Waiting, WorkerPool};
 
 const THREADS: u64 = 8;
 const REQUESTS: u64 = 5_000;
@@ -124,27 +122,16 @@ fn efficiency_is_the_share_of_triggers_without_a_compute_of_their_own() {
     assert_eq!(counted.efficiency(), Some(0.99));
 }
 
-type Counted = Cache<&'static str, u32, With<ManualClock, (OnLooked, Arc<Metrics>), CallerRuns>>;
-
-/// A cache of one key, whose draws nominate every entry that can be nominated.
-fn counted() -> (Counted, ManualClock, OnLooked, Arc<Metrics>) {
-    let (clock, hook, metrics) =
-        (ManualClock::new(), OnLooked::default(), Arc::new(Metrics::new()));
-    let cache = Cache::builder(PAYLOAD, STORAGE)
-        .clock(clock.clone())
-        .observer((hook.clone(), Arc::clone(&metrics)))
-        .executor(CallerRuns)
-        .randomness(|| f64::MIN_POSITIVE)
-        .wait_timeout(Duration::ZERO)
-        .capacity(1)
-        .build()
-        .expect("valid");
+/// A cache of one key.
+fn of_one_key() -> (Counted<OnLooked>, ManualClock, OnLooked, Arc<Metrics>) {
+    let hook = OnLooked::default();
+    let (cache, clock, metrics) = counted(hook.clone(), 1);
     (cache, clock, hook, metrics)
 }
 
 #[test]
 fn a_nomination_is_counted_beside_its_fresh_hit() {
-    let (cache, clock, _, metrics) = counted();
+    let (cache, clock, _, metrics) = of_one_key();
     let slow = clock.clone();
     drop(cache.get_or_compute(&"k", move |_| {
         slow.advance(Duration::from_secs(1));
@@ -160,7 +147,7 @@ fn a_nomination_is_counted_beside_its_fresh_hit() {
 
 #[test]
 fn a_key_that_was_refreshed_before_the_lease_is_counted() {
-    let (cache, clock, hook, metrics) = counted();
+    let (cache, clock, hook, metrics) = of_one_key();
     cache.insert("k", 1);
     clock.advance(PAYLOAD);
     let inner = cache.clone();
@@ -174,7 +161,7 @@ fn a_key_that_was_refreshed_before_the_lease_is_counted() {
 
 #[test]
 fn a_miss_that_would_close_a_cycle_is_counted() {
-    let (cache, _, _, metrics) = counted();
+    let (cache, _, _, metrics) = of_one_key();
     let inner = cache.clone();
     drop(
         cache.try_get_or_compute(&"k", move |key| {
@@ -187,7 +174,7 @@ fn a_miss_that_would_close_a_cycle_is_counted() {
 
 #[test]
 fn a_miss_that_times_out_is_counted() {
-    let (cache, _, _, metrics) = counted();
+    let (cache, _, _, metrics) = of_one_key();
     let inner = cache.clone();
     drop(cache.get_or_compute(&"k", move |_| {
         let waits = thread::spawn(move || inner.get_or_compute(&"k", |_| 2).map(|found| *found));
@@ -201,7 +188,7 @@ fn a_miss_that_times_out_is_counted() {
 /// For an inserted key and for a computed one.
 #[test]
 fn an_eviction_is_counted() {
-    let (cache, _, _, metrics) = counted();
+    let (cache, _, _, metrics) = of_one_key();
     cache.insert("first", 1);
     assert_eq!(metrics.snapshot().evicted, 0);
     cache.insert("second", 2);

@@ -53,8 +53,8 @@ macro_rules! for_each_event {
             ComputeFinished(lease: LeaseId, returned: bool),
             /// The value is in the store under this version.
             Published(lease: LeaseId, version: Version),
-            /// The value was discarded: a write or the compute time-out revoked its lease during its compute, or a panic of the clock or of an
-            /// observer came before its publication.
+            /// The value was discarded: a write or the compute time-out revoked its lease during its compute, or a
+            /// panic of the clock or of an observer came before its publication.
             Discarded(lease: LeaseId),
             /// The lease is free again.
             Released(lease: LeaseId),

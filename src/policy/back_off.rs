@@ -36,11 +36,6 @@ impl BackOff {
         now >= failure.until.after(self.idle)
     }
 
-    /// Whether the back-off ends later than any back-off that began by now.
-    pub(crate) fn is_from_the_future(&self, failure: &Failure, now: Moment) -> bool {
-        failure.until.since(now) > Duration::from_nanos(failure.longest)
-    }
-
     /// The failure to remember, if `before` is remembered and the compute fails again.
     ///
     /// Nothing if no back-off is ever longer than zero.
@@ -110,6 +105,11 @@ impl Reading {
 }
 
 impl Failure {
+    /// Whether the back-off ends later than any back-off that began by `now`.
+    pub(crate) fn is_from_the_future(&self, now: Moment) -> bool {
+        self.until.since(now) > Duration::from_nanos(self.longest)
+    }
+
     /// Whether the key still backs off.
     ///
     /// The rest of the back-off can be longer than any back-off, for two reasons. The clock has stepped back,
@@ -117,7 +117,7 @@ impl Failure {
     /// request reads the clock again. If that says the same, the clock has stepped back, and the back-off is
     /// over.
     pub(crate) fn holds(&self, Reading { now, again }: Reading) -> Option<BackingOff> {
-        let from_the_future = self.until.since(now) > Duration::from_nanos(self.longest);
+        let from_the_future = self.is_from_the_future(now);
         let holds = now < self.until && !(again && from_the_future);
         holds.then(|| BackingOff { error: self.error.clone(), from_the_future })
     }

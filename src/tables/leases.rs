@@ -663,8 +663,8 @@ impl<K, V> LeaseTable<K, V> {
         let mut swept = Vec::new();
         let seems_new = std::cell::Cell::new(false);
         let may_go = |slot: &mut Slot<K>| {
-            let forgotten = |failure| {
-                let is_new = back_off.is_from_the_future(failure, again.unwrap_or(now));
+            let forgotten = |failure: &Failure| {
+                let is_new = failure.is_from_the_future(again.unwrap_or(now));
                 seems_new.set(seems_new.get() || is_new);
                 back_off.has_forgotten(failure, now) || (is_new && again.is_some())
             };

@@ -4,7 +4,7 @@ use std::hash::Hasher;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use xfetch_core::{
-    Cache, CallerRuns, Event, Executor, Job, ManualClock, NoObserver, Observer, With,
+    Cache, CallerRuns, Event, Executor, Job, ManualClock, Metrics, NoObserver, Observer, With,
 };
 
 pub const PAYLOAD: Duration = Duration::from_secs(5);
@@ -30,6 +30,23 @@ pub fn held() -> (Hooked, ManualClock, OnLooked) {
     let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).observer(hook.clone());
     let cache = cache.executor(CallerRuns);
     (cache.beta(0.0).build().expect("valid"), clock, hook)
+}
+
+pub type Counted<O> = Cache<&'static str, u32, With<ManualClock, (O, Arc<Metrics>), CallerRuns>>;
+
+/// A cache that counts, with an observer before the counters. Its draws nominate every entry that can be nominated.
+pub fn counted<O: Observer>(first: O, capacity: usize) -> (Counted<O>, ManualClock, Arc<Metrics>) {
+    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .observer((first, Arc::clone(&metrics)))
+        .executor(CallerRuns)
+        .randomness(|| f64::MIN_POSITIVE)
+        .wait_timeout(Duration::ZERO)
+        .capacity(capacity)
+        .build()
+        .expect("valid");
+    (cache, clock, metrics)
 }
 
 type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
