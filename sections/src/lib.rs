@@ -9,8 +9,10 @@ mod schedule;
 mod scheduler;
 mod search;
 mod shrink;
+pub mod simulation;
 mod state;
 pub mod sync;
+mod task_local;
 pub mod thread;
 
 #[cfg(test)]
@@ -23,8 +25,7 @@ pub use sample::Sample;
 pub use schedule::{Execution, Outcome, Schedule, Step};
 pub use search::{Coverage, Search};
 pub use shrink::{Failing, shrink};
-#[doc(no_inline)]
-pub use shuttle::thread_local;
+pub use task_local::{AccessError, LocalKey};
 
 /// Writes into the ledger with this number: a section of its own, or a part of the section of an acquisition directly
 /// before it.

@@ -109,6 +109,8 @@ pub enum Kind {
     Add,
     /// Writes to a ledger: see [`ledger`](crate::ledger).
     Ledger,
+    /// Sleeps until a moment of virtual time: see [`simulation`](crate::simulation).
+    Sleep,
     /// Starts a task. It is not announced, because a step may spawn.
     Spawn,
     /// Waits for the end of a task.
@@ -158,6 +160,7 @@ impl fmt::Display for Kind {
             Self::Update => "update",
             Self::Add => "add to",
             Self::Ledger => "write into",
+            Self::Sleep => "sleep as",
             Self::Spawn => "spawn",
             Self::Join | Self::End => "join",
         })

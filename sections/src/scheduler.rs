@@ -329,7 +329,7 @@ impl Execution<()> {
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     if panic.is::<Aborted>() {
         return "the execution was given up".into();
     }

@@ -1,7 +1,8 @@
 //! Tasks: spawning and joining.
 
 use crate::operation::{Kind, Object, TaskNumber};
-use crate::state::{announce, with};
+use crate::simulation::runtime;
+use crate::state::{announce, locals, with};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,14 +18,20 @@ where
 {
     let slot: Slot<T> = Arc::default();
     let result = Arc::clone(&slot);
-    let spawned = shuttle::thread::spawn(move || {
-        // A panic must not end Shuttle's execution. It is the task's result, or the execution is being
-        // given up.
+    let work = move || {
+        // A panic must not end the execution. It is the task's result, or the execution is being given up.
         let returned = catch_unwind(AssertUnwindSafe(task));
+        let dropped = catch_unwind(AssertUnwindSafe(locals::end));
+        let returned = returned.and_then(|value| dropped.map(|()| value));
         *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
         with(|state| state.finish());
-    });
-    let task = spawned.thread().id().into();
+    };
+    let task = if with(|state| state.clockwork.is_some()) {
+        let stack = runtime::stack(work);
+        with(|state| state.enlist(stack))
+    } else {
+        shuttle::thread::spawn(work).thread().id().into()
+    };
     with(|state| state.spawned(task));
     JoinHandle { task, slot }
 }
@@ -45,6 +52,11 @@ impl<T> JoinHandle<T> {
         let object = Object::of_task(self.task);
         announce(Kind::Join, object);
         with(|state| state.joined(object));
+        self.result()
+    }
+
+    /// What the task has returned, if it has finished.
+    pub(crate) fn result(self) -> std::thread::Result<T> {
         let result = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         result.unwrap_or_else(|| Err(Box::new("the task has not returned")))
     }

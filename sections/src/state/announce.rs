@@ -5,6 +5,7 @@ use super::{State, Status, with};
 use crate::error::Error;
 use crate::operation::{Kind, MAIN, Object, Operation};
 use crate::rules::{Rule, on};
+use crate::simulation::runtime;
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ impl State {
         }
         self.acquiring = false;
         self.task(me).status = Status::Announced(operation);
+        self.stay_awake();
         Next::Switch
     }
 
@@ -65,9 +67,13 @@ pub(crate) fn new_object() -> Object {
     with(|state| {
         assert!(state.running, "sections: an object was made outside of an exploration");
         let me = state.current;
-        let task = state.task(me);
-        task.made += 1;
-        let object = Object::made_by(me, task.made);
+        let number = state.clockwork.as_mut().and_then(|clockwork| clockwork.number(me));
+        let number = number.unwrap_or_else(|| {
+            let task = state.task(me);
+            task.made += 1;
+            task.made
+        });
+        let object = Object::made_by(me, number);
         if state.recording {
             state.run.made_at.insert(object, place);
         }
@@ -96,8 +102,12 @@ pub(crate) fn announce(kind: Kind, object: Object) {
 
 /// Lets the scheduler choose the next task.
 fn pause() {
-    // This is Shuttle's plain scheduling point. Shuttle does not model time.
-    shuttle::thread::sleep(Duration::ZERO);
+    if with(|state| state.clockwork.is_some()) {
+        runtime::pause();
+    } else {
+        // This is Shuttle's plain scheduling point. Shuttle does not model time.
+        shuttle::thread::sleep(Duration::ZERO);
+    }
     if with(|state| state.aborting) {
         abort();
     }
@@ -124,12 +134,25 @@ pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
         };
         state.acquiring = false;
         state.task(me).status = Status::Announced(operation);
+        state.stay_awake();
     });
     pause();
     with(|state| {
         let me = state.current;
         !state.condvars.of(condvar).iter().any(|waiter| waiter.task == me)
     })
+}
+
+/// The running task of a simulation goes on at this moment.
+pub(crate) fn sleep(until: Duration) {
+    if std::thread::panicking() {
+        return;
+    }
+    if with(|state| state.aborting) {
+        abort();
+    }
+    with(|state| state.sleep(until));
+    pause();
 }
 
 /// Main waits until every task has finished, even if all of them unwind.
@@ -147,4 +170,5 @@ pub(crate) fn end() {
         shuttle::thread::sleep(Duration::ZERO);
     }
     with(|state| state.task(MAIN).status = Status::Running);
+    super::locals::end();
 }

@@ -63,10 +63,12 @@ impl State {
     pub(crate) fn notify_all(&mut self, condvar: Object) {
         self.touch(condvar, Access::Write);
         for Waiter { task, mutex, parked, .. } in std::mem::take(self.condvars.of(condvar)) {
-            if !parked {
+            // A task that was unwound did not stop waiting.
+            if !parked || self.finished(task) {
                 continue;
             }
             let about_to_lock = Operation { kind: Kind::Lock, object: mutex };
+            self.needs_no_timer(task);
             self.task(task).status = if on(Rule::WokenWaitersAreChosen) {
                 Status::Announced(about_to_lock)
             } else {

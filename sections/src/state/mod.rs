@@ -4,11 +4,14 @@
 //! explorations on several OS threads are independent.
 
 mod announce;
+mod clockwork;
 mod condvars;
+pub(crate) mod locals;
 mod locks;
 mod tasks;
 
-pub(crate) use announce::{Aborted, announce, end, new_object, park};
+pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
+pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
 pub(crate) use tasks::Status;
 
 use crate::error::Error;
@@ -100,6 +103,8 @@ pub(crate) struct State {
     /// Whether steps are recorded.
     pub(crate) recording: bool,
     pub(crate) run: Run,
+    /// Only a simulation has one.
+    pub(crate) clockwork: Option<Box<Clockwork>>,
 }
 
 /// The decisions of an execution.
@@ -138,6 +143,7 @@ impl State {
         self.discovered = None;
         self.recording = recording;
         self.run = Run::default();
+        self.clockwork = None;
         *self.task(MAIN) = TaskState { status: Status::Running, ..TaskState::default() };
     }
 
@@ -165,6 +171,9 @@ impl State {
         match kind {
             Kind::Lock | Kind::WriteLock => self.free(object, false) || !on(Rule::OwnersAreTracked),
             Kind::ReadLock => self.free(object, true) || !on(Rule::OwnersAreTracked),
+            Kind::WokenOrTimeout if self.clockwork.is_some() => {
+                self.is_due(task) || self.notified(object, task)
+            }
             Kind::WokenOrTimeout if on(Rule::TimeoutsAreEnabled) => true,
             Kind::Woken | Kind::WokenOrTimeout => self.notified(object, task),
             Kind::Join => {

@@ -1,6 +1,8 @@
 //! The tasks: their status, what each is about to do, and which ones were joined.
 
 use super::State;
+use super::clockwork::Timed;
+use super::locals::Locals;
 use crate::error::Error;
 use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
@@ -27,6 +29,9 @@ pub(super) struct TaskState {
     pub(super) timed_out: bool,
     /// The number of locks that it holds.
     pub(super) holds: u32,
+    /// In a simulation, what it waits for the clock for.
+    pub(super) timed: Timed,
+    pub(super) locals: Locals,
 }
 
 impl State {

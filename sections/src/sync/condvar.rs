@@ -21,24 +21,32 @@ impl Condvar {
 
     /// Waits for a notification.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.wait_as(Kind::Woken, guard).0
+        self.wait_as(Kind::Woken, guard, Duration::MAX).0
     }
 
-    /// Waits for a notification or the time-out, whichever the schedule chooses; the length of
-    /// `timeout` does not matter. Returns `true` if it timed out.
+    /// Waits for a notification or the time-out. The schedule chooses which comes, and the length of `timeout` does not
+    /// matter. In a simulation it does: the time-out comes after so much virtual time. Returns `true` if it timed out.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
-        _timeout: Duration,
+        timeout: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
-        self.wait_as(Kind::WokenOrTimeout, guard)
+        self.wait_as(Kind::WokenOrTimeout, guard, timeout)
     }
 
-    fn wait_as<'a, T>(&self, kind: Kind, guard: MutexGuard<'a, T>) -> (MutexGuard<'a, T>, bool) {
+    fn wait_as<'a, T>(
+        &self,
+        kind: Kind,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+    ) -> (MutexGuard<'a, T>, bool) {
         announce(Kind::Wait, self.0);
         with(|state| state.wait(self.0, guard.mutex.object));
         announce_release(guard.mutex.object);
         let mutex = guard.release_to_wait();
+        if kind == Kind::WokenOrTimeout {
+            with(|state| state.wait_at_most(timeout));
+        }
         if park(kind, self.0, mutex.object) {
             return (mutex.take(), false);
         }
@@ -59,6 +67,13 @@ impl Condvar {
     pub fn notify_all(&self) {
         announce(Kind::NotifyAll, self.0);
         with(|state| state.notify_all(self.0));
+    }
+}
+
+/// In a simulation its name is free again.
+impl Drop for Condvar {
+    fn drop(&mut self) {
+        with(|state| state.forget(self.0));
     }
 }
 
