@@ -35,6 +35,7 @@ struct Settings {
     wait_timeout: Duration,
     compute_timeout: Duration,
     beta: f64,
+    jitter: f64,
     back_off: (Duration, Duration),
     idle: Duration,
     sweep_every: Duration,
@@ -136,6 +137,7 @@ impl<K, V> Builder<K, V> {
                 wait_timeout: Duration::from_secs(30),
                 compute_timeout: Duration::MAX,
                 beta: 1.0,
+                jitter: 0.0,
                 back_off: (Duration::from_millis(100), Duration::from_secs(30)),
                 idle: Duration::from_secs(60),
                 sweep_every: Duration::from_secs(5 * 60),
@@ -219,6 +221,35 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
+    /// By how much the payload TTL of an entry may be shorter, 0 to 1: keys that were written together become stale one
+    /// after the other. The default is 0.
+    ///
+    /// Each entry draws its own payload TTL, evenly between `(1 - jitter)` times the payload TTL and all of it, when it is
+    /// published or inserted. It is never longer, and the storage TTL stays as it is. With 0.1 the thousand keys of a bulk
+    /// load are refreshed over the last tenth of their payload TTL. [`randomness`](Self::randomness) replaces the draw.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use xfetch_core::{Cache, ManualClock};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder(Duration::from_secs(100), Duration::from_secs(200))
+    ///     .jitter(0.1)
+    ///     .randomness(|| 0.5)
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// cache.insert("page", 1);
+    /// clock.advance(Duration::from_secs(95));
+    /// assert!(cache.get(&"page").is_some_and(|found| found.is_stale()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn jitter(mut self, jitter: f64) -> Self {
+        self.settings.jitter = jitter;
+        self
+    }
+
     /// How long a key backs off after its compute failed. The span is `initial` after the first failure, and
     /// doubles with each further failure in a row, up to `cap`. The back-off is drawn between a half and the
     /// whole of the span. The defaults are 100 ms and 30 s.
@@ -227,7 +258,7 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
         self
     }
 
-    /// The source of random numbers in (0, 1], for early refreshes and back-offs. A number outside is clamped.
+    /// The source of random numbers in (0, 1], for early refreshes, back-offs and the jitter of lifetimes. A number outside is clamped.
     /// The default is a fast generator of each thread.
     pub fn randomness(mut self, draw: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.draw = Arc::new(draw);
@@ -303,9 +334,17 @@ where
     ///
     /// [`ConfigError`] names the value that is refused, and its limit.
     pub fn build(self) -> Result<Cache<K, V, With<C, O, X, S, P>>, ConfigError> {
-        let Settings { payload, storage, wait_timeout, compute_timeout, beta, back_off, .. } =
-            self.settings;
-        let lifetimes = Lifetimes::new(payload, storage)?;
+        let Settings {
+            payload,
+            storage,
+            wait_timeout,
+            compute_timeout,
+            beta,
+            jitter,
+            back_off,
+            ..
+        } = self.settings;
+        let lifetimes = Lifetimes::new(payload, storage, jitter)?;
         let (shards, capacity) = self.settings.split()?;
         let period = self.settings.period()?;
         let shared = Shared {

@@ -10,7 +10,7 @@ use crate::protocol::request::Request;
 use crate::protocol::sweep::Swept;
 use crate::protocol::world::{Key, Of, Parts, Shared, With};
 use crate::sync::{Arc, Weak};
-use crate::tables::entry::{Entry, Found};
+use crate::tables::entry::Found;
 use crate::tables::leases::LeaseUsage;
 use crate::tables::shards::spread;
 use crate::tables::store::Written;
@@ -222,8 +222,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
-        let Shared { store, leases, clock, observer, lifetimes, .. } = &*self.shared;
-        let entry = Entry::new(*lifetimes, value, clock.now(), Duration::ZERO);
+        let entry = self.shared.entry(value, Duration::ZERO);
+        let Shared { store, leases, observer, .. } = &*self.shared;
         let (written, revoked) =
             store.insert(hash, key, entry, leases, self.shared.ends(), self.shared.room());
         let Written { version, evicted, replaced } = written;

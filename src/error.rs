@@ -31,6 +31,11 @@ pub enum ConfigError {
         /// The cap that was asked for, which is its limit.
         cap: Duration,
     },
+    /// The jitter is no share of a lifetime.
+    Jitter {
+        /// The number that was asked for. The limit is 0 to 1.
+        jitter: f64,
+    },
     /// The beta makes no probability.
     Beta {
         /// The number that was asked for. The limit is 0 to 1,000,000,000.
@@ -88,6 +93,9 @@ impl fmt::Display for ConfigError {
             Self::NoThread { kind } => write!(f, "no thread for a worker or the sweeper: {kind}"),
             Self::BackOff { initial, cap } => {
                 write!(f, "first back-off {initial:?} is longer than its limit, the cap {cap:?}")
+            }
+            Self::Jitter { jitter } => {
+                write!(f, "jitter {jitter} is outside the limit of 0 to 1")
             }
             Self::Beta { beta } => {
                 write!(f, "beta {beta} is outside the limit of 0 to 1000000000")

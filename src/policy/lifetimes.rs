@@ -1,6 +1,6 @@
 //! How long a value is fresh, and how long it is kept. Entries and the builder use it.
 
-use crate::clock::Moment;
+use crate::clock::{Moment, nanos};
 use crate::error::ConfigError;
 use std::time::Duration;
 
@@ -17,10 +17,12 @@ pub enum Freshness {
 
 /// How long an entry is fresh (`payload`) and how long it is kept (`storage`), both from the moment
 /// of its publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Lifetimes {
     payload: Duration,
     storage: Duration,
+    /// The largest share of the payload TTL by which an entry's own is shorter.
+    jitter: f64,
 }
 
 impl Lifetimes {
@@ -28,12 +30,29 @@ impl Lifetimes {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if `payload` is longer than `storage`.
-    pub(crate) fn new(payload: Duration, storage: Duration) -> Result<Self, ConfigError> {
+    /// [`ConfigError`] if `payload` is longer than `storage`, or `jitter` is outside its limits.
+    pub(crate) fn new(
+        payload: Duration,
+        storage: Duration,
+        jitter: f64,
+    ) -> Result<Self, ConfigError> {
         if payload > storage {
             return Err(ConfigError::PayloadOutlivesStorage { payload, storage });
         }
-        Ok(Self { payload, storage })
+        if !(0.0..=1.0).contains(&jitter) {
+            return Err(ConfigError::Jitter { jitter });
+        }
+        Ok(Self { payload, storage, jitter })
+    }
+
+    /// The lifetimes of one entry. `draw` gives a number in (0, 1], and is called only if there is a jitter.
+    pub(crate) fn drawn(self, draw: impl FnOnce() -> f64) -> Self {
+        if self.jitter == 0.0 {
+            return self;
+        }
+        let whole = nanos(self.payload);
+        let less = (whole as f64 * self.jitter * draw()) as u64;
+        Self { payload: Duration::from_nanos(whole.saturating_sub(less)), ..self }
     }
 
     /// The payload deadline and the storage deadline of a value that is published at `now`.

@@ -14,7 +14,7 @@ use crate::protocol::request::{Compute, Computed, Request};
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
-use crate::tables::entry::{Entry, Found};
+use crate::tables::entry::Found;
 use crate::tables::outcome::LeaseOutcome;
 use crate::tables::store::{MapSnapshot, Replaced, Written};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -102,8 +102,8 @@ impl<W: World> Request<'_, W> {
                 return Publication { answer: Err(error), outcome, replaced: Vec::new(), ended };
             }
         };
-        let Shared { store, lifetimes, clock, .. } = &**self.shared;
-        let entry = Entry::new(*lifetimes, value, clock.now(), took);
+        let entry = self.shared.entry(value, took);
+        let Shared { store, .. } = &**self.shared;
         let written = store.publish(
             self.hash,
             self.key.clone(),

@@ -4,18 +4,21 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::executor::{Executor, WorkerPool};
 use crate::observe::event::{Event, NoObserver, Observer};
+use crate::panics::discard;
 use crate::policy::back_off::BackOff;
-use crate::policy::early::Early;
+use crate::policy::early::{Early, unit_interval};
 use crate::policy::lifetimes::Lifetimes;
 use crate::protocol::sweeper::Sweeper;
 use crate::protocol::waits::Waits;
 use crate::protocol::{DoubleRecheck, Protocol};
 use crate::sync::{Arc, Handles};
+use crate::tables::entry::Entry;
 use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::store::{Removed, Store};
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// A type of keys. Every type with these traits is one. Errors name keys by their `Debug`.
@@ -110,6 +113,19 @@ pub struct Shared<W: World> {
 }
 
 impl<W: World> Shared<W> {
+    /// The entry of a value that is published now. Its jitter is drawn under no lock. If the draw panics there is none:
+    /// a value that was computed is not lost for want of a random number.
+    pub(crate) fn entry(&self, value: W::Value, delta: Duration) -> Arc<Entry<W::Value>> {
+        let draw = || {
+            let drawn = catch_unwind(AssertUnwindSafe(|| unit_interval((self.draw)())));
+            drawn.unwrap_or_else(|panic| {
+                discard(Err::<(), _>(panic));
+                0.0
+            })
+        };
+        Entry::new(self.lifetimes.drawn(draw), value, self.clock.now(), delta)
+    }
+
     /// How many keys a shard of the store may have.
     pub(crate) fn room(&self) -> usize {
         self.protocol.room(self.store.capacity)

@@ -15,6 +15,7 @@ use crate::tables::fences::{Fences, Stamp};
 use crate::tables::outcome::{LeaseOutcome, Outcomes, Refusal};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -636,7 +637,8 @@ impl<K, V> LeaseTable<K, V> {
     /// Removes the slots for which `sweeps` returns true.
     ///
     /// `now` may have been read long ago: a slot is never older than that. A failure that seems to come from the future is
-    /// judged once more by `again`, a time that is read after the failure was: then the clock has stepped back.
+    /// judged once more by `again`, a time that is read after the failure was: then the clock has stepped back. A failure
+    /// that has come since then is not judged: it may be younger than that time too.
     pub(crate) fn sweep(
         &self,
         now: Moment,
@@ -644,47 +646,63 @@ impl<K, V> LeaseTable<K, V> {
         back_off: &BackOff,
         sweeps: impl Fn(SlotState) -> bool,
     ) -> Vec<SweptSlot<K>> {
-        let (mut swept, from_the_future) = self.sweep_at(now, None, back_off, &sweeps);
-        if from_the_future {
-            let (more, _) = self.sweep_at(now, Some(again()), back_off, &sweeps);
+        let (mut swept, mut from_the_future) = self.sweep_at(now, None, back_off, &sweeps);
+        from_the_future.sort_unstable();
+        if !from_the_future.is_empty() {
+            let again = Some((again(), from_the_future.as_slice()));
+            let (more, _) = self.sweep_at(now, again, back_off, &sweeps);
             swept.extend(more);
         }
         swept
     }
 
-    /// One round of a sweep. Also returns whether a failure that stays seems to come from the future.
+    /// One round of a sweep. Also returns the failures that stay and seem to come from the future, each by its shard and
+    /// its number; the second round has them in `again`.
     fn sweep_at(
         &self,
         now: Moment,
-        again: Option<Moment>,
+        again: Option<(Moment, &[(usize, u64)])>,
         back_off: &BackOff,
         sweeps: impl Fn(SlotState) -> bool,
-    ) -> (Vec<SweptSlot<K>>, bool) {
+    ) -> (Vec<SweptSlot<K>>, Vec<(usize, u64)>) {
         let mut swept = Vec::new();
-        let seems_new = std::cell::Cell::new(false);
-        let may_go = |slot: &mut Slot<K>| {
-            let forgotten = |failure: &Failure| {
-                let is_new = failure.is_from_the_future(again.unwrap_or(now));
-                seems_new.set(seems_new.get() || is_new);
-                back_off.has_forgotten(failure, now) || (is_new && again.is_some())
+        let from_the_future = RefCell::new(Vec::new());
+        let may_go = |shard: usize, slot: &mut Slot<K>| {
+            let forgotten = |failure: &(Failure, u64)| {
+                let (failure, number) = failure;
+                if back_off.has_forgotten(failure, now) {
+                    return true;
+                }
+                match again {
+                    Some((again, known)) => {
+                        known.binary_search(&(shard, *number)).is_ok()
+                            && failure.is_from_the_future(again)
+                    }
+                    None => {
+                        if failure.is_from_the_future(now) {
+                            from_the_future.borrow_mut().push((shard, *number));
+                        }
+                        false
+                    }
+                }
             };
             sweeps(SlotState {
                 held: slot.held().next().is_some(),
                 waited_for: slot.held().any(|held| held.waiting.is_some()),
-                remembers: !slot.failure.as_ref().map(|(failure, _)| failure).is_none_or(forgotten),
+                remembers: !slot.failure.as_ref().is_none_or(forgotten),
                 age: Some(now.since(slot.since)),
             })
         };
-        for shard in &self.shards {
+        for (index, shard) in self.shards.iter().enumerate() {
             let mut shard = shard.lock();
             let Shard { slots, failures, .. } = &mut *shard;
-            for mut slot in slots.extract_if(&may_go) {
+            for mut slot in slots.extract_if(|slot| may_go(index, slot)) {
                 let failure = failures.forget(&mut slot);
                 swept.push(SweptSlot { slot, failure });
             }
             shrink(slots, |slot| slot.hash);
         }
-        (swept, seems_new.get())
+        (swept, from_the_future.into_inner())
     }
 
     pub(crate) fn usage(&self) -> LeaseUsage {

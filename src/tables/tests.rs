@@ -8,7 +8,7 @@ use crate::policy::lifetimes::Lifetimes;
 use crate::sync::Arc;
 use crate::tables::entry::{Entry, Found};
 use crate::tables::fences::Stamp;
-use crate::tables::leases::{Ask, Ends, LeaseTable, Slot, Takeover, Wants};
+use crate::tables::leases::{Ask, Ends, LeaseTable, Slot, SlotState, Takeover, Wants};
 use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
 use crate::tables::store::Store;
 use std::time::Duration;
@@ -105,6 +105,26 @@ fn a_slot_is_never_swept_while_it_is_held_or_remembers() {
     assert_eq!((sweep(later(2)), slots(&table)), (1, 0));
 }
 
+/// The sweep was descheduled between its second look at the clock and the slot, and the key has failed once more.
+#[test]
+fn a_sweep_never_forgets_a_failure_that_has_come_since_its_second_look_at_the_clock() {
+    let table = Table::new(1);
+    let at = |seconds| Moment::ORIGIN.after(Duration::from_secs(seconds));
+    let fail = |seconds| {
+        let lease = acquire(&table, at(seconds)).expect("free");
+        let failed = Failed { error: Error::NoRefresh, at: at(seconds), jitter: 1.0 };
+        release(&table, lease, LeaseOutcome::Failed(failed));
+    };
+    fail(100);
+    let again = || {
+        fail(200);
+        at(101)
+    };
+    let sweeps = |slot: SlotState| !slot.held && !slot.remembers;
+    assert_eq!(table.sweep(Moment::ORIGIN, again, &back_off(), sweeps).len(), 0);
+    assert!(matches!(acquire(&table, at(200)), Err(Refusal::BackingOff(_))));
+}
+
 #[test]
 fn a_table_that_was_large_gives_its_memory_back() {
     let table = LeaseTable::<u64, ()>::new(1);
@@ -179,7 +199,7 @@ fn every_waiter_gets_the_outcome_and_the_last_one_leaves_none_behind() {
 type Write = fn(&Store<&'static str, ()>, &Table);
 
 fn entry() -> Arc<Entry<()>> {
-    let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX).expect("equal is allowed");
+    let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX, 0.0).expect("equal is allowed");
     Entry::new(lifetimes, (), Moment::ORIGIN, Duration::ZERO)
 }
 
