@@ -3,13 +3,17 @@
 //! - a stale price is served at once, whatever its refresh does, and then the new one;
 //! - nor does it wait for anybody else's;
 //! - what has happened can be scraped;
+//! - the alerts, the dashboard and the runbook of `ops/` are about what can be scraped;
 //! - the service ends when the refreshes that run have ended.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -132,6 +136,78 @@ async fn what_has_happened_can_be_scraped() {
     for (name, _) in app.metrics.snapshot().counters() {
         assert!(text.contains(&format!("\nxfetch_{name}_total ")), "no {name} in\n{text}");
     }
+}
+
+/// A file for operators.
+fn ops(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ops").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every `xfetch_[a-z_]+` of a text.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    words.filter(|word| word.starts_with("xfetch_")).collect()
+}
+
+/// What stands behind this label, in all lines that have it.
+fn labelled<'a>(text: &'a str, label: &str) -> Vec<&'a str> {
+    text.lines().filter_map(|line| line.trim_start().strip_prefix(label)).collect()
+}
+
+#[tokio::test]
+async fn what_operators_look_at_is_served() {
+    let (app, _origin) = service(LONG);
+    let (_, scraped) = ask(&app, Method::GET, "/metrics").await;
+    let samples: Vec<_> = scraped.lines().filter(|line| !line.starts_with('#')).collect();
+    let samples = samples.join("\n");
+    let served = metrics_in(&samples);
+    for file in ["alerts.yml", "dashboard.json", "README.md", "RUNBOOK.md"] {
+        let text = ops(file);
+        let named = metrics_in(&text);
+        let unknown: Vec<_> = named.difference(&served).collect();
+        assert!(unknown.is_empty(), "ops/{file} names {unknown:?}, which nobody serves");
+        assert!(!named.is_empty() || file.ends_with(".md"), "ops/{file} names no metric");
+    }
+    // The input of the alerts' tests is all that is scraped, as it is in production.
+    assert_eq!(metrics_in(&ops("tests.yml")), served);
+}
+
+#[test]
+fn every_alert_has_its_section_in_the_runbook() {
+    let (alerts, runbook, tests) = (ops("alerts.yml"), ops("RUNBOOK.md"), ops("tests.yml"));
+    let names = labelled(&alerts, "- alert: ");
+    assert_eq!(labelled(&runbook, "## "), names);
+    let of = |name: &&str| format!("ops/RUNBOOK.md#{}", name.to_lowercase());
+    let links: Vec<_> = names.iter().map(of).collect();
+    assert_eq!(labelled(&alerts, "runbook_url: "), links);
+    for name in names {
+        let fires = format!("exp_samples: [{{ labels: '{{alertname=\"{name}\"}}', value: 1 }}]");
+        assert_eq!(labelled(&tests, &fires).len(), 1, "an hour in which {name} alone fires");
+    }
+}
+
+#[test]
+fn the_dashboard_names_no_data_source_of_its_own() {
+    fn uids<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("uid"));
+                fields.values().for_each(|field| uids(field, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| uids(item, found)),
+            _ => {}
+        }
+    }
+    let dashboard: Value = serde_json::from_str(&ops("dashboard.json")).expect("JSON");
+    assert_eq!(dashboard["templating"]["list"][0]["name"], "datasource");
+    let mut found = Vec::new();
+    uids(&dashboard, &mut found);
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(found.len() > panels.len(), "{found:?}");
+    assert!(found.iter().all(|uid| **uid == "${datasource}"), "{found:?}");
+    let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
+    assert_eq!(ids.len(), panels.len(), "each panel has its own id");
 }
 
 #[tokio::test]
