@@ -7,6 +7,10 @@ use statrs::distribution::{Beta, ContinuousCDF};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
+use xfetch_simulate::chooser::Chooser;
+use xfetch_simulate::plan::{Plan, Wishes};
+use xfetch_simulate::workload::Traffic;
+use xfetch_simulate::world::{self, Watch};
 
 /// Callers of the exhaustive engines, in this order. A search stops at the first count that shows the
 /// violation.
@@ -20,6 +24,11 @@ pub const CONFIDENCE: f64 = 0.95;
 
 /// Rounds of real threads for each question.
 pub const ROUNDS: u64 = 50;
+
+/// Simulated services of each question: the seeds from 1 on.
+pub const DAYS: u64 = 200;
+/// Requests of a simulated service.
+pub const REQUESTS: u64 = 2_000;
 
 /// The engines of a certificate, in the order of its columns. Real threads have a table of their own.
 /// Nothing is compared with that table, because its content differs from run to run.
@@ -86,6 +95,8 @@ pub enum Detection {
     },
     /// The engine sees the violation. Its whole search has this many executions.
     Within(u64),
+    /// A simulated service with this seed violates the invariant, and none with a lower one does.
+    Simulated(u64),
     /// Every interleaving keeps the invariant.
     Holds,
     /// The executions that ran keep the invariant. The text says how many they are.
@@ -107,7 +118,7 @@ impl Detection {
     /// Whether the engine sees the violation.
     pub fn is_broken(&self) -> bool {
         match self {
-            Self::Broken { .. } | Self::Within(_) => true,
+            Self::Broken { .. } | Self::Within(_) | Self::Simulated(_) => true,
             Self::Seen { rounds, .. } => *rounds > 0,
             Self::Holds | Self::Bounded(_) | Self::Instead(_) | Self::Blind(_) => false,
         }
@@ -128,6 +139,7 @@ impl fmt::Display for Detection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Within(all) => write!(f, "broken: within {all}"),
+            Self::Simulated(seed) => write!(f, "broken: seed {seed}"),
             Self::Broken { median: Some(at), of: 1, .. } => write!(f, "broken: execution {at}"),
             Self::Broken { median, missed, of } => {
                 let median = median.map_or_else(|| "none".into(), |median| median.to_string());
@@ -166,6 +178,32 @@ pub fn ask(question: Question, engine: Engine, seeds: u64) -> Result<Detection, 
         Engine::Threads => real_threads(question),
         _ => sampled(question, engine, seeds),
     }
+}
+
+/// Asks simulated services: the scenario is theirs, the invariant that of the question. A run goes on after another
+/// violation.
+pub fn simulated(question: Question) -> Result<Detection, Refused> {
+    for seed in 1..=DAYS {
+        let wishes = Wishes { protocol: question.protocol, ..Wishes::fleet(seed, REQUESTS) };
+        let plan = Plan::new(&wishes);
+        let watch = Watch { goes_on: true, ..Watch::default() };
+        let chooser = Chooser::seeded(&plan, 0, false);
+        let (run, _) = world::run(&plan, Traffic::new(&plan), chooser, watch);
+        let violations = run.judge.violations();
+        match question.invariant {
+            Some(invariant) if violations.contains_key(&invariant) => {
+                return Ok(Detection::Simulated(seed));
+            }
+            None if !violations.is_empty() => {
+                let (protocol, all) = (question.protocol, violations.keys());
+                let all: Vec<_> = all.map(|invariant| invariant.slug()).collect();
+                let what = format!("seed {seed}: {protocol} violates {}", all.join(", "));
+                return Err(Refused(what));
+            }
+            _ => {}
+        }
+    }
+    Ok(Detection::Bounded(format!("{DAYS} seeds")))
 }
 
 fn exhaustive(question: Question, engine: Engine, callers: &[usize]) -> Result<Detection, Refused> {

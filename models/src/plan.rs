@@ -43,6 +43,11 @@ impl PlanShard {
     /// The most shards: more than any plan has cells.
     const MOST: usize = 1_000;
 
+    /// Its number, counted from 1, and how many shards there are.
+    pub fn parts(self) -> (usize, usize) {
+        (self.number, self.of)
+    }
+
     /// The shard `number` of `of`; `None` if there is no such shard.
     pub fn new(number: usize, of: usize) -> Option<Self> {
         ((1..=of).contains(&number) && of <= Self::MOST).then_some(Self { number, of })

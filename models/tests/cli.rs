@@ -87,6 +87,21 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "soak --seconds 86401",
         "soak --seconds 1.5",
         "soak --seconds",
+        "simulate --capacity 0",
+        "simulate --hours 0",
+        "simulate --hours -1",
+        "simulate --callers 1001",
+        "simulate --keys 0",
+        "simulate --jitter 1.5",
+        "simulate --payload 10s --storage 5s",
+        "simulate --payload 1000y",
+        "simulate --payload 5",
+        "simulate --faults nonsense",
+        "simulate --seeds 5..5",
+        "simulate --seeds 1..9 --shard 5/4",
+        "simulate --requests -1",
+        "replay d1:double-recheck:AAAA:0000000000",
+        "replay d1:double-recheck",
     ]
     .iter()
     .map(|arguments| {
@@ -107,6 +122,33 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(one.stdout, two.stdout);
     assert_eq!(one.status.code(), Some(1), "lock-only is broken");
     assert!(one.stdout.len() > 100);
+}
+
+#[test]
+fn two_processes_always_write_the_same_events_for_a_seed() {
+    let log = |name: &str| {
+        let path = file(name);
+        let line = format!("simulate --seed 5 --requests 3000 --hours 2 --log {}", path.display());
+        let output = xfetch(&line);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(&path).expect("it was written")
+    };
+    let (one, two) = (log("one.log"), log("two.log"));
+    assert!(one == two, "the logs differ");
+    assert!(one.len() > 100_000);
+}
+
+#[test]
+fn a_violated_day_always_ends_with_a_token_that_replays() {
+    let output =
+        xfetch("simulate --protocol unfenced-publish --shape any --seed 4 --requests 2000");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let token = text.split_whitespace().find(|word| word.starts_with("d1:"));
+    let replayed = xfetch(&format!("replay {}", token.expect("there is a token")));
+    assert_eq!(replayed.status.code(), Some(0));
+    let timeline = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(timeline.contains("<- violates "), "{timeline}");
 }
 
 #[test]

@@ -596,8 +596,14 @@ fn every_term_in_the_readme_is_linked_where_it_is_used_first() {
 /// A link is of this repository, or it names a host.
 #[test]
 fn every_relative_link_resolves() {
-    let pages =
-        ["README.md", "CONTRIBUTING.md", "sections/README.md", "sections/docs/SOUNDNESS.md"];
+    let pages = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "ops/README.md",
+        "ops/RUNBOOK.md",
+        "sections/README.md",
+        "sections/docs/SOUNDNESS.md",
+    ];
     let docs = fs::read_dir(root().join("docs")).expect("there are docs");
     let docs =
         docs.map(|file| format!("docs/{}", file.expect("readable").file_name().to_string_lossy()));

@@ -18,8 +18,8 @@ use std::time::Duration;
 type Lock<W> = Arc<LeaseTable<<W as World>::Key, <W as World>::Value>>;
 
 /// The table, one for an execution.
-pub(super) struct Locks {
-    time: Time,
+pub(crate) struct Locks {
+    time: Arc<dyn Clock>,
     place: Mutex<Place>,
     freed: Condvar,
 }
@@ -40,12 +40,12 @@ thread_local! {
 }
 
 impl Locks {
-    pub(super) fn new(time: Time) -> Arc<Self> {
+    pub(crate) fn new(time: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { time, place: Mutex::new(Place::default()), freed: Condvar::new() })
     }
 
     /// The task that calls this belongs to the table's execution.
-    pub(super) fn enter(self: &Arc<Self>) {
+    pub(crate) fn enter(self: &Arc<Self>) {
         LOCKS.with(|locks| *locks.borrow_mut() = Some(Arc::clone(self)));
     }
 
@@ -57,7 +57,7 @@ impl Locks {
 
     fn here() -> Arc<Self> {
         // A worker of the pool belongs to no caller: it has a table of its own.
-        Self::entered().unwrap_or_else(|| Self::new(Time::default()))
+        Self::entered().unwrap_or_else(|| Self::new(Arc::new(Time::default())))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The scenarios and the twins, written once. Each backend is a package that has this text as a module; its
 //! module `backend` says what the text runs on.
 
-mod locks;
-mod recorder;
-mod stage;
-mod twins;
+pub(crate) mod locks;
+pub(crate) mod recorder;
+pub(crate) mod stage;
+pub(crate) mod twins;
 
 use super::backend::{
     Start, TickingClock, begin, core, current_step, current_task, overlap, patience, thread, work,

@@ -135,7 +135,7 @@ impl<T: Plain> Plain for Option<T> {
 macro_rules! convert {
     ($($(#[$doc:meta])* $Event:ident $(($($part:ident: $Part:ty),+))?,)*) => {
         /// The event in terms of no particular build of the core.
-        fn plain(event: core::Event) -> Event {
+        pub(crate) fn plain(event: core::Event) -> Event {
             match event {
                 $(core::Event::$Event $(($($part),+))? => Event::$Event $(($($part.plain()),+))?,)*
                 // The core allows itself further events; its list has all that there are.

@@ -2,8 +2,8 @@
 
 use super::core::steps::Protocol;
 use super::core::{
-    Cache, CallerRuns, Error, Event as CoreEvent, Executor, Found, Job, Metrics, Observer, Waiting,
-    WeakCache, With, WorkerPool,
+    Cache, CallerRuns, Clock, Error, Executor, Found, Job, Metrics, Observer, Waiting, WeakCache,
+    With, WorkerPool,
 };
 use super::locks::Locks;
 use super::recorder::{Recorder, Time};
@@ -28,15 +28,25 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 /// How long after that its failures are remembered.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The cache under test: one shard, so that every key meets every other, and no chance in hashing.
-type Tested<P> = Cache<u64, Value, With<Time, (Recorder, Counters), Runs, Plain, P>>;
-type WeakTested<P> = WeakCache<u64, Value, With<Time, (Recorder, Counters), Runs, Plain, P>>;
+/// The parts of every cache under test. One type for all: for another the compiler makes both protocols anew.
+type TestedParts<P> = With<Arc<dyn Clock>, Arc<dyn Observer>, Arc<dyn Executor>, Plain, P>;
+/// A cache under test.
+pub(crate) type Tested<P> = Cache<u64, Value, TestedParts<P>>;
+type WeakTested<P> = WeakCache<u64, Value, TestedParts<P>>;
 
 /// A value of the origin's, by its content.
-struct Value {
-    content: u64,
+pub struct Value {
+    /// The content.
+    pub content: u64,
     /// What its drop does.
     at_drop: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Value {
+    /// A value with this content, whose drop does this.
+    pub fn that_drops(content: u64, at_drop: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { content, at_drop: Some(Box::new(at_drop)) }
+    }
 }
 
 impl From<u64> for Value {
@@ -53,21 +63,8 @@ impl Drop for Value {
     }
 }
 
-/// What every scenario computes with. One type for all: for another the compiler makes every protocol on every
-/// backend anew.
-type Compute = Box<dyn FnOnce(&u64) -> Result<Value, io::Error> + Send>;
-
-/// What counts, in the scenarios that have counters: elsewhere each count would be a section more.
-#[derive(Clone)]
-struct Counters(Option<Arc<Metrics>>);
-
-impl Observer for Counters {
-    fn on(&self, key: u64, event: CoreEvent) {
-        if let Some(metrics) = &self.0 {
-            metrics.on(key, event);
-        }
-    }
-}
+/// What every scenario computes with. One type for all, as above.
+pub type Compute = Box<dyn FnOnce(&u64) -> Result<Value, io::Error> + Send>;
 
 /// The executor of a setup. At rest it is the caller.
 #[derive(Clone)]
@@ -108,7 +105,7 @@ impl Runs {
 
 /// A hasher without a seed: a key is its own hash.
 #[derive(Clone, Default)]
-struct Plain(u64);
+pub(crate) struct Plain(u64);
 
 impl BuildHasher for Plain {
     type Hasher = Self;
@@ -146,7 +143,7 @@ pub(super) fn perform<P: Protocol>(
 ) -> History {
     let setup = Setup::played(scenario, protocol);
     let stage = Stage::new(with, &setup);
-    let locks = Locks::new(stage.around.time.clone());
+    let locks = Locks::new(Arc::new(stage.around.time.clone()));
     locks.enter();
     let start = Start::new(callers);
     let callers: Vec<_> = (0..callers)
@@ -232,14 +229,19 @@ impl<P: Protocol> Stage<P> {
         let patient = if setup.impatient { Duration::from_secs(1) } else { Duration::MAX };
         let runs = Runs::on(setup);
         let metrics = setup.counted.then(|| Arc::new(Metrics::new()));
+        let observer: Arc<dyn Observer> = match &metrics {
+            Some(metrics) => Arc::new((recorder.clone(), Arc::clone(metrics))),
+            None => Arc::new(recorder.clone()),
+        };
+        // One shard, so that every key meets every other, and no chance in hashing.
         let cache = Cache::builder(PAYLOAD, STORAGE)
             .shards(setup.shards)
             .capacity(setup.capacity)
             .idle(IDLE)
             .sweep_every(Duration::MAX)
-            .executor(runs.clone())
-            .clock(time.clone())
-            .observer((recorder.clone(), Counters(metrics.clone())))
+            .executor(Arc::new(runs.clone()) as Arc<dyn Executor>)
+            .clock(Arc::new(time.clone()) as Arc<dyn Clock>)
+            .observer(observer)
             .hasher(Plain::default())
             .beta(if nominates { 1.0 } else { 0.0 })
             .randomness(|| f64::EPSILON)
@@ -331,7 +333,7 @@ impl<P: Protocol> Stage<P> {
                 stage.request(KEY, None, stage.around.origin);
             }
         };
-        Value { content: OLD, at_drop: Some(Box::new(at_drop)) }
+        Value::that_drops(OLD, at_drop)
     }
 
     fn content(&self) -> u64 {

@@ -21,7 +21,7 @@ use xfetch_vocabulary::catalogue::{MINUTE, Step};
 
 /// A protocol of the catalogue that is not shipped.
 #[derive(Clone, Copy)]
-pub(super) struct Twin(pub(super) Name);
+pub(crate) struct Twin(pub(crate) Name);
 
 impl Twin {
     /// The twin, if it differs in this step.

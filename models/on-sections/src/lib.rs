@@ -55,6 +55,7 @@ mod backend {
     pub(super) fn work() {}
 }
 
+mod open;
 mod sample;
 mod search;
 mod seen;
@@ -62,7 +63,9 @@ mod seen;
 mod text;
 mod urw;
 
+pub use open::{Opened, Options, Parts, Served, hash_of, open, plain_event};
 pub use sample::{Chance, Draws, sample};
 pub use search::search;
 pub use seen::{Example, Seen, check, check_unfinished};
+pub use text::stage::{Compute, Value};
 pub use text::{backend_name, run, unfinished};

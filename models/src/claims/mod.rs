@@ -2,13 +2,16 @@
 //! evidence and writes the results to docs/FINDINGS.md. The report is not in this repository; its
 //! claims are quoted.
 
+mod day;
 mod facts;
+mod one_run;
 mod register;
 
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness};
 use crate::engine::{Budget, Cell, Coverage, Exploration, Refused, explore};
 use crate::page::markdown;
 use crate::replay::tokens;
+pub use one_run::Runs;
 pub use register::CLAIMS;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -53,6 +56,8 @@ pub enum Evidence {
     /// A fact that needs no scheduler: its name, and a function that returns its result and whether it
     /// supports the verdict.
     Fact(&'static str, fn() -> (String, bool)),
+    /// A fact about many single runs of a hundred callers, by chance.
+    OneRun(&'static str, fn(&Runs) -> (String, bool)),
 }
 
 /// A piece of evidence after it was run.
@@ -68,8 +73,24 @@ struct Shown {
     is_supported: bool,
 }
 
-/// The averages that were sampled already.
-type Means = BTreeMap<Protocol, f64>;
+/// What was sampled already.
+#[derive(Default)]
+struct Samples {
+    /// The average numbers of computes.
+    means: BTreeMap<Protocol, f64>,
+    /// The single runs.
+    runs: Option<Runs>,
+}
+
+impl Samples {
+    fn runs(&mut self) -> Result<&Runs, Refused> {
+        let runs = match self.runs.take() {
+            Some(runs) => runs,
+            None => Runs::all()?,
+        };
+        Ok(self.runs.insert(runs))
+    }
+}
 
 fn command(cell: Cell, more: &str) -> String {
     let Cell { scenario, protocol, callers, engine } = cell;
@@ -94,8 +115,8 @@ fn every_interleaving(
 }
 
 /// The average number of computes of a hundred callers on one stale key, by chance.
-fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
-    if let Some(mean) = means.get(&protocol) {
+fn mean(protocol: Protocol, samples: &mut Samples) -> Result<f64, Refused> {
+    if let Some(mean) = samples.means.get(&protocol) {
         return Ok(*mean);
     }
     let cell =
@@ -112,7 +133,7 @@ fn mean(protocol: Protocol, means: &mut Means) -> Result<f64, Refused> {
         sum += findings.mean().unwrap_or_default();
     }
     let mean = sum / SEEDS as f64;
-    means.insert(protocol, mean);
+    samples.means.insert(protocol, mean);
     Ok(mean)
 }
 
@@ -122,18 +143,15 @@ impl Evidence {
     /// # Errors
     ///
     /// As [`explore`]. An error too if a search does not end.
-    fn show(self, means: &mut Means) -> Result<Shown, Refused> {
+    fn show(self, samples: &mut Samples) -> Result<Shown, Refused> {
         let (scenario, protocol, callers) = match self {
             Self::Holds(scenario, protocol, callers)
             | Self::Breaks(scenario, protocol, callers, _)
             | Self::Computes(scenario, protocol, callers, _)
             | Self::Reaches(scenario, protocol, callers, ..) => (scenario, protocol, callers),
-            Self::Times(first, second, bounds) => return times(first, second, bounds, means),
-            Self::Fact(what, count) => {
-                let (result, is_supported) = count();
-                let command = "claims".into();
-                return Ok(Shown { what: what.into(), result, command, is_supported });
-            }
+            Self::Times(first, second, bounds) => return times(first, second, bounds, samples),
+            Self::Fact(what, count) => return Ok(fact(what, count())),
+            Self::OneRun(what, count) => return Ok(fact(what, count(samples.runs()?))),
         };
         let found = every_interleaving(scenario, protocol, callers)?;
         let what = format!("{protocol} in {scenario}, {callers} callers");
@@ -175,18 +193,24 @@ impl Evidence {
                     reached == expected,
                 )
             }
-            Self::Times(..) | Self::Fact(..) => unreachable!("this evidence is not a search"),
+            Self::Times(..) | Self::Fact(..) | Self::OneRun(..) => {
+                unreachable!("this evidence is not a search")
+            }
         }
     }
+}
+
+fn fact(what: &str, (result, is_supported): (String, bool)) -> Shown {
+    Shown { what: what.into(), result, command: "claims".into(), is_supported }
 }
 
 fn times(
     first: Protocol,
     second: Protocol,
     [least, most]: [f64; 2],
-    means: &mut Means,
+    samples: &mut Samples,
 ) -> Result<Shown, Refused> {
-    let (of_first, of_second) = (mean(first, means)?, mean(second, means)?);
+    let (of_first, of_second) = (mean(first, samples)?, mean(second, samples)?);
     let times = of_first / of_second;
     let cell = Cell {
         scenario: Scenario::Field,
@@ -211,11 +235,11 @@ fn times(
 /// As [`explore`]. An error too if a search does not end.
 pub fn page() -> Result<(String, Vec<String>), Refused> {
     let mut page = format!("{INTRODUCTION}\n{}\n{AFTER_THE_PHASES}", phases()?);
-    let (mut not_supported, mut means) = (Vec::new(), Means::new());
+    let (mut not_supported, mut samples) = (Vec::new(), Samples::default());
     for claim in CLAIMS {
         let mut rows = Vec::new();
         for evidence in claim.evidence {
-            let Shown { what, result, command, is_supported } = evidence.show(&mut means)?;
+            let Shown { what, result, command, is_supported } = evidence.show(&mut samples)?;
             if !is_supported {
                 not_supported.push(format!("{}: {what}: {result}", claim.id));
             }
@@ -224,7 +248,11 @@ pub fn page() -> Result<(String, Vec<String>), Refused> {
         let table = markdown(&["shown by", "result", "again"], rows);
         let Claim { id, says, verdict, because, .. } = claim;
         let _ = write!(page, "\n## {id}\n\n> {says}\n\n**{verdict}** {because}\n\n{table}\n");
+        if *id == one_run::CLAIM {
+            let _ = write!(page, "\n{}", samples.runs()?.section());
+        }
     }
+    page.push_str(&day::section());
     page.push_str(NOT_JUDGED);
     Ok((page, not_supported))
 }
@@ -259,10 +287,8 @@ these four steps only the last one, the re-check inside the lock, changes the wo
 const NOT_JUDGED: &str = "
 ## Not judged here
 
-Two claims are not about the interleavings of one process. C12: one green run of a hundred requests gives
-99.9 % confidence. [CERTIFICATE.md](CERTIFICATE.md) says how much a number of runs tells. C13: 99 % reduction holds
-in production, with several processes. A process does not know the leases of another one, so each process computes
-once.
+One claim is not about the interleavings of one process. C13: 99 % reduction holds in production, with several
+processes. A process does not know the leases of another one, so each process computes once.
 ";
 
 /// The first columns of a table of the phases; README shows a row of it.

@@ -1,7 +1,7 @@
 //! The claims, each with its verdict and its evidence.
 
-use super::Evidence::{Breaks, Computes, Fact, Holds, Reaches, Times};
-use super::{Claim, facts};
+use super::Evidence::{Breaks, Computes, Fact, Holds, OneRun, Reaches, Times};
+use super::{Claim, Runs, facts, one_run};
 use crate::catalogue::Invariant::*;
 use crate::catalogue::Protocol::*;
 use crate::catalogue::Scenario::*;
@@ -157,6 +157,21 @@ pub const CLAIMS: &[Claim] = &[
             Fact("compute calls of each trigger (arithmetic)", facts::efficiencies),
             Computes(Field, NoLock, 4, [1, 4]),
             Computes(Field, DoubleRecheck, 4, [1, 1]),
+        ],
+    },
+    Claim {
+        id: one_run::CLAIM,
+        says: "One green run of 100 requests gives 99.9 % confidence.",
+        verdict: "Refuted.",
+        because: "A green run tells of a mistake only as far as the mistake would have made the run red. Most twins never made the report's run red, and no number of green runs excludes a mistake that cannot turn a run red. Even without any lock some runs are green by the report's criteria. How often depends on the machine: on real threads a lock without re-checks was green in every round.",
+        evidence: &[
+            OneRun("double-recheck in the twins' scenarios", Runs::of_the_shipped_protocol),
+            OneRun("the twins in field, by the report's criteria", Runs::in_field_by_the_criteria),
+            OneRun("the twins in field, by every invariant", Runs::in_field_by_the_invariants),
+            OneRun("of these the twins of other scenarios, 3 callers", Runs::unseen_by_any_run),
+            OneRun("no-lock in field, by the report's criteria", Runs::without_any_lock),
+            OneRun("each twin where it does harm, by every invariant", Runs::where_they_break),
+            OneRun("the same on real threads, measured once", Runs::on_real_threads),
         ],
     },
     Claim {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use xfetch_models::catalogue::{Engine, Protocol};
 use xfetch_models::certificate::{
-    CALLERS, CONFIDENCE, Detection, ENGINES, EXECUTIONS, Question, ROUNDS, ask,
+    CALLERS, CONFIDENCE, DAYS, Detection, ENGINES, EXECUTIONS, Question, REQUESTS, ROUNDS, ask,
+    simulated,
 };
 use xfetch_models::engine::Refused;
 use xfetch_models::page::markdown;
@@ -68,9 +69,9 @@ fn missed(question: &Question, detections: &[Detection]) -> Option<String> {
     if detections.iter().any(|detection| matches!(detection, Detection::Instead(_))) {
         return Some(format!("an engine sees another violation of {protocol} in {scenario}"));
     }
-    let sees_at_once = detections
-        .iter()
-        .all(|detection| at_once(detection) || matches!(detection, Detection::Within(_)));
+    let sees_at_once = detections.iter().all(|detection| {
+        at_once(detection) || matches!(detection, Detection::Within(_) | Detection::Simulated(_))
+    });
     if *protocol == Protocol::AlwaysSkip && !sees_at_once {
         return Some(format!("{protocol} is not seen at once"));
     }
@@ -101,8 +102,13 @@ fn about(question: &Question) -> Vec<String> {
 
 /// One row for each question with one detection for each engine, on all cores.
 fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refused> {
-    let cells: Vec<(Question, Engine)> =
-        questions.iter().flat_map(|question| ENGINES.map(|engine| (*question, engine))).collect();
+    // The last column is that of the simulated services.
+    let columns: Vec<_> = ENGINES.map(Some).into_iter().chain([None]).collect();
+    let of = |question: &Question| {
+        let question = *question;
+        columns.iter().map(move |engine| (question, *engine))
+    };
+    let cells: Vec<(Question, Option<Engine>)> = questions.iter().flat_map(of).collect();
     let bar = progress::of_cells(cells.len(), &Default::default());
     let done = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
@@ -110,7 +116,10 @@ fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refuse
         while !stop::is_set() {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some((question, engine)) = cells.get(place) else { return };
-            let detection = ask(*question, *engine, seeds);
+            let detection = match engine {
+                Some(engine) => ask(*question, *engine, seeds),
+                None => simulated(*question),
+            };
             done.lock().unwrap_or_else(PoisonError::into_inner).push((place, detection));
             bar.inc(1);
         }
@@ -124,12 +133,13 @@ fn all(questions: &[Question], seeds: u64) -> Result<Vec<Vec<Detection>>, Refuse
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(place, _)| *place);
     let detections: Result<Vec<_>, _> = done.into_iter().map(|(_, detection)| detection).collect();
-    Ok(detections?.chunks(ENGINES.len()).map(<[Detection]>::to_vec).collect())
+    Ok(detections?.chunks(columns.len()).map(<[Detection]>::to_vec).collect())
 }
 
 fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> String {
     let mut header = vec!["twin", "violates", "in"];
     header.extend(ENGINES.map(Engine::slug));
+    header.push("simulate");
     let row = |(question, detections): (&Question, &Vec<Detection>)| -> Vec<String> {
         about(question).into_iter().chain(detections.iter().map(Detection::to_string)).collect()
     };
@@ -149,6 +159,8 @@ fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> St
          the median number of executions until the violation is seen. *Missed* is the {:.0} % upper bound (Clopper and\n    \
          Pearson 1934) on the chance that such a sample misses it. The bound is for these samples, all of which CI\n    \
          runs. The main command samples twins in `field` only, with 100 callers.\n\
+         - `simulate` runs services for virtual time, {REQUESTS} requests each ([simulate](SIMULATE.md)). The number is
+             the first of {DAYS} seeds whose run violates the invariant, in whatever situation.
          - **holds**: the search was complete, and every interleaving keeps every invariant.\n\
          - **bounded**: the interleavings that were looked at keep every invariant.\n\
          - **blind**: the engine cannot see the violation; the cell says why.\n\n\

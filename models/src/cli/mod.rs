@@ -2,6 +2,7 @@
 
 mod certificate;
 mod claims;
+mod expiry;
 mod explore;
 mod field_test;
 mod list;
@@ -10,6 +11,7 @@ mod performance;
 mod plan;
 mod progress;
 mod replay;
+mod simulate;
 mod soak;
 mod table;
 
@@ -32,6 +34,7 @@ ran out, or Ctrl-C ended the run.
   xfetch explore --protocol release-before-publish --callers 3     a token for each violation
   xfetch replay TOKEN                                              the interleaving, section by section
   xfetch list                                                      all names
+  xfetch simulate --hours 24 --seed 7                              a day of a simulated service
 
 docs/GLOSSARY.md defines the terms. CONTRIBUTING.md says how to add a broken twin of your own.";
 
@@ -92,12 +95,18 @@ enum Command {
     /// Checks each claim of the field report by its evidence: docs/FINDINGS.md.
     #[command(alias = "findings")]
     Claims(Page),
+    /// Shows what a thousand keys that were written together do to the origin, with and without jitter:
+    /// docs/EXPIRY.md.
+    Expiry(Page),
     /// Measures the speed of each engine on one OS thread: docs/PERFORMANCE.md. Needs the feature
     /// `plain`. Exit code 1: two engines do not have the same outcomes.
     Performance(Performance),
     /// Runs a mixed load on the shipped code, on real threads, and checks the counters at the end. Exit
     /// code 0: every check holds; 1: one does not.
     Soak(Soak),
+    /// Simulates days of a service in seconds: the shipped code under virtual time, with traffic and faults
+    /// that follow from a seed. Every invariant is checked.
+    Simulate(Box<simulate::Simulate>),
 }
 
 #[derive(clap::Args)]
@@ -341,8 +350,10 @@ fn run() -> ExitCode {
         Some(Command::FieldTest(options)) => field_test::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Claims(options)) => claims::run(&options),
+        Some(Command::Expiry(options)) => expiry::run(&options),
         Some(Command::Performance(options)) => performance::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
+        Some(Command::Simulate(options)) => simulate::run(&options),
         None => plan::run(&arguments.main),
     }
 }

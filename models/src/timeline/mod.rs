@@ -1,6 +1,7 @@
 //! One execution as a timeline: a column for each task, a line for each section, and the state of the
 //! cache after it.
 
+mod day;
 mod known;
 mod names;
 mod words;
@@ -15,6 +16,7 @@ use sections::{Outcome, Step};
 use std::fmt::Write;
 use words::{say, violated};
 
+pub use day::day;
 pub use words::counted;
 
 /// Whether a timeline shows every section.
@@ -30,7 +32,7 @@ pub enum Detail {
 pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
     let Replayed { token, execution, history, verdict, violations } = replayed;
     let tasks = TaskNames::of(token);
-    let objects = Objects::of(execution);
+    let objects = Objects::of(&execution.made_at);
     let mut out = format!(
         "{} on {}: {}, {}, {}\n",
         token.scenario,
@@ -42,8 +44,9 @@ pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
     if execution.preemptions > 0 {
         out.push_str("! marks a preemption: the task that ran before could have gone on\n");
     }
-    let sections = Section::all(&execution.steps, history, violations);
-    let _ = writeln!(out, "{}\n", table(&sections, detail, &tasks, &objects, history));
+    let sections = Section::all(&execution.steps, &history.records, violations, say);
+    let before = history.records.iter().filter(|record| record.step == 0);
+    let _ = writeln!(out, "{}\n", table(&sections, detail, &tasks, &objects, before));
     if let Some(rest) = rest(history, violations) {
         let _ = writeln!(out, "after all tasks have ended, one more request: {rest}\n");
     }
@@ -75,12 +78,19 @@ struct Section<'a> {
     records: Vec<&'a Record>,
     notes: Vec<String>,
     marks: Vec<String>,
+    /// Virtual time, in a day.
+    time: Option<std::time::Duration>,
 }
 
 impl<'a> Section<'a> {
-    fn all(steps: &'a [Step], history: &'a History, violations: &[Violation]) -> Vec<Self> {
+    fn all(
+        steps: &'a [Step],
+        records: &'a [Record],
+        violations: &[Violation],
+        say: impl Fn(&Record) -> Option<String>,
+    ) -> Vec<Self> {
         let section = |(number, step): (usize, &'a Step)| {
-            let records = history.records.iter().enumerate();
+            let records = records.iter().enumerate();
             let of_step: Vec<_> = records
                 .filter(|(_, record)| (record.step, record.task) == (number, step.task))
                 .collect();
@@ -89,7 +99,8 @@ impl<'a> Section<'a> {
             Self {
                 number,
                 step,
-                notes: of_step.iter().filter_map(|(_, record)| say(record.event)).collect(),
+                notes: of_step.iter().filter_map(|(_, record)| say(record)).collect(),
+                time: None,
                 records: of_step.iter().map(|(_, record)| *record).collect(),
                 marks: here.map(|(invariant, _)| violated(*invariant)).collect(),
             }
@@ -103,25 +114,28 @@ impl<'a> Section<'a> {
     }
 }
 
-fn table(
+fn table<'a>(
     sections: &[Section],
     detail: Detail,
     tasks: &TaskNames,
     objects: &Objects,
-    history: &History,
+    before: impl Iterator<Item = &'a Record>,
 ) -> Table {
     let mut table = Table::new();
-    let header = ["section".to_owned()].into_iter().chain(tasks.all().map(|it| tasks.name(it)));
+    let times = sections.iter().any(|section| section.time.is_some());
+    let first = ["section".to_owned()].into_iter().chain(times.then(|| "at".into()));
+    let header = first.chain(tasks.all().map(|it| tasks.name(it)));
     let header = header.chain(["lease".into(), "version".into(), String::new()]);
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
     let mut cache = Known::default();
-    history.records.iter().filter(|record| record.step == 0).for_each(|it| cache.learn(it));
+    before.for_each(|it| cache.learn(it));
     let both_dull =
         |one: &Section, next: &Section| detail == Detail::Folded && one.is_dull() && next.is_dull();
     for fold in sections.chunk_by(both_dull) {
         let records = fold.iter().flat_map(|section| &section.records);
         records.for_each(|record| cache.learn(record));
         let mut row = vec![numbers(fold)];
+        row.extend(fold[0].time.map(|time| format!("{time:?}")));
         row.extend(tasks.all().map(|task| {
             let of_task: Vec<_> = fold.iter().filter(|it| it.step.task == task).collect();
             match (of_task.as_slice(), fold.len()) {
@@ -151,7 +165,7 @@ fn numbers(fold: &[Section]) -> String {
 /// What main saw after all tasks had ended.
 fn rest(history: &History, violations: &[Violation]) -> Option<String> {
     let from = history.records.iter().position(|record| record.event == Event::Rest)?;
-    let said: Vec<_> = history.records[from..].iter().filter_map(|it| say(it.event)).collect();
+    let said: Vec<_> = history.records[from..].iter().filter_map(say).collect();
     let after = violations.iter().filter(|(_, at)| *at >= from);
     let marks = after.map(|(invariant, _)| format!(" {}", violated(*invariant)));
     Some(format!("{}{}", said.join(", "), marks.collect::<String>()))

@@ -1,42 +1,51 @@
 //! Names of tasks and of the objects that they share.
 
-use crate::history::History;
 use crate::token::Token;
-use sections::{Execution, Kind, Object, Operation, Step};
+use sections::{Kind, Object, Operation, Step};
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::panic::Location;
 
-/// The tasks: workers first, then the callers, then the one that shuts the pool down.
-pub(super) struct TaskNames {
-    workers: usize,
-    callers: usize,
-}
+/// The tasks that have a column.
+pub(super) struct TaskNames(BTreeMap<usize, String>);
 
 impl TaskNames {
+    /// The tasks of a scenario: workers first, then the callers, then the one that shuts the pool down.
     pub(super) fn of(token: &Token) -> Self {
-        Self { workers: token.scenario.workers(token.protocol), callers: token.callers }
+        let (workers, callers) = (token.scenario.workers(token.protocol), token.callers);
+        let name = |task: usize| match task {
+            task if task <= workers => format!("worker {task}"),
+            task if task <= workers + callers => format!("caller {}", task - workers),
+            _ => "last".into(),
+        };
+        let last = workers + callers + usize::from(workers > 0);
+        Self((1..=last).map(|task| (task, name(task))).collect())
     }
 
-    pub(super) fn all(&self) -> RangeInclusive<usize> {
-        1..=self.workers + self.callers + usize::from(self.workers > 0)
+    /// The tasks of a simulated day that have taken a step.
+    pub(super) fn of_day(names: &BTreeMap<usize, String>, steps: &[Step]) -> Self {
+        let task = |step: &Step| {
+            let name = names.get(&step.task).cloned();
+            (step.task, name.unwrap_or_else(|| format!("task {}", step.task)))
+        };
+        Self(steps.iter().map(task).collect())
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+        self.0.keys().copied()
     }
 
     pub(super) fn name(&self, task: usize) -> String {
-        match task {
-            0 => "main".into(),
-            task if task <= self.workers => format!("worker {task}"),
-            task if task <= self.workers + self.callers => {
-                format!("caller {}", task - self.workers)
-            }
-            _ => "last".into(),
+        match self.0.get(&task) {
+            Some(name) => name.clone(),
+            None if task == 0 => "main".into(),
+            None => format!("task {task}"),
         }
     }
 }
 
 /// What each file of the core and of the scenarios makes, as the documents call it. No file makes two
 /// things of one kind.
-const MADE_IN: [(&str, &str); 9] = [
+const MADE_IN: [(&str, &str); 10] = [
     ("store.rs", "map"),
     ("leases.rs", "lease table"),
     ("waits.rs", "graph of waits"),
@@ -46,14 +55,15 @@ const MADE_IN: [(&str, &str); 9] = [
     ("metrics.rs", "counters"),
     ("executor.rs", "pool"),
     ("locks.rs", "twin's lock table"),
+    ("day_clock.rs", "clock"),
 ];
 
 /// The objects of an execution.
 pub(super) struct Objects(BTreeMap<Object, &'static Location<'static>>);
 
 impl Objects {
-    pub(super) fn of(execution: &Execution<History>) -> Self {
-        Self(execution.made_at.clone())
+    pub(super) fn of(made_at: &BTreeMap<Object, &'static Location<'static>>) -> Self {
+        Self(made_at.clone())
     }
 
     /// What the documents call the object; the line that made it, if they do not mention it.
@@ -118,8 +128,15 @@ mod tests {
     #[test]
     fn every_file_that_names_an_object_is_there() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let folders =
-            ["src", "src/observe", "src/protocol", "src/sync", "src/tables", "models/text"];
+        let folders = [
+            "src",
+            "src/observe",
+            "src/protocol",
+            "src/sync",
+            "src/tables",
+            "models/text",
+            "models/simulate/src",
+        ];
         for (file, name) in MADE_IN {
             let found = folders.iter().filter(|folder| root.join(folder).join(file).exists());
             assert_eq!(found.count(), 1, "{file}, for the {name}");

@@ -1,7 +1,7 @@
 //! Events in words.
 
 use crate::catalogue::Invariant;
-use crate::history::Event;
+use crate::history::{Event, Record};
 
 /// A number of things, with the plural where it is due.
 pub fn counted(number: usize, thing: &str) -> String {
@@ -13,8 +13,8 @@ pub(super) fn violated(invariant: Invariant) -> String {
 }
 
 /// An event in words; `None` if another event of the same moment says it better.
-pub(super) fn say(event: Event) -> Option<String> {
-    Some(match event {
+pub(super) fn say(record: &Record) -> Option<String> {
+    Some(match record.event {
         Event::Looked(_) | Event::Asked | Event::Put(_) | Event::Rest => return None,
         Event::FreshHit(version) => format!("v{version} is fresh"),
         Event::StaleHit(version) => format!("v{version} is stale"),

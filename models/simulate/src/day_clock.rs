@@ -1,0 +1,78 @@
+//! The cache's clock: virtual time, and what goes wrong with it.
+
+use crate::judge::Judge;
+use sections::simulation;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use xfetch_core_shuttle::{Clock, Moment};
+
+/// No step back leads below zero: a machine does not start at the origin of its clock.
+const ORIGIN: u64 = 3_600_000_000_000;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Fault {
+    /// How far the clock has stepped back.
+    behind: u64,
+    /// It stands still since it said this, until that virtual moment.
+    stands: Option<(u64, Duration)>,
+}
+
+/// The clock of a run. To read it is an operation, so that a task may be stalled between the map and the clock.
+pub(crate) struct DayClock {
+    shared: sections::sync::atomic::AtomicU64,
+    fault: Mutex<Fault>,
+    judge: Arc<Mutex<Judge>>,
+}
+
+impl DayClock {
+    pub(crate) fn new(judge: &Arc<Mutex<Judge>>) -> Self {
+        let shared = sections::sync::atomic::AtomicU64::new(0);
+        Self { shared, fault: Mutex::default(), judge: Arc::clone(judge) }
+    }
+
+    /// What it says now, without an operation.
+    pub(crate) fn says(&self) -> u64 {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = simulation::now();
+        if let Some((says, until)) = fault.stands {
+            if now < until {
+                return says;
+            }
+            fault.stands = None;
+        }
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        nanos.saturating_add(ORIGIN).saturating_sub(fault.behind)
+    }
+
+    pub(crate) fn step_back(&self, span: u64) {
+        let says = self.says();
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        // It never gets to zero.
+        fault.behind = fault.behind.saturating_add(span.min(says / 2));
+        if let Some((says, _)) = &mut fault.stands {
+            *says = says.saturating_sub(span.min(*says / 2));
+        }
+    }
+
+    pub(crate) fn stand_still(&self, span: u64) {
+        let says = self.says();
+        let until = simulation::now().saturating_add(Duration::from_nanos(span));
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).stands = Some((says, until));
+    }
+
+    pub(crate) fn heal(&self) {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).stands = None;
+    }
+}
+
+impl Clock for DayClock {
+    fn now(&self) -> Moment {
+        let task = sections::task();
+        let judge = || self.judge.lock().unwrap_or_else(PoisonError::into_inner);
+        judge().asks_the_clock(task);
+        self.shared.load(std::sync::atomic::Ordering::Relaxed);
+        let says = self.says();
+        judge().reads_the_clock(task, says);
+        Moment::from_nanos(says)
+    }
+}

@@ -1,0 +1,51 @@
+//! The command `expiry`: what keys that were written together do to the origin, with and without jitter.
+
+use super::{Page, keep, name, refuse, write};
+use std::path::Path;
+use std::process::ExitCode;
+use xfetch_models::page::markdown;
+use xfetch_simulate::expiry::{Burst, EVERY, KEYS, PAYLOAD, SLICE, bursts, svg};
+
+/// The name of the command, and its page.
+const PAGE: (&str, &str) = ("expiry", "docs/EXPIRY.md");
+/// The picture, beside the page.
+const PICTURE: &str = "expiry.svg";
+
+/// Exit code 0: the page is written, or unchanged; 1: it has changed.
+pub(super) fn run(options: &Page) -> ExitCode {
+    if let Err(cannot) = options.is_usable(PAGE.1) {
+        return refuse(cannot);
+    }
+    let bursts = bursts();
+    if !options.check {
+        let path = options.path(PAGE.1).parent().unwrap_or(Path::new(".")).join(PICTURE);
+        let written = match svg(&bursts) {
+            Ok(picture) => write(&path, &picture),
+            Err(not_drawn) => Err(format!("{}: {not_drawn}", name(&path))),
+        };
+        if let Err(cannot) = written {
+            return refuse(cannot);
+        }
+    }
+    keep(options, PAGE, &page(&bursts), None)
+}
+
+fn page(bursts: &[Burst]) -> String {
+    let row = |burst: &Burst| {
+        vec![burst.jitter.to_string(), burst.peak().to_string(), burst.total().to_string()]
+    };
+    let peak = format!("most computes in {SLICE:?}");
+    format!(
+        "# Keys that expire together\n\n\
+         A bulk load writes {KEYS} keys at once, with a payload TTL of {PAYLOAD:?}. Each key is requested every {EVERY:?}. So all\n\
+         keys become [stale](GLOSSARY.md#stale) at once, and each needs a compute: at most one a key, but all in the same\n\
+         moment. They are published together too, and so it goes on, a payload TTL later.\n\n\
+         `Builder::jitter` shortens the payload TTL of each entry by a random share, up to its own number. The storage TTL\n\
+         stays as it is. Lifetimes are shorter by half of the [jitter](GLOSSARY.md#jitter) in the mean, so there are more\n\
+         computes; but they are spread.\n\n{}\n\n\
+         ![computes over time, with and without jitter]({PICTURE})\n\n\
+         `cargo run --release -- expiry` runs the shipped code for 25 s of virtual time with each jitter, and writes this page\n\
+         and its picture. CI runs it again and compares.\n",
+        markdown(&["jitter", &peak, "computes in all"], bursts.iter().map(row).collect()),
+    )
+}
