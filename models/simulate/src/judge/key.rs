@@ -53,13 +53,15 @@ impl Entry {
     }
 
     pub(super) fn may_be_fresh(&self, now: u64) -> bool {
-        let (_, latest) = self.stale_at;
-        !self.is_expired(now) && now < latest && !self.is_ahead_of(now, latest)
+        self.is_fresh_until(self.stale_at.1, now)
     }
 
     pub(super) fn is_surely_fresh(&self, now: u64) -> bool {
-        let (soonest, _) = self.stale_at;
-        !self.is_expired(now) && now < soonest && !self.is_ahead_of(now, soonest)
+        self.is_fresh_until(self.stale_at.0, now)
+    }
+
+    fn is_fresh_until(&self, deadline: u64, now: u64) -> bool {
+        !self.is_expired(now) && now < deadline && !self.is_ahead_of(now, deadline)
     }
 }
 
@@ -92,6 +94,25 @@ pub(super) struct Lease {
     pub(super) computing: bool,
     pub(super) failed: bool,
     pub(super) content: Option<Content>,
+}
+
+impl Lease {
+    /// A lease that this task has taken.
+    pub(super) fn new(id: LeaseId, task: usize) -> Self {
+        Self {
+            id,
+            task,
+            queued: false,
+            missed: false,
+            nominated: None,
+            early: false,
+            window: None,
+            revoked: None,
+            computing: false,
+            failed: false,
+            content: None,
+        }
+    }
 }
 
 /// The failures in a row of a key.
@@ -171,7 +192,6 @@ pub(super) struct Key {
     /// Contents that were put into the map: the place, and when each expires. Those of the past are kept as long as a
     /// request is under way.
     pub(super) put: Vec<(Content, Place, u64)>,
-    pub(super) was_requested: bool,
 }
 
 impl Key {
@@ -189,7 +209,6 @@ impl Key {
             last_published: None,
             open: 0,
             put: Vec::new(),
-            was_requested: false,
         }
     }
 
@@ -232,10 +251,19 @@ impl Key {
         self.windows.iter_mut().rfind(|window| window.since <= place)
     }
 
-    pub(super) fn lease(&mut self, id: LeaseId, task: usize) -> Option<&mut Lease> {
+    /// The place of this lease. Leases of different tables may have the same number: that of the task comes first.
+    fn place_of(&self, id: LeaseId, task: usize) -> Option<usize> {
         let own = self.leases.iter().position(|lease| lease.id == id && lease.task == task);
-        let place = own.or_else(|| self.leases.iter().position(|lease| lease.id == id))?;
+        own.or_else(|| self.leases.iter().position(|lease| lease.id == id))
+    }
+
+    pub(super) fn lease(&mut self, id: LeaseId, task: usize) -> Option<&mut Lease> {
+        let place = self.place_of(id, task)?;
         self.leases.get_mut(place)
+    }
+
+    pub(super) fn remove_lease(&mut self, id: LeaseId, task: usize) -> Option<Lease> {
+        self.place_of(id, task).map(|place| self.leases.remove(place))
     }
 
     /// No request is under way, so nobody can return what is not in the map.

@@ -2,24 +2,25 @@
 //!
 //! A scheduler that runs one section at a time shows the events in the order of the sections. So the judge knows what the
 //! map has at every moment, and which deadlines each entry must have. The checkers of the scenarios
-//! (`xfetch_vocabulary::checkers`) judge a whole history; this one has no history, and its memory grows with the keys
-//! alone.
+//! (`xfetch_vocabulary::checkers`) judge a whole history; this one has no history: it keeps a bounded record for each
+//! key, and none for each request.
 //!
-//! One detail needs care. A step reads the map in one section and the clock in the next, and its event comes after both.
-//! So when the clock is asked, before anything else can happen, the judge notes the place: what the map had there is what
-//! the step has read.
+//! A step reads the map, then the clock, and emits its event after both. When a task asks for the time, no other task has
+//! run since it read the map. So the judge notes the place of that moment: the step has read what the map had there.
 
 mod counts;
+mod events;
 mod key;
 
 pub use counts::Counts;
 
-use key::{Entry, Failures, Held, Key, Lease, Place};
+use events::Scene;
+use key::{Entry, Held, Key, Lease, Place};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 use xfetch_vocabulary::catalogue::Invariant;
-use xfetch_vocabulary::history::{Content, Event, LeaseId, Record, Version};
+use xfetch_vocabulary::history::{Content, Event, Record, Version};
 
 /// What the caches of a run were built with, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,7 @@ fn key_of(content: Content) -> u64 {
 }
 
 /// A request under way.
+#[derive(Default)]
 struct Open {
     generation: usize,
     hash: u64,
@@ -121,22 +123,29 @@ struct Task {
 
 /// A cache of the run. A restart makes another one.
 struct Generation {
-    terms: Terms,
     keys: BTreeMap<u64, Key>,
+    tally: Tally,
+    counts: Counts,
     asked: u64,
+    /// Requests under way.
+    open: u32,
+    closed: bool,
+}
+
+/// What the judge knows of a cache as a whole.
+struct Tally {
+    terms: Terms,
     leased: u64,
     released: u64,
-    counts: Counts,
-    /// Where the clearings under way have begun.
+    /// Where the first of the clearings under way has begun, and how many there are.
     clearing: Option<Place>,
     clearings: u32,
     /// Failures that are older may have been forgotten for want of room.
     remembered_since: Place,
     /// How many keys have failures that count.
     failing: usize,
+    /// Its pool was shut down.
     shut_down: bool,
-    closed: bool,
-    open: u32,
 }
 
 /// The judge.
@@ -213,21 +222,19 @@ impl Judge {
 
     /// Another cache. Its number is returned.
     pub fn open(&mut self, terms: Terms) -> usize {
-        self.generations.push(Generation {
+        let tally = Tally {
             terms,
-            keys: BTreeMap::new(),
-            asked: 0,
             leased: 0,
             released: 0,
-            counts: Counts::default(),
             clearing: None,
             clearings: 0,
             remembered_since: 0,
             failing: 0,
             shut_down: false,
-            closed: false,
-            open: 0,
-        });
+        };
+        let (keys, counts) = (BTreeMap::new(), Counts::default());
+        let generation = Generation { keys, tally, counts, asked: 0, open: 0, closed: false };
+        self.generations.push(generation);
         self.generations.len() - 1
     }
 
@@ -299,18 +306,7 @@ impl Judge {
             key,
             asked: now.clock,
             steps_back,
-            looked: None,
-            last_write_at_look: 0,
-            missed: false,
-            has_value: false,
-            is_stale: false,
-            fresh: false,
-            nominated: None,
-            rechecked: false,
-            has_lease: false,
-            busy_at: None,
-            reason: false,
-            published: None,
+            ..Open::default()
         });
         let of = &mut self.generations[generation];
         of.open += 1;
@@ -320,7 +316,6 @@ impl Judge {
         }
         let key = of.keys.entry(hash).or_insert_with(Key::new);
         key.open += 1;
-        key.was_requested = true;
     }
 
     /// The running task begins to put a value into the cache.
@@ -337,7 +332,7 @@ impl Judge {
         self.write_down(now, hash, Event::Makes(content));
         self.task(now.task).makes.push(content);
         let mut broken = None;
-        let clearing = self.generations[generation].clearing.is_some();
+        let clearing = self.generations[generation].tally.clearing.is_some();
         if let Some(key) = self.generations[generation].keys.get_mut(&hash) {
             let lease = key.leases.iter_mut().rfind(|it| it.task == now.task && it.computing);
             let id = lease.map_or(0, |lease| {
@@ -367,8 +362,8 @@ impl Judge {
     pub fn clears(&mut self, generation: usize) {
         let place = self.place;
         let of = &mut self.generations[generation];
-        of.clearing.get_or_insert(place);
-        of.clearings += 1;
+        of.tally.clearing.get_or_insert(place);
+        of.tally.clearings += 1;
         for key in of.keys.values_mut() {
             key.set(Held::Unsure, place);
         }
@@ -454,7 +449,7 @@ impl Judge {
     /// The pool of this cache was shut down.
     pub fn shut_down(&mut self, now: Now, generation: usize) {
         self.write_down(now, 0, Event::ShutDown);
-        self.generations[generation].shut_down = true;
+        self.generations[generation].tally.shut_down = true;
     }
 
     /// An event of a cache.
@@ -466,7 +461,7 @@ impl Judge {
         self.counts.count(event);
         // Where no task stands still, a request that found the lease taken before now waits for it.
         if matches!(event, Event::TimedOut(_))
-            && self.generations[generation].terms.is_steady
+            && self.generations[generation].tally.terms.is_steady
             && self.has_circle(Some(now.time))
         {
             let what = "requests inside computes wait for each other until a time-out".to_owned();
@@ -480,400 +475,28 @@ impl Judge {
         if event == Event::Cleared {
             return self.cleared(generation);
         }
-        let place = self.place;
-        let step_backs = self.steps_back;
         if self.tasks.len() <= now.task {
             self.tasks.resize_with(now.task + 1, Task::default);
         }
-        let task = &mut self.tasks[now.task];
-        let (reading, read_from) = (task.reading, task.read_from);
-        let depth = task.open.len();
-        let own = task.open.last_mut();
-        let own = own.filter(|open| open.hash == hash && open.generation == generation);
-        let key = of.keys.entry(hash).or_insert_with(Key::new);
-        let terms = of.terms;
-        // Between the shards of a clearing the judge does not know which leases were revoked.
-        let clearing = of.clearing.is_some();
-        let mut broken: Vec<(Invariant, String)> = Vec::new();
-        match event {
-            Event::Looked(seen) => {
-                match key.held {
-                    Held::Known(entry) => {
-                        let has = entry.map(|entry| entry.version);
-                        // A sweep writes down what it has removed when it has been through all shards.
-                        let may_be_swept = seen.is_none()
-                            && entry.is_some_and(|it| it.is_expired(now.clock) || step_backs > 0);
-                        if seen != has && may_be_swept {
-                            key.set(Held::Known(None), place);
-                        } else if seen != has && of.clearing.is_none() {
-                            let what =
-                                format!("the map has version {has:?}, and the look reads {seen:?}");
-                            broken.push((Invariant::VersionsNeverRegress, what));
-                        }
-                    }
-                    Held::Unsure if seen.is_none() => key.set(Held::Known(None), place),
-                    Held::Unsure => {}
-                }
-                if let Some(open) = own {
-                    let entry = match key.held {
-                        Held::Known(Some(entry)) if Some(entry.version) == seen => Some(entry),
-                        _ => None,
-                    };
-                    open.looked = Some((place, entry));
-                    open.last_write_at_look = key.last_write;
-                }
-            }
-            Event::FreshHit(_) | Event::Nominated(_) | Event::StaleHit(_) => {
-                if let Some(open) = own {
-                    open.has_value = true;
-                    open.fresh = matches!(event, Event::FreshHit(_));
-                    open.is_stale = matches!(event, Event::StaleHit(_));
-                    if let Event::Nominated(version) = event
-                        && open.nominated.replace(version).is_some()
-                    {
-                        broken.push((Invariant::NominationAtMostOnce, "it nominates twice".into()));
-                    }
-                    if let Some((_, Some(entry))) = open.looked {
-                        if entry.is_expired(reading) {
-                            broken.push((
-                                Invariant::NeverServeExpired,
-                                "it finds a value that has expired".into(),
-                            ));
-                        } else if !open.is_stale && !entry.may_be_fresh(reading) {
-                            broken.push((
-                                Invariant::RefreshMakesProgress,
-                                "it takes a stale value for a fresh one".into(),
-                            ));
-                        } else if open.is_stale && entry.is_surely_fresh(reading) {
-                            broken.push((
-                                Invariant::NoWastedCompute,
-                                "it takes a fresh value for a stale one".into(),
-                            ));
-                        }
-                    }
-                }
-            }
-            Event::Miss => {
-                if let Some(open) = own {
-                    open.missed = true;
-                    if let Some((_, Some(entry))) = open.looked
-                        && !entry.is_expired(reading)
-                    {
-                        broken.push((
-                            Invariant::StaleNeverWaits,
-                            "it takes a value that may be served for none".into(),
-                        ));
-                    }
-                }
-            }
-            Event::StillNeeded => {
-                if let Some(open) = own {
-                    open.rechecked = true;
-                }
-            }
-            Event::Busy(_) => {
-                if let Some(open) = own {
-                    open.busy_at = Some(now.time);
-                    if open.fresh {
-                        let what = "it has a fresh value and asks for the lease".into();
-                        broken.push((Invariant::FreshTakesNoLease, what));
-                    }
-                }
-            }
-            Event::Leased(id) => {
-                of.leased += 1;
-                let (mut missed, mut nominated, mut has_stale) = (false, None, false);
-                if let Some(open) = own {
-                    has_stale = open.has_value;
-                    open.has_lease = true;
-                    (missed, nominated) = (open.missed, open.nominated);
-                    if open.fresh && open.nominated.is_none() {
-                        broken.push((
-                            Invariant::FreshTakesNoLease,
-                            "it has a fresh value and takes the lease".into(),
-                        ));
-                    }
-                    let refreshed = key
-                        .last_published
-                        .filter(|at| open.looked.is_some_and(|(looked, _)| *at > looked));
-                    if open.is_stale && !open.rechecked && refreshed.is_some() {
-                        let what =
-                            "the key was refreshed after its look, and it takes the lease".into();
-                        broken.push((Invariant::RefreshedInTimeTakesNoLease, what));
-                    }
-                }
-                let most = terms.back_off.1;
-                let remembered_since = of.remembered_since;
-                let early = key.failures.is_some_and(|failures| {
-                    reading < failures.until.0
-                        && failures.since >= remembered_since
-                        && !failures.unsure
-                        && !clearing
-                        && failures.until.1.saturating_sub(reading) <= most
-                });
-                key.leases.push(Lease {
-                    id,
-                    task: now.task,
-                    queued: has_stale,
-                    missed,
-                    nominated,
-                    early,
-                    window: None,
-                    revoked: None,
-                    computing: false,
-                    failed: false,
-                    content: None,
-                });
-            }
-            Event::Waited(_) | Event::TimedOut(_) => {
-                if let Some(open) = own {
-                    if open.has_value {
-                        broken
-                            .push((Invariant::StaleNeverWaits, "it has a value and waits".into()));
-                    }
-                    open.reason |= matches!(event, Event::TimedOut(_));
-                }
-                // A request inside a compute leaves the graph of waits before it says so.
-                if let (Event::TimedOut(id), true) = (event, depth < 2) {
-                    match key.lease(id, usize::MAX) {
-                        None => {
-                            let what = format!(
-                                "it waits for lease {id} until its time-out, and the lease was released"
-                            );
-                            broken.push((Invariant::NoWaiterLeftBehind, what));
-                        }
-                        // Where no task stands still, a lease is queued until its compute starts.
-                        Some(lease) if lease.queued && terms.is_steady => {
-                            let what = format!(
-                                "it waits for lease {id}, whose refresh waits for a thread"
-                            );
-                            broken.push((Invariant::NoWaiterLeftBehind, what));
-                        }
-                        Some(_) => {}
-                    }
-                }
-            }
-            Event::BackingOff => {
-                if let Some(open) = own {
-                    open.reason = true;
-                }
-                if step_backs == 0 && of.clearing.is_none() {
-                    match key.failures {
-                        None => {
-                            let what = "no failure is to be remembered, and it backs off".into();
-                            broken.push((Invariant::HealthyOriginNoError, what));
-                        }
-                        Some(failures) if reading >= failures.until.1 => {
-                            let what = "the longest back-off has passed, and it backs off".into();
-                            broken.push((Invariant::RefreshMakesProgress, what));
-                        }
-                        Some(_) => {}
-                    }
-                }
-            }
-            Event::Cycle(_) => {
-                if let Some(open) = own {
-                    open.reason = true;
-                }
-            }
-            Event::Revoked(id) => {
-                let mut window = None;
-                if let Some(lease) = key.lease(id, usize::MAX)
-                    && lease.revoked.is_none()
-                {
-                    lease.revoked = Some(place);
-                    window = lease.window.filter(|_| lease.computing);
-                }
-                if let Some(window) = window.and_then(|since| key.window_at(since)) {
-                    window.in_vain += 1;
-                }
-            }
-            Event::ComputeStarted(id, _) => {
-                let others = key.leases.iter().filter(|it| {
-                    !(it.id == id && it.task == now.task) && it.computing && it.revoked.is_none()
-                });
-                let others = others.count();
-                if let Some(lease) = key.lease(id, now.task) {
-                    lease.task = now.task;
-                    lease.computing = true;
-                    lease.queued = false;
-                    let Lease { revoked, missed, nominated, early, .. } = *lease;
-                    let counts = revoked.is_none_or(|revoked| revoked <= read_from);
-                    if others > 0 && revoked.is_none() && !clearing {
-                        broken.push((
-                            Invariant::OneLeasePerKey,
-                            "another lease of the key computes".into(),
-                        ));
-                    }
-                    if early && counts {
-                        let what = format!(
-                            "the back-off has not ended, and it computes: {:?}, at {reading}",
-                            key.failures
-                        );
-                        broken.push((Invariant::FailuresBackOff, what));
-                    }
-                    if let Some(Held::Known(Some(entry))) = key.held_at(read_from)
-                        && entry.is_surely_fresh(reading)
-                        && nominated != Some(entry.version)
-                    {
-                        broken.push((
-                            Invariant::NoWastedCompute,
-                            "the value is fresh, and it computes".into(),
-                        ));
-                    }
-                    let mut of_window = None;
-                    if counts && let Some(window) = key.window_at(read_from) {
-                        of_window = Some(window.since);
-                        window.started += 1;
-                        window.started_by_misses += u32::from(missed);
-                        let most = if clearing { u32::MAX } else { 1 + window.in_vain };
-                        if missed && window.started_by_misses > most {
-                            let what = format!(
-                                "it missed, and is compute {} of this window",
-                                window.started
-                            );
-                            broken.push((Invariant::MissSingleFlight, what));
-                        }
-                        if window.started > most {
-                            let what = format!(
-                                "it is compute {} of this window, and {} have failed or were revoked",
-                                window.started, window.in_vain
-                            );
-                            broken.push((Invariant::OneComputePerWindow, what));
-                        }
-                    }
-                    if let Some(lease) = key.lease(id, now.task) {
-                        lease.window = of_window;
-                    }
-                }
-                // A worker's tasks have no request: the callers of a cache whose pool is gone compute themselves.
-                if of.shut_down && self.tasks[now.task].open.is_empty() {
-                    broken.push((
-                        Invariant::ShutdownDrains,
-                        "the pool was shut down, and a worker computes".into(),
-                    ));
-                }
-            }
-            Event::ComputeFinished(id, returned) => {
-                key.computing.retain(|(task, lease)| (*task, *lease) != (now.task, id));
-                let mut window = None;
-                if let Some(lease) = key.lease(id, now.task)
-                    && !returned
-                {
-                    lease.failed = true;
-                    lease.computing = false;
-                    window = lease.window.filter(|_| lease.revoked.is_none());
-                    if let Some(open) = own {
-                        open.reason = true;
-                    }
-                }
-                if let Some(window) = window.and_then(|since| key.window_at(since)) {
-                    window.in_vain += 1;
-                }
-            }
-            Event::Published(id, version) => {
-                let made = task.makes.pop();
-                let lease = key.lease(id, now.task);
-                let content = lease.as_ref().and_then(|lease| lease.content).or(made).unwrap_or(0);
-                if let Some(lease) = lease {
-                    lease.computing = false;
-                    if lease.revoked.is_some() {
-                        let what = "the lease was revoked, and it publishes".into();
-                        broken.push((Invariant::InvalidationWins, what));
-                    }
-                }
-                if begun(content) < key.newest_begun {
-                    let what = "it replaces a value that was begun after it".into();
-                    broken.push((Invariant::VersionsNeverRegress, what));
-                }
-                if version <= key.newest {
-                    let what = format!("version {version} comes after version {}", key.newest);
-                    broken.push((Invariant::VersionsNeverRegress, what));
-                }
-                key.newest = key.newest.max(version);
-                key.newest_begun = key.newest_begun.max(begun(content));
-                let entry = Entry::new(&terms, version, content, reading);
-                // A clearing may have come to this shard or not.
-                key.set(if clearing { Held::Unsure } else { Held::Known(Some(entry)) }, place);
-                key.begin_window(place);
-                key.put.push((content, place, entry.expires_at));
-                key.last_published = Some(place);
-                of.failing -= usize::from(key.failures.take().is_some());
-                if let Some(open) = own {
-                    open.published = Some((place, reading));
-                }
-            }
-            Event::Discarded(id) => {
-                task.makes.pop();
-                if let Some(lease) = key.lease(id, now.task) {
-                    lease.computing = false;
-                }
-            }
-            Event::Released(id) => {
-                of.released += 1;
-                let at = key.leases.iter().position(|it| it.id == id && it.task == now.task);
-                let at = at.or_else(|| key.leases.iter().position(|it| it.id == id));
-                if let Some(lease) = at.map(|at| key.leases.remove(at))
-                    && lease.failed
-                {
-                    task.makes.pop();
-                    if lease.revoked.is_none() {
-                        let before = key.failures.take();
-                        of.failing -= usize::from(before.is_some());
-                        key.failures =
-                            Failures::after(before, of.remembered_since, reading, &terms, place);
-                        of.failing += usize::from(key.failures.is_some());
-                        if of.failing.saturating_mul(terms.shards) > terms.capacity {
-                            of.remembered_since = place;
-                        }
-                    }
-                }
-                key.forget_the_past();
-            }
-            Event::Inserted(version) => {
-                let content = task.putting.take().unwrap_or(0);
-                if version <= key.newest {
-                    let what = format!("version {version} comes after version {}", key.newest);
-                    broken.push((Invariant::VersionsNeverRegress, what));
-                }
-                key.newest = key.newest.max(version);
-                key.newest_begun = place;
-                let entry = Entry::new(&terms, version, content, reading);
-                // A clearing may have come to this shard or not.
-                key.set(if clearing { Held::Unsure } else { Held::Known(Some(entry)) }, place);
-                key.put.push((content, place, entry.expires_at));
-                of.failing -= usize::from(key.failures.take().is_some());
-                key.begin_window(place);
-                (key.last_write, key.last_published) = (place, None);
-                key.forget_the_past();
-            }
-            Event::Invalidated => {
-                key.set(Held::Known(None), place);
-                of.failing -= usize::from(key.failures.take().is_some());
-                key.begin_window(place);
-                (key.last_write, key.last_published) = (place, None);
-                key.forget_the_past();
-            }
-            Event::Evicted(version) | Event::Swept(version) => {
-                let is_it = |entry: &Entry| entry.version == version;
-                if matches!(&key.held, Held::Known(Some(entry)) if is_it(entry)) {
-                    key.set(Held::Known(None), place);
-                }
-                if matches!(event, Event::Evicted(_)) {
-                    key.begin_window(place);
-                    key.last_published = None;
-                }
-                key.forget_the_past();
-            }
-            // A sweep writes it down when it has been through all shards. The key may have failed again since.
-            Event::Forgotten => match &mut key.failures {
-                Some(failures) if now.clock < failures.until.0.saturating_add(terms.idle) => {
-                    failures.unsure = true;
-                }
-                failures => of.failing -= usize::from(failures.take().is_some()),
-            },
-            _ => {}
-        }
+        let Task { reading, read_from, open, putting, makes } = &mut self.tasks[now.task];
+        let depth = open.len();
+        let is_own = |open: &&mut Open| open.hash == hash && open.generation == generation;
+        let mut scene = Scene {
+            now,
+            place: self.place,
+            reading: *reading,
+            read_from: *read_from,
+            steps_back: self.steps_back,
+            depth,
+            own: open.last_mut().filter(is_own),
+            makes,
+            putting,
+            tally: &mut of.tally,
+            key: of.keys.entry(hash).or_insert_with(Key::new),
+            broken: Vec::new(),
+        };
+        scene.note(event);
+        let broken = scene.broken;
         if broken.is_empty() {
             return;
         }
@@ -887,12 +510,13 @@ impl Judge {
     fn cleared(&mut self, generation: usize) {
         let place = self.place;
         let of = &mut self.generations[generation];
-        let began = of.clearing.unwrap_or(place);
-        of.clearings = of.clearings.saturating_sub(1);
-        if of.clearings == 0 {
-            of.clearing = None;
+        let tally = &mut of.tally;
+        let began = tally.clearing.unwrap_or(place);
+        tally.clearings = tally.clearings.saturating_sub(1);
+        if tally.clearings == 0 {
+            tally.clearing = None;
         }
-        of.failing = 0;
+        tally.failing = 0;
         for key in of.keys.values_mut() {
             let newer = key.last_published.or(Some(key.last_write)).is_some_and(|at| at >= began);
             let held = if newer { Held::Unsure } else { Held::Known(None) };
@@ -901,17 +525,11 @@ impl Judge {
             key.failures = key.failures.filter(|failures| failures.since >= began);
             if let Some(failures) = &mut key.failures {
                 failures.unsure = true;
-                of.failing += 1;
+                tally.failing += 1;
             }
             key.last_write = key.last_write.max(began);
             key.last_published = None;
         }
-    }
-
-    /// Leases that are held now, over all caches.
-    pub fn leases(&self) -> impl Iterator<Item = (usize, LeaseId)> + '_ {
-        let keys = self.generations.iter().flat_map(|of| of.keys.values());
-        keys.flat_map(|key| &key.leases).map(|lease| (lease.task, lease.id))
     }
 
     /// Requests of this cache.
@@ -958,8 +576,8 @@ impl Judge {
 
     /// Whether every lease of this cache was released.
     pub fn balance(&self, generation: usize) -> (u64, u64) {
-        let of = &self.generations[generation];
-        (of.leased, of.released)
+        let Tally { leased, released, .. } = self.generations[generation].tally;
+        (leased, released)
     }
 
     /// The keys of this cache whose failures may be remembered.
