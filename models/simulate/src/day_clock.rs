@@ -1,8 +1,9 @@
 //! The cache's clock: virtual time, and what goes wrong with it.
 
-use crate::judge::Judge;
+use crate::judge::Now;
+use crate::world::{Shared, locked};
 use sections::simulation;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use xfetch_core_shuttle::{Clock, Moment};
 
@@ -21,18 +22,24 @@ struct Fault {
 pub(crate) struct DayClock {
     shared: sections::sync::atomic::AtomicU64,
     fault: Mutex<Fault>,
-    judge: Arc<Mutex<Judge>>,
+    run: Arc<Shared>,
 }
 
 impl DayClock {
-    pub(crate) fn new(judge: &Arc<Mutex<Judge>>) -> Self {
+    pub(crate) fn new(run: &Arc<Shared>) -> Self {
         let shared = sections::sync::atomic::AtomicU64::new(0);
-        Self { shared, fault: Mutex::default(), judge: Arc::clone(judge) }
+        Self { shared, fault: Mutex::default(), run: Arc::clone(run) }
+    }
+
+    /// This moment, for the judge. It is no operation.
+    pub(crate) fn moment(&self) -> Now {
+        let (task, step) = (sections::task(), sections::decisions());
+        Now { time: simulation::now(), clock: self.says(), task, step }
     }
 
     /// What it says now, without an operation.
     pub(crate) fn says(&self) -> u64 {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fault = locked(&self.fault);
         let now = simulation::now();
         if let Some((says, until)) = fault.stands {
             if now < until {
@@ -46,7 +53,7 @@ impl DayClock {
 
     pub(crate) fn step_back(&self, span: u64) {
         let says = self.says();
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fault = locked(&self.fault);
         // It never gets to zero.
         fault.behind = fault.behind.saturating_add(span.min(says / 2));
         if let Some((says, _)) = &mut fault.stands {
@@ -57,18 +64,18 @@ impl DayClock {
     pub(crate) fn stand_still(&self, span: u64) {
         let says = self.says();
         let until = simulation::now().saturating_add(Duration::from_nanos(span));
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).stands = Some((says, until));
+        locked(&self.fault).stands = Some((says, until));
     }
 
     pub(crate) fn heal(&self) {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).stands = None;
+        locked(&self.fault).stands = None;
     }
 }
 
 impl Clock for DayClock {
     fn now(&self) -> Moment {
         let task = sections::task();
-        let judge = || self.judge.lock().unwrap_or_else(PoisonError::into_inner);
+        let judge = || locked(&self.run.judge);
         judge().asks_the_clock(task);
         self.shared.load(std::sync::atomic::Ordering::Relaxed);
         let says = self.says();

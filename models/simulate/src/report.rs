@@ -357,10 +357,14 @@ impl Books {
         }
     }
 
+    fn happens(&mut self, fault: Fault) {
+        self.happened(fault, 1);
+    }
+
     /// Counts a fault, if it is one of the plan.
-    pub(crate) fn happens(&mut self, fault: Fault) {
+    pub(crate) fn happened(&mut self, fault: Fault, times: u64) {
         if let Some(count) = self.faults.get_mut(&fault) {
-            *count += 1;
+            *count += times;
         }
     }
 
@@ -428,7 +432,7 @@ impl Books {
         self.healing = self.healing.max(took);
     }
 
-    pub(crate) fn ends(&mut self, _: Duration) {
+    pub(crate) fn ends(&mut self) {
         self.complete = true;
     }
 }

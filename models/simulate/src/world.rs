@@ -6,7 +6,7 @@ use crate::judge::{Judge, Now, Terms};
 use crate::plan::{Fault, Plan};
 use crate::report::Books;
 use crate::workload::{Act, Arrival, Ask, Origin, Sent};
-use sections::simulation::{self, Simulated, Simulation, now, sleep_until};
+use sections::simulation::{self, Move, Simulated, Simulation, now, sleep_until};
 use sections::thread::{JoinHandle, spawn};
 use sections::{Object, Outcome, Step};
 use std::collections::BTreeMap;
@@ -17,10 +17,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use xfetch_core_shuttle::{
-    CallerRuns, ConfigError, Error, Event as CoreEvent, Executor, Job, Metrics, Observer, Waiting,
-    WorkerPool,
+    CallerRuns, ConfigError, Error, Event as CoreEvent, Executor, Job, Metrics, Observer, Usage,
+    Waiting, WorkerPool,
 };
-use xfetch_on_sections::{Compute, Opened, Parts, Served, Value, hash_of, open, plain_event};
+use xfetch_on_sections::{
+    Compute, Opened, Options, Parts, Served, Value, hash_of, open, plain_event,
+};
 use xfetch_vocabulary::catalogue::Invariant;
 use xfetch_vocabulary::history::Content;
 
@@ -89,24 +91,33 @@ struct Service {
 
 type Counted = Arc<Mutex<Vec<(u64, CoreEvent)>>>;
 
-struct World {
+/// What the scheduler, the caches and the tasks of a run share.
+pub(crate) struct Shared {
     plan: Plan,
     watch: Watch,
-    judge: Arc<Mutex<Judge>>,
-    clock: Arc<DayClock>,
+    pub(crate) judge: Mutex<Judge>,
     books: Mutex<Books>,
+    chooser: Mutex<Chooser>,
+    /// The names of the tasks.
+    names: Mutex<BTreeMap<usize, String>>,
+    /// Whether each task serves requests.
+    serves: Mutex<Vec<bool>>,
+    /// What the executor does with the refreshes of each task.
+    sent: Mutex<Vec<Sent>>,
+    /// Draws of the caches so far.
+    draws: AtomicU64,
+    /// Everything is well again.
+    well: AtomicBool,
+    violated: AtomicBool,
+    /// It has taken too long, or too many steps.
+    overdue: AtomicBool,
+}
+
+struct World {
+    shared: Arc<Shared>,
+    clock: Arc<DayClock>,
     traffic: Mutex<Box<dyn Iterator<Item = Arrival> + Send>>,
     service: Mutex<Option<Service>>,
-    /// What the executor does with the refreshes of each task.
-    sent: Arc<Mutex<Vec<Sent>>>,
-    /// Draws of the caches so far.
-    draws: Arc<AtomicU64>,
-    /// Everything is well again.
-    well: Arc<AtomicBool>,
-    violated: Arc<AtomicBool>,
-    names: Arc<Mutex<BTreeMap<usize, String>>>,
-    /// Whether each task serves requests.
-    serves: Arc<Mutex<Vec<bool>>>,
 }
 
 /// How a run ended.
@@ -129,8 +140,68 @@ pub struct Run {
     pub cut: bool,
 }
 
-fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_set(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
+}
+
+impl Shared {
+    fn new(plan: &Plan, chooser: Chooser, watch: Watch) -> Arc<Self> {
+        Arc::new(Self {
+            judge: Mutex::new(Judge::new(watch.record)),
+            books: Mutex::new(Books::new(plan)),
+            chooser: Mutex::new(chooser),
+            names: Mutex::new(BTreeMap::from([(1, "day".to_owned())])),
+            serves: Mutex::default(),
+            sent: Mutex::default(),
+            draws: AtomicU64::new(0),
+            well: AtomicBool::new(false),
+            violated: AtomicBool::new(false),
+            overdue: AtomicBool::new(false),
+            plan: plan.clone(),
+            watch,
+        })
+    }
+
+    /// Asks the judge, and ends the run at the first violation, unless it is to go on.
+    fn judge<R>(&self, of: impl FnOnce(&mut Judge) -> R) -> R {
+        let mut judge = locked(&self.judge);
+        let result = of(&mut judge);
+        if !self.watch.goes_on && !judge.violations().is_empty() {
+            self.violated.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// The next move of the scheduler. It ends the run if nobody can go on, or if somebody says so.
+    fn choose(&self, of: &simulation::Alternatives, limits: &Limits, steps: &mut u64) -> Move {
+        let is_well = is_set(&self.well);
+        let latest = if is_well { limits.healed } else { limits.served };
+        let is_overdue = of.now > latest || *steps > limits.steps;
+        self.overdue.fetch_or(is_overdue, Ordering::Relaxed);
+        let user = self.watch.stop.as_deref();
+        if is_overdue || of.tasks.is_empty() || is_set(&self.violated) || user.is_some_and(is_set) {
+            locked(&self.judge).freezes();
+            return Move::Stop;
+        }
+        let moved = locked(&self.chooser).choose(of, is_well);
+        if let Move::Run(index) = moved {
+            let task = of.tasks.get(index).copied().unwrap_or_default();
+            *steps += u64::from(locked(&self.serves).get(task).copied().unwrap_or(false));
+        }
+        moved
+    }
+
+    fn serves(&self, task: usize, whether: bool) {
+        let mut serves = locked(&self.serves);
+        if serves.len() <= task {
+            serves.resize(task + 1, false);
+        }
+        serves[task] = whether;
+    }
 }
 
 /// Whether the plan can be carried out.
@@ -139,25 +210,14 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 ///
 /// What the builder of a cache says.
 pub fn check(plan: &Plan) -> Result<(), ConfigError> {
-    let plan = plan.clone();
-    let ran = Simulation::default().run(
-        |_| simulation::Move::Run(0),
-        move || {
-            let judge = Arc::new(Mutex::new(Judge::new(false)));
-            let clock = Arc::new(DayClock::new(&judge));
-            World::start_with(
-                &plan,
-                &judge,
-                &clock,
-                &Arc::default(),
-                &Arc::default(),
-                &Arc::default(),
-                false,
-            )
-            .map(|service| service.stop())
-        },
-    );
-    match ran.outcome {
+    let shared = Shared::new(plan, Chooser::data(&[], plan.length), Watch::default());
+    let body = move || {
+        let clock = Arc::new(DayClock::new(&shared));
+        let Service { pool, .. } = Service::new(&shared, &clock)?;
+        pool.iter().for_each(|pool| pool.shut_down(Waiting::Drop));
+        Ok(())
+    };
+    match Simulation::default().run(|_| Move::Run(0), body).outcome {
         Some(Outcome::Returned(checked)) => checked,
         _ => Ok(()),
     }
@@ -170,118 +230,77 @@ pub fn run(
     chooser: Chooser,
     watch: Watch,
 ) -> (Run, Chooser) {
-    let judge = Arc::new(Mutex::new(Judge::new(watch.record)));
-    let (well, violated) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let serves: Arc<Mutex<Vec<bool>>> = Arc::default();
-    let serving = Arc::clone(&serves);
-    let chooser = Arc::new(Mutex::new(chooser));
-    let chosen = Arc::clone(&chooser);
-    let (is_well, stop) = (Arc::clone(&well), Arc::clone(&violated));
-    let user = watch.stop.clone();
-    let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-    let (overdue, limits) = (Arc::new(AtomicBool::new(false)), limits(plan));
-    let (is_overdue, freezing) = (Arc::clone(&overdue), Arc::clone(&judge));
-    // A request takes about twenty steps, one in a crowd of waiters some hundreds. A sweep takes three of each shard.
-    // Whoever looks and sweeps goes on for as long as the run does.
-    let (mut steps, most_steps) = (0, (plan.requests + plan.keys + 1_000).saturating_mul(1_000));
-    let choose = move |of: &simulation::Alternatives| {
-        if of.now > if is_set(&is_well) { limits.1 } else { limits.0 } || steps > most_steps {
-            is_overdue.store(true, Ordering::Relaxed);
-            locked(&freezing).freezes();
-            return simulation::Move::Stop;
-        }
-        let is_over = of.tasks.is_empty() || is_set(&stop) || user.as_deref().is_some_and(is_set);
-        if is_over {
-            locked(&freezing).freezes();
-            return simulation::Move::Stop;
-        }
-        let moved = locked(&chosen).choose(of, is_set(&is_well));
-        if let simulation::Move::Run(index) = moved {
-            let task = of.tasks.get(index).copied().unwrap_or_default();
-            steps += u64::from(locked(&serving).get(task).copied().unwrap_or(false));
-        }
-        moved
-    };
-    let plan = plan.clone();
-    let (judging, watching) = (Arc::clone(&judge), watch.clone());
-    let books = Arc::new(Mutex::new(Books::new(&plan)));
-    let kept = Arc::clone(&books);
     let record = watch.record;
-    let names = Arc::new(Mutex::new(BTreeMap::from([(1, "day".to_owned())])));
-    let serving_too = Arc::clone(&serves);
-    let naming = Arc::clone(&names);
+    let shared = Shared::new(plan, chooser, watch);
+    let (limits, mut steps, of_scheduler) = (Limits::of(plan), 0, Arc::clone(&shared));
+    let choose = move |of: &simulation::Alternatives| of_scheduler.choose(of, &limits, &mut steps);
+    let of_tasks = Arc::clone(&shared);
     let body = move || {
-        let world = Arc::new(World {
-            clock: Arc::new(DayClock::new(&judging)),
-            judge: judging,
-            books: Mutex::new(Books::new(&plan)),
-            traffic: Mutex::new(Box::new(traffic)),
-            service: Mutex::new(None),
-            sent: Arc::default(),
-            draws: Arc::default(),
-            well,
-            violated,
-            names: naming,
-            serves: serving_too,
-            watch: watching,
-            plan,
-        });
-        let returned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.day()));
-        std::mem::swap(&mut *locked(&kept), &mut *locked(&world.books));
-        if let Err(panic) = returned {
-            resume_unwind(panic);
-        }
+        let clock = Arc::new(DayClock::new(&of_tasks));
+        let (traffic, service) = (Mutex::new(Box::new(traffic) as _), Mutex::new(None));
+        Arc::new(World { shared: of_tasks, clock, traffic, service }).day();
     };
-    let Simulated { outcome, now, decisions, steps, made_at, .. } =
-        Simulation { record }.run(choose, body);
-    let mut judge = std::mem::replace(&mut *locked(&judge), Judge::new(false));
+    let simulated = Simulation { record }.run(choose, body);
+    ended(&shared, simulated)
+}
+
+/// What is left of a run.
+fn ended(shared: &Shared, simulated: Simulated<()>) -> (Run, Chooser) {
+    // A twin that leaks a lease leaks what it shares too. So it is taken out.
+    fn taken<T>(mutex: &Mutex<T>, instead: T) -> T {
+        std::mem::replace(&mut *locked(mutex), instead)
+    }
+    let Simulated { outcome, now, decisions, steps, made_at, .. } = simulated;
+    let mut judge = taken(&shared.judge, Judge::new(false));
+    let mut books = taken(&shared.books, Books::empty());
+    let chooser = taken(&shared.chooser, Chooser::data(&[], Duration::ZERO));
+    let names = taken(&shared.names, BTreeMap::new());
+    let in_a_circle = judge.froze_in_a_circle();
+    let for_ever = if in_a_circle { Invariant::NoDeadlock } else { Invariant::NoWaiterLeftBehind };
     let end = Now { time: now, clock: 0, task: 0, step: 0 };
-    if is_set(&overdue) {
-        let what = "long after the end of the day a request still waits".to_owned();
-        let invariant = if judge.froze_in_a_circle() {
-            Invariant::NoDeadlock
-        } else {
-            Invariant::NoWaiterLeftBehind
-        };
-        judge.report(end, invariant, what);
+    if is_set(&shared.overdue) {
+        judge.report(end, for_ever, "long after the end of the day a request still waits".into());
     }
     match &outcome {
         Some(Outcome::Deadlock(waiting)) => {
-            let waiting: Vec<_> = waiting.iter().map(|(task, _)| *task).collect();
-            let invariant = if judge.froze_in_a_circle() {
-                Invariant::NoDeadlock
-            } else {
-                Invariant::NoWaiterLeftBehind
-            };
-            let what = format!("{} tasks wait for ever: {waiting:?}", waiting.len());
-            judge.report(end, invariant, what);
+            let tasks: Vec<_> = waiting.iter().map(|(task, _)| task).collect();
+            judge.report(end, for_ever, format!("{} tasks wait for ever: {tasks:?}", tasks.len()));
         }
         Some(Outcome::Panicked(message)) => {
             judge.report(end, Invariant::NoPanic, format!("a panic: {message}"));
         }
         Some(Outcome::Returned(())) | None => {}
     }
+    books.happened(Fault::Stragglers, chooser.stalls);
     let cut = outcome.is_none() && judge.violations().is_empty();
-    let mut books = std::mem::replace(&mut *locked(&books), Books::empty());
-    let chooser = Arc::try_unwrap(chooser).ok().expect("the simulation is over");
-    let chooser = chooser.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (0..chooser.stalls).for_each(|_| books.happens(Fault::Stragglers));
-    let names = std::mem::take(&mut *locked(&names));
     (Run { judge, books, now, steps, made_at, decisions, names, cut }, chooser)
 }
 
-/// When every caller has returned at the latest, and when everything is over.
-fn limits(plan: &Plan) -> (Duration, Duration) {
-    let day = Duration::from_secs(86_400);
-    let options = &plan.options;
-    let waits =
-        if options.wait_timeout == Duration::MAX { Duration::ZERO } else { options.wait_timeout };
-    // Whoever came before the end is served or leaves; a compute may ask for two more keys.
-    let callers = plan.length.saturating_add((LATE + waits.min(day) + WELL * 100) * 8);
-    let keys = u32::try_from(plan.keys).unwrap_or(u32::MAX);
-    let healed = callers.saturating_add((patience(plan) + waits.min(day)).saturating_mul(keys));
-    let swept = options.storage.saturating_add(options.back_off.1).saturating_add(options.idle);
-    (callers, healed.saturating_add(swept.saturating_mul(8)).saturating_add(day * 2))
+/// A run that gets beyond these has somebody in it who waits for ever.
+struct Limits {
+    /// When every caller has returned at the latest.
+    served: Duration,
+    /// When everything is over at the latest.
+    healed: Duration,
+    /// The most steps of those who serve requests.
+    steps: u64,
+}
+
+impl Limits {
+    fn of(plan: &Plan) -> Self {
+        let day = Duration::from_secs(86_400);
+        let Options { wait_timeout, storage, back_off, idle, .. } = plan.options;
+        let waits = if wait_timeout == Duration::MAX { Duration::ZERO } else { wait_timeout };
+        // Whoever came before the end is served or leaves; a compute may ask for two more keys.
+        let served = plan.length.saturating_add((LATE + waits.min(day) + WELL * 100) * 8);
+        let keys = u32::try_from(plan.keys).unwrap_or(u32::MAX);
+        let of_keys = (patience(plan) + waits.min(day)).saturating_mul(keys);
+        let swept = storage.saturating_add(back_off.1).saturating_add(idle).saturating_mul(8);
+        let healed = served.saturating_add(of_keys).saturating_add(swept).saturating_add(day * 2);
+        // A request takes about twenty steps, one in a crowd of waiters some hundreds.
+        let steps = (plan.requests + plan.keys + 1_000).saturating_mul(1_000);
+        Self { served, healed, steps }
+    }
 }
 
 /// How long a key may take to get a new value when everything is well: what is fresh runs out, and a back-off ends.
@@ -299,18 +318,11 @@ fn patience(plan: &Plan) -> Duration {
 /// Reads the events of one cache.
 struct Reader {
     generation: usize,
-    judge: Arc<Mutex<Judge>>,
+    shared: Arc<Shared>,
     clock: Arc<DayClock>,
-    violated: Arc<AtomicBool>,
-    goes_on: bool,
     /// `Metrics` would take a step for each count, and the next event of the section would come later. So it counts at
     /// the end.
     counted: Option<Counted>,
-}
-
-fn moment(clock: &DayClock) -> Now {
-    let (task, step) = (sections::task(), sections::decisions());
-    Now { time: now(), clock: clock.says(), task, step }
 }
 
 impl Observer for Reader {
@@ -318,32 +330,29 @@ impl Observer for Reader {
         if let Some(counted) = &self.counted {
             locked(counted).push((key, event));
         }
-        let mut judge = locked(&self.judge);
-        judge.on(moment(&self.clock), self.generation, key, plain_event(event));
-        if !self.goes_on && !judge.violations().is_empty() {
-            self.violated.store(true, Ordering::Relaxed);
-        }
+        let now = self.clock.moment();
+        self.shared.judge(|judge| judge.on(now, self.generation, key, plain_event(event)));
     }
 }
 
 /// The executor of a cache, with what goes wrong in it.
 struct Sender {
     pool: Option<WorkerPool>,
-    /// The end of the day: dead workers are found at the latest then.
-    end: Duration,
-    sent: Arc<Mutex<Vec<Sent>>>,
+    shared: Arc<Shared>,
 }
 
 impl Executor for Sender {
     fn execute(&self, job: Job) -> Result<(), Job> {
         let Some(pool) = &self.pool else { return CallerRuns.execute(job) };
         let task = sections::task();
-        let sent = locked(&self.sent).get(task).copied().unwrap_or(Sent::Runs);
+        let sent = locked(&self.shared.sent).get(task).copied().unwrap_or(Sent::Runs);
         match sent {
             Sent::Runs => pool.execute(job),
             Sent::Refused => Err(job),
             Sent::Dies(after) => {
-                let at = now().saturating_add(Duration::from_nanos(after)).min(self.end.max(now()));
+                // Dead workers are found at the end of the day at the latest.
+                let end = self.shared.plan.length.max(now());
+                let at = now().saturating_add(Duration::from_nanos(after)).min(end);
                 drop(spawn(move || {
                     sleep_until(at);
                     drop(job);
@@ -359,87 +368,58 @@ impl Executor for Sender {
 }
 
 impl Service {
-    fn stop(self) {
-        if let Some(pool) = &self.pool {
-            pool.shut_down(Waiting::Drop);
-        }
+    fn new(shared: &Arc<Shared>, clock: &Arc<DayClock>) -> Result<Self, ConfigError> {
+        let plan = &shared.plan;
+        let pool = plan.pool.map(|(workers, queue)| WorkerPool::new(workers, queue)).transpose()?;
+        let generation = locked(&shared.judge).open(Terms::of(plan));
+        let counted = plan.counted.then(Counted::default);
+        let (shared, of_draws) = (Arc::clone(shared), Arc::clone(shared));
+        let reader = Reader {
+            generation,
+            shared: Arc::clone(&shared),
+            clock: Arc::clone(clock),
+            counted: counted.clone(),
+        };
+        let draw = move || unit(of_draws.plan.seed, of_draws.draws.fetch_add(1, Ordering::Relaxed));
+        let parts = Parts {
+            clock: Arc::clone(clock) as _,
+            observer: Arc::new(reader),
+            executor: Arc::new(Sender { pool: pool.clone(), shared: Arc::clone(&shared) }),
+            draw: Box::new(draw),
+        };
+        let cache = open(shared.plan.protocol, &shared.plan.options, parts)?;
+        Ok(Self { generation, cache, pool, counted })
     }
 }
 
 impl World {
-    fn start_with(
-        plan: &Plan,
-        judge: &Arc<Mutex<Judge>>,
-        clock: &Arc<DayClock>,
-        sent: &Arc<Mutex<Vec<Sent>>>,
-        draws: &Arc<AtomicU64>,
-        violated: &Arc<AtomicBool>,
-        goes_on: bool,
-    ) -> Result<Service, ConfigError> {
-        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        let options = &plan.options;
-        let terms = Terms {
-            payload: nanos(options.payload),
-            storage: nanos(options.storage),
-            jitter: options.jitter,
-            back_off: (nanos(options.back_off.0), nanos(options.back_off.1)),
-            idle: nanos(options.idle),
-            capacity: options.capacity,
-            shards: options.shards,
-            is_steady: plan.is_steady,
-        };
-        let pool = plan.pool.map(|(workers, queue)| WorkerPool::new(workers, queue)).transpose()?;
-        let generation = locked(judge).open(terms);
-        let counted = plan.counted.then(Counted::default);
-        let reader = Reader {
-            generation,
-            judge: Arc::clone(judge),
-            clock: Arc::clone(clock),
-            violated: Arc::clone(violated),
-            goes_on,
-            counted: counted.clone(),
-        };
-        let (seed, draws) = (plan.seed, Arc::clone(draws));
-        let parts = Parts {
-            clock: Arc::clone(clock) as _,
-            observer: Arc::new(reader),
-            executor: Arc::new(Sender {
-                pool: pool.clone(),
-                sent: Arc::clone(sent),
-                end: plan.length,
-            }),
-            draw: Box::new(move || unit(seed, draws.fetch_add(1, Ordering::Relaxed))),
-        };
-        let cache = open(plan.protocol, options, parts)?;
-        Ok(Service { generation, cache, pool, counted })
+    fn plan(&self) -> &Plan {
+        &self.shared.plan
     }
 
+    fn books(&self) -> MutexGuard<'_, Books> {
+        locked(&self.shared.books)
+    }
+
+    /// Another service, whose tasks get names.
     fn start(&self) -> Service {
-        let Self { plan, judge, clock, sent, draws, violated, watch, .. } = self;
         let before = simulation::tasks();
-        let service = Self::start_with(plan, judge, clock, sent, draws, violated, watch.goes_on);
-        let workers = plan.pool.map_or(0, |(workers, _)| workers);
-        let mut names = locked(&self.names);
+        let service = Service::new(&self.shared, &self.clock);
+        let workers = self.plan().pool.map_or(0, |(workers, _)| workers);
         for (number, task) in (1..).zip(before + 1..=simulation::tasks()) {
             let name = if number > workers { "sweeper".into() } else { format!("worker {number}") };
-            names.insert(task, name);
-            self.serves(task, number <= workers);
+            locked(&self.shared.names).insert(task, name);
+            self.shared.serves(task, number <= workers);
         }
-        drop(names);
         service.unwrap_or_else(|error| unreachable!("the plan was checked: {error}"))
     }
 
     fn now(&self) -> Now {
-        moment(&self.clock)
+        self.clock.moment()
     }
 
     fn judge<R>(&self, of: impl FnOnce(&mut Judge) -> R) -> R {
-        let mut judge = locked(&self.judge);
-        let result = of(&mut judge);
-        if !self.watch.goes_on && !judge.violations().is_empty() {
-            self.violated.store(true, Ordering::Relaxed);
-        }
-        result
+        self.shared.judge(of)
     }
 
     fn violated(&self, invariant: Invariant, what: String) {
@@ -455,20 +435,20 @@ impl World {
     fn day(self: &Arc<Self>) {
         let first = self.start();
         *locked(&self.service) = Some(first);
-        let callers: Vec<_> = (1..=self.plan.callers)
+        let callers: Vec<_> = (1..=self.plan().callers)
             .map(|number| self.task(format!("caller {number}"), Self::calls))
             .collect();
         let watcher = self.task("watcher".into(), Self::watches);
         self.join(callers);
         // What hangs or stands still does so until then.
-        sleep_until(self.plan.length);
+        sleep_until(self.plan().length);
         self.join(vec![watcher]);
         self.clock.heal();
-        self.well.store(true, Ordering::Relaxed);
+        self.shared.well.store(true, Ordering::Relaxed);
         self.drains();
         self.judge(Judge::heals);
-        let keys = self.plan.keys;
-        let healers = self.plan.callers.min(usize::try_from(keys).unwrap_or(usize::MAX)).min(64);
+        let keys = self.plan().keys;
+        let healers = self.plan().callers.min(usize::try_from(keys).unwrap_or(usize::MAX)).min(64);
         let healers: Vec<_> = (0..healers as u64)
             .map(|number| {
                 let name = format!("healer {}", number + 1);
@@ -486,17 +466,9 @@ impl World {
     ) -> JoinHandle<()> {
         let world = Arc::clone(self);
         let handle = spawn(move || work(&world));
-        self.serves(handle.task(), name.starts_with("caller"));
-        locked(&self.names).insert(handle.task(), name);
+        self.shared.serves(handle.task(), name.starts_with("caller"));
+        locked(&self.shared.names).insert(handle.task(), name);
         handle
-    }
-
-    fn serves(&self, task: usize, whether: bool) {
-        let mut serves = locked(&self.serves);
-        if serves.len() <= task {
-            serves.resize(task + 1, false);
-        }
-        serves[task] = whether;
     }
 
     fn join(&self, tasks: Vec<JoinHandle<()>>) {
@@ -514,13 +486,13 @@ impl World {
             let at = Duration::from_nanos(at);
             sleep_until(at);
             let late = now().saturating_sub(at);
-            locked(&self.books).comes(&act);
+            self.books().comes(&act);
             match act {
-                Act::Ask(_) if late > LATE => locked(&self.books).left(now()),
+                Act::Ask(_) if late > LATE => self.books().left(now()),
                 Act::Ask(ask) => {
                     let answered = self.ask(&ask);
                     let took = now().saturating_sub(at);
-                    locked(&self.books).answered(now(), took, answered.is_ok());
+                    self.books().answered(now(), took, answered.is_ok());
                 }
                 Act::Insert(key) => self.insert(key, false),
                 Act::InsertThatAsks(key) => self.insert(key, true),
@@ -557,9 +529,9 @@ impl World {
 
     /// A value was dropped, and asks for its key.
     fn dropped(self: &Arc<Self>, generation: usize, cache: &Weak<dyn Opened>, key: u64) {
-        let by_day = !std::thread::panicking() && !self.well.load(Ordering::Relaxed);
+        let by_day = !std::thread::panicking() && !is_set(&self.shared.well);
         if let Some(cache) = cache.upgrade().filter(|_| by_day) {
-            let takes = self.plan.takes.as_nanos() as u64;
+            let takes = self.plan().takes.as_nanos() as u64;
             let ask =
                 Ask { key, inner: None, takes, origin: Origin::Returns, executor: Sent::Runs };
             drop(self.ask_of(generation, &cache, &ask, 1));
@@ -594,7 +566,7 @@ impl World {
                 return;
             }
             // What hangs, and what dead workers have, is over at the end of the day.
-            let end = self.plan.length.saturating_add(MINUTE);
+            let end = self.plan().length.saturating_add(MINUTE);
             if now() >= end {
                 break;
             }
@@ -644,7 +616,7 @@ impl World {
     /// Sets what the executor does with the refreshes of this task. Returns what it did before.
     fn send(&self, to: Sent) -> Sent {
         let task = sections::task();
-        let mut sent = locked(&self.sent);
+        let mut sent = locked(&self.shared.sent);
         if sent.len() <= task {
             sent.resize(task + 1, Sent::Runs);
         }
@@ -662,7 +634,7 @@ impl World {
         let content = self.judge(|judge| judge.makes(now, generation, hash_of(ask.key), ask.key));
         // The origin answers at the latest when the day is over.
         let end = simulation::now().saturating_add(Duration::from_nanos(ask.takes));
-        let end = end.min(self.plan.length.max(simulation::now() + WELL));
+        let end = end.min(self.plan().length.max(simulation::now() + WELL));
         sleep_until(end);
         if let Some(inner) = ask.inner
             && let Some(cache) = cache.upgrade()
@@ -683,36 +655,37 @@ impl World {
 
     /// Looks at the service once a minute, or so often if the run is shorter.
     fn watches(self: &Arc<Self>) {
-        let period = MINUTE.min(self.plan.length / self.plan.looks).max(Duration::from_nanos(1));
+        let period =
+            MINUTE.min(self.plan().length / self.plan().looks).max(Duration::from_nanos(1));
         let mut next = Duration::ZERO;
-        while next < self.plan.length {
+        while next < self.plan().length {
             next += period;
             sleep_until(next);
             let Service { cache, generation, .. } = self.service();
             let usage = cache.usage();
-            if usage.keys > self.plan.options.capacity {
+            if usage.keys > self.plan().options.capacity {
                 let what =
-                    format!("{} keys, and room for {}", usage.keys, self.plan.options.capacity);
+                    format!("{} keys, and room for {}", usage.keys, self.plan().options.capacity);
                 self.violated(Invariant::BoundedMemory, what);
             }
             let (counts, of_cache, events) =
                 self.judge(|judge| (*judge.counts(), judge.counts_of(generation), judge.events()));
-            let progress = &self.watch.progress;
+            let progress = &self.shared.watch.progress;
             progress.seconds.store(now().as_secs(), Ordering::Relaxed);
             progress.requests.store(counts.requests(), Ordering::Relaxed);
             progress.events.store(events, Ordering::Relaxed);
-            locked(&self.books).looks(now(), counts, of_cache, &usage);
+            self.books().looks(now(), counts, of_cache, &usage);
         }
     }
 
     /// After the traffic everything is well. Each key is requested until it is fresh, or a value comes that was made since.
     fn heals(self: &Arc<Self>, keys: impl Iterator<Item = u64>) {
-        let longest = patience(&self.plan);
+        let longest = patience(self.plan());
         for key in keys {
             let began = now();
             loop {
                 // A compute that is overdue each time would never publish.
-                let takes = WELL.min(self.plan.options.compute_timeout / 4).as_nanos() as u64;
+                let takes = WELL.min(self.plan().options.compute_timeout / 4).as_nanos() as u64;
                 let ask =
                     Ask { key, inner: None, takes, origin: Origin::Returns, executor: Sent::Runs };
                 match self.ask(&ask) {
@@ -732,85 +705,82 @@ impl World {
                 }
                 sleep_until(now() + (longest / 200).max(WELL));
             }
-            locked(&self.books).healed(now().saturating_sub(began));
+            self.books().healed(now().saturating_sub(began));
         }
     }
 
     /// No caller asks any more. Once no lease is held, only the keys with failures have slots.
     fn drains(&self) {
         let Service { generation, cache, .. } = self.service();
-        let until = now().saturating_add(patience(&self.plan));
+        let until = now().saturating_add(patience(self.plan()));
         while cache.usage().leases > 0 && now() < until {
             sleep_until(now() + WELL);
         }
         let usage = cache.usage();
-        let failing = self.judge(|judge| judge.failing(generation));
-        if usage.leases == 0 && usage.slots > failing {
-            let what =
-                format!("{} slots and no lease, and {failing} keys with failures", usage.slots);
-            self.violated(Invariant::LockTableDrains, what);
+        if usage.leases == 0 {
+            self.has_slots_for_failures(generation, usage.slots);
         }
     }
 
-    /// Nothing is under way any more: the counters balance, and what is past its time can be swept.
+    /// Nothing is under way any more: no lease is held, the counters balance, and what is past its time can be swept.
     fn rests(self: &Arc<Self>) {
         let Some(Service { generation, cache, pool, counted }) = locked(&self.service).take()
         else {
             return;
         };
         if let Some(pool) = &pool {
-            pool.shut_down(if self.plan.seed.is_multiple_of(2) {
-                Waiting::Run
-            } else {
-                Waiting::Drop
-            });
+            let is_even = self.plan().seed.is_multiple_of(2);
+            pool.shut_down(if is_even { Waiting::Run } else { Waiting::Drop });
             let now = self.now();
             self.judge(|judge| judge.shut_down(now, generation));
         }
-        let options = &self.plan.options;
         // A refresh that a dead worker had is dropped a storage TTL later at the latest.
         let (leased, released) = self.judge(|judge| judge.balance(generation));
         if leased != released {
-            let longest = options.storage.min(Duration::from_secs(86_400)).saturating_add(WELL);
-            sleep_until(now().saturating_add(longest));
+            let longest = self.plan().options.storage.min(Duration::from_secs(86_400));
+            sleep_until(now().saturating_add(longest).saturating_add(WELL));
         }
+        self.holds_nothing(generation, &cache);
+        self.balances(generation, counted);
+        self.leaves_nothing(&cache);
+        self.books().ends();
+    }
+
+    fn holds_nothing(&self, generation: usize, cache: &Arc<dyn Opened>) {
         let usage = cache.usage();
         if usage.leases > 0 {
-            self.violated(
-                Invariant::LeaseAlwaysReleased,
-                format!("{} leases are held at rest", usage.leases),
-            );
+            let what = format!("{} leases are held at rest", usage.leases);
+            self.violated(Invariant::LeaseAlwaysReleased, what);
         }
         let (leased, released) = self.judge(|judge| judge.balance(generation));
         if leased != released {
             let what = format!("{leased} leases were taken and {released} released");
             self.violated(Invariant::LeaseAlwaysReleased, what);
         }
+        self.has_slots_for_failures(generation, usage.slots);
+    }
+
+    fn has_slots_for_failures(&self, generation: usize, slots: usize) {
         let failing = self.judge(|judge| judge.failing(generation));
-        if usage.slots > failing {
-            let what = format!("{} slots at rest, and {failing} keys with failures", usage.slots);
+        if slots > failing {
+            let what = format!("{slots} slots and no lease, and {failing} keys with failures");
             self.violated(Invariant::LockTableDrains, what);
         }
-        if let Some(events) = counted {
-            let metrics = Metrics::new();
-            std::mem::take(&mut *locked(&events))
-                .into_iter()
-                .for_each(|(key, it)| metrics.on(key, it));
-            let counted = metrics.snapshot();
-            let counts = self.judge(|judge| judge.counts_of(generation));
-            let (mut of_cache, mut of_judge): (Vec<_>, Vec<_>) =
-                (counted.counters().collect(), counts.all().collect());
-            of_cache.sort_unstable();
-            of_judge.sort_unstable();
-            if of_cache != of_judge {
-                self.violated(
-                    Invariant::MetricsBalance,
-                    "a counter is not the number of its events".into(),
-                );
-            }
-        }
+    }
+
+    fn balances(&self, generation: usize, counted: Option<Counted>) {
         let (counts, asked) =
             self.judge(|judge| (judge.counts_of(generation), judge.asked_of(generation)));
+        if let Some(events) = counted {
+            let metrics = Metrics::new();
+            let events = std::mem::take(&mut *locked(&events));
+            events.into_iter().for_each(|(key, event)| metrics.on(key, event));
+            let of_metrics: BTreeMap<_, _> = metrics.snapshot().counters().collect();
+            if of_metrics != counts.all().collect() {
+                let what = "a counter is not the number of its events";
+                self.violated(Invariant::MetricsBalance, what.into());
+            }
+        }
         if counts.requests() != asked {
             let what = format!("{asked} requests, and {} are counted", counts.requests());
             self.violated(Invariant::MetricsBalance, what);
@@ -818,25 +788,22 @@ impl World {
         let ended = counts.failed + counts.published + counts.discarded;
         let unused = counts.skipped_inside + counts.dropped + counts.taken_over;
         if counts.computes != ended || counts.leased != counts.computes + unused {
-            self.violated(
-                Invariant::MetricsBalance,
-                format!("the events do not balance: {counts:?}"),
-            );
+            let what = format!("the events do not balance: {counts:?}");
+            self.violated(Invariant::MetricsBalance, what);
         }
-        // Beyond every deadline: that of an entry from the future too.
-        let span = options.storage.saturating_add(options.back_off.1).saturating_add(options.idle);
+    }
+
+    /// Beyond every deadline, that of an entry from the future too, a sweep leaves nothing.
+    fn leaves_nothing(&self, cache: &Arc<dyn Opened>) {
+        let Options { storage, back_off, idle, .. } = self.plan().options;
+        let span = storage.saturating_add(back_off.1).saturating_add(idle);
         sleep_until(now().saturating_add(span).saturating_add(span).saturating_add(WELL));
         cache.sweep();
-        let usage = cache.usage();
-        if (usage.keys, usage.leases, usage.slots) != (0, 0, 0) {
-            let what = format!(
-                "a sweep leaves {} keys and {} slots after everything is past its time",
-                usage.keys, usage.slots
-            );
+        let Usage { keys, leases, slots, .. } = cache.usage();
+        if (keys, leases, slots) != (0, 0, 0) {
+            let what = format!("a sweep past every deadline leaves {keys} keys and {slots} slots");
             self.violated(Invariant::BoundedMemory, what);
         }
-        locked(&self.books).ends(now());
-        drop(cache);
     }
 }
 

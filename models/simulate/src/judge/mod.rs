@@ -14,6 +14,7 @@ mod key;
 
 pub use counts::Counts;
 
+use crate::plan::Plan;
 use events::Scene;
 use key::{Entry, Held, Key, Lease, Place};
 use std::collections::BTreeMap;
@@ -41,6 +42,23 @@ pub struct Terms {
     pub shards: usize,
     /// No task stands still, and no time passes while one could go on.
     pub is_steady: bool,
+}
+
+impl Terms {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let options = &plan.options;
+        Self {
+            payload: nanos(options.payload),
+            storage: nanos(options.storage),
+            jitter: options.jitter,
+            back_off: (nanos(options.back_off.0), nanos(options.back_off.1)),
+            idle: nanos(options.idle),
+            capacity: options.capacity,
+            shards: options.shards,
+            is_steady: plan.is_steady,
+        }
+    }
 }
 
 /// A violated invariant.
