@@ -226,7 +226,8 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     ///
     /// Each entry draws its own payload TTL, evenly between `(1 - jitter)` times the payload TTL and all of it, when it is
     /// published or inserted. It is never longer, and the storage TTL stays as it is. With 0.1 the thousand keys of a bulk
-    /// load are refreshed over the last tenth of their payload TTL. [`randomness`](Self::randomness) replaces the draw.
+    /// load are refreshed over the last tenth of their payload TTL. If both TTLs are equal, an entry is stale for the part
+    /// that is cut off. [`randomness`](Self::randomness) replaces the draw.
     ///
     /// ```
     /// use std::time::Duration;

@@ -6,11 +6,12 @@ use crate::catalogue::{Protocol, Scenario, Unknown, shown};
 use sections::Schedule;
 use std::fmt::{self, Write};
 use std::str::FromStr;
+use xfetch_vocabulary::seal::{sealed, unsealed};
+
+pub use xfetch_vocabulary::seal::MAX_LENGTH;
 
 /// The version, at the beginning of every token.
 const VERSION: &str = "x1";
-/// The most bytes of a token.
-pub const MAX_LENGTH: usize = 65_536;
 /// The most decisions with a choice that a token may have.
 const MAX_CHOICES: usize = 1_000_000;
 /// The most callers that a token may have.
@@ -81,17 +82,12 @@ impl From<Unknown> for Malformed {
     }
 }
 
-/// A check of 16 bits over the text before it.
-fn check(text: &str) -> u32 {
-    crc32fast::hash(text.as_bytes()) & 0xffff
-}
-
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, protocol, callers, schedule, checksum } = self;
         let choices = write_choices(schedule);
-        let text = format!("{VERSION}:{scenario}:{protocol}:{callers}:{choices}:{checksum:06x}");
-        write!(f, "{text}{:04x}", check(&text))
+        let fields = format!("{VERSION}:{scenario}:{protocol}:{callers}:{choices}");
+        f.write_str(&sealed(&fields, *checksum))
     }
 }
 
@@ -132,19 +128,13 @@ impl FromStr for Token {
             return Err(Malformed::TooLong(text.len()));
         }
         let fields: Vec<_> = text.split(':').collect();
-        let [version, scenario, protocol, callers, choices, checks] = fields[..] else {
+        let [version, scenario, protocol, callers, choices, _] = fields[..] else {
             return Err(wrong_form(text, fields.len()));
         };
         if version != VERSION {
             return Err(wrong_form(text, fields.len()));
         }
-        if checks.len() != 10 || !checks.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Malformed::Check);
-        }
-        let (checksum, own) = (&checks[..6], &checks[6..]);
-        if u32::from_str_radix(own, 16) != Ok(check(&text[..text.len() - own.len()])) {
-            return Err(Malformed::Check);
-        }
+        let checksum = unsealed(text).ok_or(Malformed::Check)?;
         let field = |name, value: &str, limit| Malformed::Field(name, value.to_owned(), limit);
         let count = callers.parse().ok().filter(|count| (1..=MAX_CALLERS).contains(count));
         let schedule = read_choices(choices);
@@ -156,7 +146,7 @@ impl FromStr for Token {
             schedule: schedule.ok_or_else(|| {
                 field("choices", choices, "write PLACE.CHOICE-PLACE.CHOICE..., or 0")
             })?,
-            checksum: u32::from_str_radix(checksum, 16).map_err(|_| Malformed::Check)?,
+            checksum,
         })
     }
 }

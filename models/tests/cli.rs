@@ -393,6 +393,15 @@ fn ctrl_c_leaves_a_report_that_says_which_cells_were_not_run() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn ctrl_c_always_leaves_the_report_of_a_day_incomplete() {
+    let output = interrupted("simulate --requests 100000000");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("incomplete"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn ctrl_c_leaves_the_page_of_the_certificate_as_it_was() {
     let page = file("CERTIFICATE.md");
     fs::write(&page, "as it was").expect("the target directory can be written");

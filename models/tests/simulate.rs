@@ -1,11 +1,15 @@
 //! Simulated services: fleets of seeds, runs as data, tokens, and the same bytes each time.
 
 use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use xfetch_models::catalogue::{Invariant, Protocol};
 use xfetch_simulate::case::{Case, DayToken, PLAIN};
 use xfetch_simulate::chooser::{Choice, Chooser, Deviation};
 use xfetch_simulate::plan::{Plan, Wishes};
+use xfetch_simulate::report::Report;
+use xfetch_simulate::series::promtool;
 use xfetch_simulate::shrink::{Effort, shrink};
 use xfetch_simulate::workload::{Act, Arrival, Ask, Origin, Sent, Traffic};
 use xfetch_simulate::world::{self, Run, Watch};
@@ -39,7 +43,6 @@ fn the_same_seed_always_gives_the_same_events() {
     }
 }
 
-/// The memory of a run is that of its keys: a tenth of the requests leaves as much behind.
 #[test]
 fn the_ends_of_the_scale_are_never_too_much() {
     let wish = |change: fn(&mut Wishes)| {
@@ -85,7 +88,7 @@ fn a_failing_seed_always_becomes_a_short_token_that_fails_again() {
         assert_eq!(token, shrunk.token);
         let again = token.case.run(Watch::default());
         assert!(again.judge.violations().contains_key(&invariant), "{protocol}: {text}");
-        assert_eq!(again.judge.hash() as u32 & 0xff_ffff, token.hash);
+        assert_eq!(token.case.clone().token(&again), token);
     }
 }
 
@@ -110,6 +113,22 @@ fn a_token_with_a_wrong_character_is_never_read() {
             }
         }
     }
+}
+
+/// The alerts are tested on these series. A name that no service has would keep an alert silent.
+#[test]
+fn the_series_of_a_run_never_have_another_name_than_those_of_the_service() {
+    let names = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        words.filter(|word| word.starts_with("xfetch_")).map(str::to_owned).collect()
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/tests.yml");
+    // A test of the service compares these with what it serves.
+    let tests = std::fs::read_to_string(path).expect("the tests of the alerts are there");
+    let inputs: Vec<_> = tests.lines().filter(|line| line.contains("series: '")).collect();
+    let plan = Plan::new(&Wishes::fleet(1, 50));
+    let report = Report::of(plan, Watch::default(), String::new());
+    assert_eq!(names(&promtool(&report)), names(&inputs.join("\n")));
 }
 
 fn milliseconds(most: u64) -> impl Strategy<Value = u64> {
@@ -199,7 +218,7 @@ proptest! {
     #[test]
     fn no_workload_and_no_schedule_violates_an_invariant(case in case(Protocol::DoubleRecheck)) {
         let run = case.run(Watch::default());
-        let token = DayToken { hash: run.judge.hash() as u32 & 0xff_ffff, case };
+        let token = case.token(&run);
         prop_assert!(run.judge.violations().is_empty(), "{token}: {:?}", run.judge.violations());
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 use xfetch_on_sections::Options;
 use xfetch_vocabulary::catalogue::{PAYLOAD, Protocol, STORAGE, Unknown, shown};
+use xfetch_vocabulary::seal::{CHECKSUM, MAX_LENGTH, sealed, unsealed};
 
 /// A run as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +76,11 @@ impl Case {
         }
     }
 
+    /// The token of this case, after this run of it.
+    pub fn token(self, run: &Run) -> DayToken {
+        DayToken { hash: run.judge.hash() as u32 & CHECKSUM, case: self }
+    }
+
     /// Runs it.
     pub fn run(&self, watch: Watch) -> Run {
         let chooser = Chooser::data(&self.deviations, self.length);
@@ -109,8 +115,6 @@ impl Act {
 
 /// The version, at the beginning of every token of a case.
 const VERSION: &str = "d1";
-/// The most bytes of a token.
-const MAX_LENGTH: usize = 65_536;
 /// The most arrivals and deviations of a token.
 const MOST: u64 = 10_000;
 
@@ -159,23 +163,13 @@ pub fn is_of_a_case(text: &str) -> bool {
     text.trim_start().starts_with("d1:")
 }
 
-/// A check of 16 bits (FNV-1a, folded).
-fn check(text: &str) -> u32 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in text.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-    }
-    (hash ^ (hash >> 32) ^ (hash >> 16) ^ (hash >> 48)) as u32 & 0xffff
-}
-
 impl fmt::Display for DayToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { case, hash } = self;
         let mut out = Writer(Vec::new());
         out.case(case);
         let text = BASE64URL_NOPAD.encode(&out.0);
-        let text = format!("{VERSION}:{}:{text}:{hash:06x}", case.protocol);
-        write!(f, "{text}{:04x}", check(&text))
+        f.write_str(&sealed(&format!("{VERSION}:{}:{text}", case.protocol), *hash))
     }
 }
 
@@ -188,16 +182,10 @@ impl std::str::FromStr for DayToken {
             return Err(Malformed::TooLong(text.len()));
         }
         let fields: Vec<_> = text.split(':').collect();
-        let [_, protocol, data, checks] = fields[..] else {
+        let [_, protocol, data, _] = fields[..] else {
             return Err(Malformed::Fields(fields.len()));
         };
-        if checks.len() != 10 || !checks.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Malformed::Check);
-        }
-        let (hash, own) = (&checks[..6], &checks[6..]);
-        if u32::from_str_radix(own, 16) != Ok(check(&text[..text.len() - 4])) {
-            return Err(Malformed::Check);
-        }
+        let hash = unsealed(text).ok_or(Malformed::Check)?;
         let protocol: Protocol = protocol.parse().map_err(Malformed::Unknown)?;
         let content = |what: &str| Malformed::Content(what.to_owned());
         let bytes = BASE64URL_NOPAD.decode(data.as_bytes()).map_err(|_| content("its data"))?;
@@ -207,7 +195,6 @@ impl std::str::FromStr for DayToken {
             return Err(content("it has data behind its end"));
         }
         world::check(&case.plan()).map_err(|error| content(&error.to_string()))?;
-        let hash = u32::from_str_radix(hash, 16).map_err(|_| Malformed::Check)?;
         Ok(Self { case, hash })
     }
 }

@@ -1,4 +1,4 @@
-//! What the scheduler does next: drawn from a seed, or as data.
+//! Chooses the next move of the scheduler: drawn from a seed, or as it is recorded.
 
 use crate::plan::{Fault, Plan};
 use rand::rngs::StdRng;

@@ -1,4 +1,4 @@
-//! What keys that were written together do to the origin when they become stale together, with and without jitter.
+//! Measures the load on the origin when keys that were written together become stale, with and without jitter.
 
 use crate::chooser::Chooser;
 use crate::plan::{Plan, Shape, Wishes};
@@ -43,7 +43,7 @@ impl Burst {
     }
 }
 
-/// Writes a thousand keys at once and requests each of them ten times a second, with one jitter after the other.
+/// Writes a thousand keys at once and requests each of them five times a second, with one jitter after the other.
 pub fn bursts() -> Vec<Burst> {
     JITTERS.map(burst).to_vec()
 }
@@ -132,7 +132,7 @@ mod tests {
     /// Without jitter all keys are refreshed within the time in which each is requested once. With jitter 0.5 that takes
     /// half of the payload TTL: 5 s instead of 0.2 s.
     #[test]
-    fn a_jitter_always_lowers_the_peak_and_never_adds_more_than_its_share_of_computes() {
+    fn a_jitter_of_one_half_never_leaves_more_than_a_tenth_of_the_peak() {
         let [none, half] = [0.0, 0.5].map(burst);
         assert!(none.peak() >= KEYS / 2, "{}", none.peak());
         assert!(half.peak() <= none.peak() / 10, "{} and {}", half.peak(), none.peak());

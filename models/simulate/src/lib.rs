@@ -1,7 +1,7 @@
 //! A simulated service: xfetch-core under virtual time, with a seeded scheduler, traffic and faults.
 //!
 //! A run is one long execution of the shipped code on the primitives of `sections`. Nothing waits in real time: the
-//! scheduler lets time pass when no task can go on, or when it likes. Everything follows from the seed: the plan
+//! chooser lets time pass when no task can go on, or earlier. Everything follows from the seed: the plan
 //! ([`plan`]), what comes to the service ([`workload`]) and the choices of the scheduler ([`chooser`]). The [`judge`]
 //! reads every event.
 

@@ -502,18 +502,10 @@ mod tests {
 
     fn plan(length: Duration) -> Plan {
         Plan::new(&Wishes {
-            seed: 1,
-            protocol: Protocol::DoubleRecheck,
             shape: Shape::Service,
-            requests: 0,
             length: Some(length),
-            keys: None,
-            callers: None,
-            payload: None,
-            storage: None,
-            capacity: None,
-            jitter: None,
             faults: Some(Vec::new()),
+            ..Wishes::fleet(1, 0)
         })
     }
 

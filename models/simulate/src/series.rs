@@ -1,4 +1,4 @@
-//! A run as data: its report, and its metrics over time.
+//! Exports the report of a run, and its metrics over time.
 
 use crate::judge::Counts;
 use crate::plan::{Fault, Plan};

@@ -7,6 +7,7 @@ use crate::plan::{Fault, Faults, Plan};
 use crate::workload::{Act, Arrival, Origin, Sent, Traffic};
 use crate::world::{self, Watch};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use xfetch_vocabulary::catalogue::Invariant;
@@ -97,8 +98,8 @@ pub fn shrink(plan: &Plan, invariant: Invariant, effort: Effort) -> Option<Shrun
     }
     let is_minimal = shrinker.all();
     let Shrinker { best: case, runs, .. } = shrinker;
-    let hash = case.run(Watch::default()).judge.hash() as u32 & 0xff_ffff;
-    Some(Shrunk { token: DayToken { case, hash }, from, runs, is_minimal })
+    let run = case.run(Watch::default());
+    Some(Shrunk { token: case.token(&run), from, runs, is_minimal })
 }
 
 /// Cuts a failing case down. The same case if it does not fail.
@@ -215,14 +216,25 @@ impl Shrinker {
         }
     }
 
-    /// Delta debugging: ever smaller parts are left out.
     fn arrivals(&mut self) {
-        let mut size = self.best.arrivals.len().div_ceil(2);
+        self.leave_out(
+            |case| case.arrivals.len(),
+            |of, part| of.with(|case| drop(case.arrivals.drain(part))),
+        );
+    }
+
+    /// Delta debugging (Zeller and Hildebrandt 2002): ever smaller parts are left out.
+    fn leave_out(
+        &mut self,
+        length: impl Fn(&Case) -> usize,
+        without: impl Fn(&mut Self, Range<usize>) -> bool,
+    ) {
+        let mut size = length(&self.best).div_ceil(2);
         while size > 0 {
             let mut from = 0;
-            while from < self.best.arrivals.len() && !self.is_over() {
-                let to = (from + size).min(self.best.arrivals.len());
-                if !self.with(|case| drop(case.arrivals.drain(from..to))) {
+            while from < length(&self.best) && !self.is_over() {
+                let to = (from + size).min(length(&self.best));
+                if !without(self, from..to) {
                     from += size;
                 }
             }
@@ -317,17 +329,10 @@ impl Shrinker {
 
     /// As few choices as will do, and short stalls.
     fn choices(&mut self) {
-        let mut size = self.best.deviations.len().div_ceil(2);
-        while size > 0 {
-            let mut from = 0;
-            while from < self.best.deviations.len() && !self.is_over() {
-                let to = (from + size).min(self.best.deviations.len());
-                if !self.exactly(|case| drop(case.deviations.drain(from..to))) {
-                    from += size;
-                }
-            }
-            size /= 2;
-        }
+        self.leave_out(
+            |case| case.deviations.len(),
+            |of, part| of.exactly(|case| drop(case.deviations.drain(part))),
+        );
         for place in 0..self.best.deviations.len() {
             self.exactly(|case| {
                 if let Some(Deviation { choice: Choice::Stall(_, span), .. }) =

@@ -1,4 +1,4 @@
-//! What comes to the service: requests, writes, and faults that have a moment. It is drawn one at a time.
+//! What comes to the service: requests, writes, and faults that happen at a moment. Arrivals are drawn one by one.
 
 use crate::plan::{Fault, Plan};
 use rand::rngs::StdRng;

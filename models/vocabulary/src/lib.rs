@@ -7,4 +7,5 @@
 pub mod catalogue;
 pub mod checkers;
 pub mod history;
+pub mod seal;
 pub mod verdict;

@@ -196,6 +196,45 @@ fn the_same_choices_always_lead_to_the_same_steps() {
     assert_ne!(steps(1), steps(2));
 }
 
+crate::thread_local! {
+    static OWN: std::cell::Cell<u32> = std::cell::Cell::new(7);
+    static LAST: Drops = Drops(std::cell::RefCell::default());
+}
+
+/// Says, when it is dropped, whether the task's other thread-local is still there.
+struct Drops(std::cell::RefCell<Option<Arc<std::sync::Mutex<Vec<bool>>>>>);
+
+impl Drop for Drops {
+    fn drop(&mut self) {
+        if let Some(said) = self.0.borrow().as_ref() {
+            said.lock().expect("no panic").push(OWN.try_with(|_| ()).is_ok());
+        }
+    }
+}
+
+#[test]
+fn no_task_sees_the_thread_local_of_another_one_or_of_one_that_has_ended() {
+    let said = Arc::default();
+    let says = Arc::clone(&said);
+    let values = returned(run(move || {
+        OWN.with(|own| own.set(1));
+        let tasks = [2, 3].map(|value| {
+            let says = Arc::clone(&says);
+            spawn(move || {
+                LAST.with(|last| *last.0.borrow_mut() = Some(says));
+                let before = OWN.with(|own| own.replace(value));
+                sleep_until(SECOND);
+                (before, OWN.with(std::cell::Cell::get))
+            })
+        });
+        let others = tasks.map(|task| task.join().expect("no panic"));
+        (OWN.with(std::cell::Cell::get), others)
+    }));
+    assert_eq!(values, (1, [(7, 2), (7, 3)]));
+    // The last one that was used is dropped first, and the other one with it or after it is gone for good.
+    assert_eq!(*said.lock().expect("no panic"), [false, false]);
+}
+
 /// A condition variable that is gone leaves nothing behind, however many there were.
 #[test]
 fn a_condition_variable_that_is_gone_never_keeps_its_name() {

@@ -1,5 +1,6 @@
 //! How often each kind of event came: the counters of `xfetch_core::Metrics`, under their names.
 
+use xfetch_core_shuttle::Snapshot;
 use xfetch_vocabulary::history::Event;
 
 macro_rules! counters {
@@ -13,6 +14,13 @@ macro_rules! counters {
             /// Each counter with its name.
             pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name)),*].into_iter()
+            }
+
+            /// The same counts as the core has them, which defines what is derived of them.
+            fn snapshot(&self) -> Snapshot {
+                let mut snapshot = Snapshot::default();
+                $(snapshot.$name = self.$name;)*
+                snapshot
             }
 
             /// Adds the counts of `other`.
@@ -74,18 +82,16 @@ impl Counts {
 
     /// Requests.
     pub fn requests(&self) -> u64 {
-        self.hits_fresh + self.hits_stale + self.misses
+        self.snapshot().requests()
     }
 
     /// Requests whose key needed a compute.
     pub fn triggers(&self) -> u64 {
-        self.hits_stale + self.misses + self.nominated
+        self.snapshot().triggers()
     }
 
-    /// The share of the triggers that needed no compute of their own; `xfetch_core::Snapshot::efficiency`.
+    /// The share of the triggers that needed no compute of their own.
     pub fn efficiency(&self) -> Option<f64> {
-        let triggers = self.triggers();
-        let own = self.computes.min(triggers);
-        (triggers > 0).then(|| 1.0 - own as f64 / triggers as f64)
+        self.snapshot().efficiency()
     }
 }
