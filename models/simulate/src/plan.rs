@@ -243,37 +243,21 @@ impl Plan {
             workers => Some((workers, one_of(&[1.0, 4.0, 64.0]) as usize)),
         };
         let jitter = one_of(&[0.0, 0.0, 0.1, 0.9]);
-        // The twins of the lifetimes are made for those of the field report.
-        let payload = match one_of(&[0.0, 0.0, 1.0]) as u32 {
-            0 => PAYLOAD,
-            _ => spread(random, MILLISECOND, PAYLOAD.saturating_mul(100)),
-        };
-        let storage = match random.random_range(0..4) {
-            0 | 1 => STORAGE.max(payload),
-            2 => payload,
-            _ => spread(random, payload, STORAGE.max(payload.saturating_mul(2))),
-        };
+        let (payload, storage) = lifetimes(random);
         let longer = [payload, storage][random.random_range(0..2)];
         let gap = spread(random, longer / 1_000, longer / 3);
         let initial = spread(random, MILLISECOND, Duration::from_secs(10));
         let cap = spread(random, initial, initial.saturating_mul(100));
         let idle = spread(random, MILLISECOND, Duration::from_secs(120));
         let takes = spread(random, payload / 10_000, payload);
-        let forever = |random: &mut StdRng, span: Duration| {
-            if random.random_bool(0.4) { Duration::MAX } else { span }
-        };
-        let wait_timeout =
-            spread(random, takes, takes.saturating_mul(1_000).saturating_add(MILLISECOND));
-        let wait_timeout = forever(random, wait_timeout);
-        let compute_timeout =
-            spread(random, takes, takes.saturating_mul(1_000).saturating_add(MILLISECOND));
-        let compute_timeout = forever(random, compute_timeout);
+        let wait_timeout = timeout(random, takes);
+        let compute_timeout = timeout(random, takes);
         // Not so often that a run is sweeps and little else.
         let least =
             gap.max(MILLISECOND).max(storage.saturating_add(cap).saturating_add(idle) / 1_000);
         let sweep_every =
             spread(random, least, gap.saturating_mul(1_000).max(least.saturating_mul(2)));
-        let sweep_every = forever(random, sweep_every);
+        let sweep_every = or_never(random, sweep_every);
         let gaps = u32::try_from(wishes.requests.max(1)).unwrap_or(u32::MAX);
         Self {
             seed: wishes.seed,
@@ -312,6 +296,33 @@ impl Plan {
     pub fn rate(&self, fault: Fault) -> f64 {
         self.faults.get(&fault).copied().unwrap_or(0.0)
     }
+}
+
+/// The lifetime of a payload and that of what is stored. The twins of the lifetimes are made for those of the field
+/// report, so most runs have them.
+fn lifetimes(random: &mut StdRng) -> (Duration, Duration) {
+    let payload = if random.random_range(0..3) < 2 {
+        PAYLOAD
+    } else {
+        spread(random, MILLISECOND, PAYLOAD.saturating_mul(100))
+    };
+    let storage = match random.random_range(0..4) {
+        0 | 1 => STORAGE.max(payload),
+        2 => payload,
+        _ => spread(random, payload, STORAGE.max(payload.saturating_mul(2))),
+    };
+    (payload, storage)
+}
+
+/// A time-out for a compute that takes so long, or none.
+fn timeout(random: &mut StdRng, takes: Duration) -> Duration {
+    let longest = takes.saturating_mul(1_000).saturating_add(MILLISECOND);
+    let span = spread(random, takes, longest);
+    or_never(random, span)
+}
+
+fn or_never(random: &mut StdRng, span: Duration) -> Duration {
+    if random.random_bool(0.4) { Duration::MAX } else { span }
 }
 
 /// Swarm testing: each seed has its own choice of faults (Groce et al., "Swarm Testing", ISSTA 2012). A run with all of

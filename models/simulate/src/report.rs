@@ -498,7 +498,6 @@ mod tests {
     use crate::judge::Counts;
     use crate::plan::{Plan, Shape, Wishes};
     use std::time::Duration;
-    use xfetch_vocabulary::catalogue::Protocol;
 
     fn plan(length: Duration) -> Plan {
         Plan::new(&Wishes {
