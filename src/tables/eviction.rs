@@ -9,9 +9,9 @@ use hashbrown::HashTable;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The storage deadlines of a shard's entries, in the order of their writes. All entries of a cache live equally long, so
-/// that this is also the order of the deadlines, as long as the clock does not step back. After a step back, dead entries
-/// behind a live one wait until that one is dead.
+/// The storage deadlines of a shard's entries, in the order of their writes. All entries of a cache are kept equally long,
+/// with jitter too, so that this is also the order of the deadlines, as long as the clock does not step back. After a step
+/// back, dead entries behind a live one wait until that one is dead.
 ///
 /// What a write has replaced or removed stays until it comes to the front, or until there is more of it than of what is
 /// current.
