@@ -58,27 +58,28 @@ impl Green {
     fn at_least(self) -> f64 {
         1.0 - Detection::most_likely_missed(self.of - self.runs, self.of)
     }
-
-    /// The bound on the chance, and the number of green runs in a row that would exclude the mistake as surely as
-    /// the claim has it. Both are upper bounds, or lower bounds if no run was red.
-    fn bound(self) -> (&'static str, f64, u64) {
-        let (relation, chance) =
-            if self.always() { (">=", self.at_least()) } else { ("<=", self.at_most()) };
-        (relation, chance, runs_for(chance))
-    }
 }
 
 impl fmt::Display for Green {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (relation, chance, runs) = self.bound();
-        let percent = 100.0 * chance;
-        write!(f, "{}: chance {relation} {percent:.1} %, runs {relation} {runs}", self.count())
+        let (least, most) = (self.at_least(), self.at_most());
+        let (fewest, percent) = (runs_for(least), 100.0 * least);
+        if self.always() {
+            return write!(f, "{}: {percent:.1} % or more, {fewest} or more runs", self.count());
+        }
+        let up_to = 100.0 * most;
+        write!(
+            f,
+            "{}: {percent:.1} to {up_to:.1} %, {fewest} to {} runs",
+            self.count(),
+            runs_for(most)
+        )
     }
 }
 
-/// The smallest k with p^k <= 0.001.
+/// The smallest k >= 1 with p^k <= 0.001.
 fn runs_for(chance: f64) -> u64 {
-    (LEFT.ln() / chance.ln()).ceil() as u64
+    ((LEFT.ln() / chance.ln()).ceil() as u64).max(1)
 }
 
 fn keeps_all(verdict: &Verdict) -> bool {
@@ -319,14 +320,15 @@ impl Runs {
              a mistake. *Do not apply*: there the shipped protocol is not always green by these criteria.\n\
              - *By every invariant*: no [invariant](GLOSSARY.md#invariant) is violated. The report's test could not see most of\n  \
              them.\n\n\
-             The *chance* is the {:.0} % bound on the chance p that a run is green in spite of the mistake (Clopper and Pearson\n\
-             1934). It is an upper bound, or a lower bound if every run was green. One green run gives the confidence 1 - p that\n\
-             the code does not have this mistake. *Runs* is the number of green runs that give 99.9 % at that bound: the smallest\n\
-             k with p^k <= 0.001. If p is 1, no number is enough. A sample of {RUNS} runs cannot show a chance below {:.1} %.\n\n\
+             After the colon stands the chance p that a run is green in spite of the mistake: its lower and its upper {:.0} % bound\n\
+             (Clopper and Pearson 1934). One green run gives the confidence 1 - p that the code does not have this mistake. Then\n\
+             stands the number of green runs that give 99.9 %: the smallest k with p^k <= 0.001, for each of the two bounds. If\n\
+             p is 1, no number is enough, and if every run was green, p may be 1. A sample of {RUNS} runs cannot show a chance\n\
+             below {:.1} %.\n\n\
              Chance here means that each task that can run is equally likely to go on. A machine's scheduler has other chances,\n\
              and in `field` a compute takes no time. *Real threads, once* is taken from [CERTIFICATE.md](CERTIFICATE.md): rounds of\n\
-             {} threads, judged by the twin's own invariant, measured once on one machine. *Blind*: real threads cannot judge that\n\
-             invariant. The bounds take the runs as independent. Those of one machine are not, so they tell less.\n\n\
+             {} threads, measured once on one machine. Green means there that the invariant of that twin is kept; no other was\n\
+             judged. *Blind*: real threads cannot judge that invariant. The bounds take the runs as independent. Those of one machine are not, so they tell less.\n\n\
              {table}\n\n\
              Not in the table: {count} of {all} twins in `field`. They are written to break other scenarios, and were green there in all\n\
              {RUNS} runs, by the criteria and by every invariant: {unseen}.\n",
@@ -389,8 +391,8 @@ mod tests {
         let (always, never) = (Green { runs: 50, of: 50 }, Green { runs: 0, of: 50 });
         assert!((always.at_least() - 0.05_f64.powf(0.02)).abs() < 1e-6);
         assert!((never.at_most() - (1.0 - 0.05_f64.powf(0.02))).abs() < 1e-6);
-        assert_eq!(always.to_string(), "50 of 50: chance >= 94.2 %, runs >= 116");
-        assert_eq!(never.to_string(), "0 of 50: chance <= 5.8 %, runs <= 3");
+        assert_eq!(always.to_string(), "50 of 50: 94.2 % or more, 116 or more runs");
+        assert_eq!(never.to_string(), "0 of 50: 0.0 to 5.8 %, 1 to 3 runs");
     }
 
     #[test]
