@@ -55,9 +55,11 @@ pub enum Malformed {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Foreign => write!(f, "not a token: it does not begin with \"{VERSION}:\""),
+            Self::Foreign => {
+                write!(f, "not a token: it does not begin with \"{VERSION}:\" or \"d1:\"")
+            }
             Self::Version(version) => {
-                write!(f, "version {:?}: this build reads only {VERSION}", shown(version))
+                write!(f, "version {:?}: this build reads {VERSION} and d1", shown(version))
             }
             Self::TooLong(length) => {
                 write!(f, "{length} bytes: the limit is {MAX_LENGTH}")

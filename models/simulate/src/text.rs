@@ -33,7 +33,7 @@ pub fn report(report: &Report) -> String {
         None => hourly(&run.books.hours, run.books.period()),
     };
     let _ = writeln!(out, "{table}");
-    out.push_str("The criteria of the field report:\n");
+    out.push_str("The criteria of the field report (the exit code does not depend on them):\n");
     for criterion in report.criteria() {
         let (name, verdict) = (criterion.name, criterion.verdict.word());
         let _ = writeln!(out, "  {name}: {verdict}. {}. Asked: {}", criterion.seen, criterion.asks);
@@ -46,9 +46,10 @@ pub fn report(report: &Report) -> String {
         let key = violation.key.map_or_else(String::new, |key| format!(", key {key}"));
         let _ = writeln!(
             out,
-            "\nviolated: {}. {}\n  after {:.9} s, event {}{key}: {}",
+            "\nviolated: {}. {}\n  after {} ({:.9} s), event {}{key}: {}",
             violation.invariant,
             violation.invariant.about(),
+            span(violation.at),
             violation.at.as_secs_f64(),
             violation.place,
             violation.what,
@@ -222,9 +223,9 @@ fn coverage(report: &Report) -> String {
     });
     let faults: Vec<_> = faults.collect();
     let missing: Vec<_> = report.missing().into_iter().map(str::to_owned).collect();
-    let mut out = "\nCoverage of the whole run:\n".to_owned();
+    let mut out = "\nCoverage of the whole run, with the healing after the traffic:\n".to_owned();
     for (title, list) in
-        [("faults", faults), ("skips", skips), ("events", events), ("missing", missing)]
+        [("faults", faults), ("skips", skips), ("events", events), ("never happened", missing)]
     {
         out.push_str(&wrapped(title, &list));
     }

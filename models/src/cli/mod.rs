@@ -78,7 +78,7 @@ enum Command {
     /// Runs one execution again and shows it, with a column for each caller. Exit code 0: it violates
     /// an invariant; 1: it no longer does; 2: the token cannot be read, or the scenario has changed.
     Replay {
-        /// A token as `explore` prints it.
+        /// A token, as `explore` and `simulate` print it.
         token: String,
         /// Shows every section. Without it, consecutive sections in which nothing of interest happens
         /// share a line.

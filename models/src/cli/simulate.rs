@@ -301,7 +301,7 @@ fn how_to_replay(shrunk: &Shrunk) -> String {
     let case = &shrunk.token.case;
     let rest = if shrunk.is_minimal { "nothing can be left out" } else { "the effort was over" };
     format!(
-        "\ncut down to {} arrivals of {}, {} callers and {} unusual choices of the scheduler ({rest}):\n  xfetch replay {}",
+        "\ncut down to {} arrivals of {}, {} callers and {} unusual choices of the scheduler ({rest}):\n  cargo run --release -- replay {}",
         case.arrivals.len(),
         shrunk.from,
         case.callers,

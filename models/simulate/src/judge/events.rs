@@ -274,9 +274,12 @@ impl Scene<'_> {
 
     fn judge_compute(&mut self, lease: &Lease) {
         if lease.early && self.counts(lease) {
-            let (failures, reading) = (self.key.failures, self.reading);
-            let what =
-                format!("the back-off has not ended, and it computes: {failures:?}, at {reading}");
+            let seconds = |nanos: u64| nanos as f64 / 1e9;
+            let ends = self.key.failures.map_or(0, |failures| failures.until.0);
+            let (ends, reading) = (seconds(ends), seconds(self.reading));
+            let what = format!(
+                "it computes at {reading:.9} s of the cache's clock, and its back-off ends at {ends:.9} s or later"
+            );
             self.breaks(Invariant::FailuresBackOff, what);
         }
         if let Some(Held::Known(Some(entry))) = self.key.held_at(self.read_from)
