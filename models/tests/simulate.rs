@@ -7,7 +7,7 @@ use std::time::Duration;
 use xfetch_models::catalogue::{Invariant, Protocol};
 use xfetch_simulate::case::{Case, DayToken, PLAIN};
 use xfetch_simulate::chooser::{Choice, Chooser, Deviation};
-use xfetch_simulate::plan::{Plan, Wishes};
+use xfetch_simulate::plan::{Fault, Plan, Shape, Wishes};
 use xfetch_simulate::report::Report;
 use xfetch_simulate::series::promtool;
 use xfetch_simulate::shrink::{Effort, shrink};
@@ -32,6 +32,20 @@ fn no_seed_of_a_fleet_violates_an_invariant() {
         let violations = run.judge.violations();
         assert!(violations.is_empty(), "simulate --seeds {seed}..{}: {violations:?}", seed + 1);
         assert!(run.books.complete, "seed {seed} did not come to its end");
+    }
+}
+
+/// A sweep comes while the judge counts the slots of these.
+#[test]
+fn a_sweep_during_the_last_counts_is_never_taken_for_a_leak() {
+    for seed in [33, 614, 922] {
+        let run = run(&Wishes {
+            shape: Shape::Service,
+            length: Some(Duration::from_secs(3_600)),
+            faults: Some(Fault::ALL.to_vec()),
+            ..Wishes::fleet(seed, 1_000)
+        });
+        assert!(violated(&run).is_empty(), "seed {seed}: {:?}", run.judge.violations());
     }
 }
 

@@ -127,6 +127,15 @@ pub struct DayToken {
     pub hash: u32,
 }
 
+impl DayToken {
+    /// Whether it can be read again: it is no longer than a token may be.
+    pub fn is_readable(&self) -> bool {
+        let Case { arrivals, deviations, .. } = &self.case;
+        let most = arrivals.len().max(deviations.len()) as u64;
+        most <= MOST && self.to_string().len() <= MAX_LENGTH
+    }
+}
+
 /// Why a text is not such a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {

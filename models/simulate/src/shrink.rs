@@ -57,7 +57,7 @@ struct Shrinker {
     best: Case,
 }
 
-/// Runs a failing plan again, and cuts it down. Nothing if the invariant is not violated again.
+/// Runs a failing plan again, and cuts it down. Nothing if the invariant is not violated again, or not by the run as data.
 pub fn shrink(plan: &Plan, invariant: Invariant, effort: Effort) -> Option<Shrunk> {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let keeps = Arc::clone(&taken);
@@ -99,6 +99,8 @@ pub fn shrink(plan: &Plan, invariant: Invariant, effort: Effort) -> Option<Shrun
     let is_minimal = shrinker.all();
     let Shrinker { best: case, runs, .. } = shrinker;
     let run = case.run(Watch::default());
+    // As data a run differs in what a case does not have: the seed's length of a compute, and how often the state is read.
+    run.judge.violations().get(&invariant)?;
     Some(Shrunk { token: case.token(&run), from, runs, is_minimal })
 }
 

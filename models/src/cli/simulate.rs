@@ -294,7 +294,21 @@ fn cut_down(report: &Report) -> Option<Shrunk> {
         return None;
     }
     note(format_args!("{} is violated; its run is being cut down", first.invariant));
-    shrink(&report.plan, first.invariant, Effort::default())
+    let shrunk = shrink(&report.plan, first.invariant, Effort::default());
+    match &shrunk {
+        None => note(format_args!(
+            "it is not violated again by a run as data, so there is no token: {}",
+            report.command
+        )),
+        Some(Shrunk { token, .. }) if !token.is_readable() => note(format_args!(
+            "{} arrivals and {} choices are left when the effort is over, more than a token can have: {}",
+            token.case.arrivals.len(),
+            token.case.deviations.len(),
+            report.command
+        )),
+        Some(_) => return shrunk,
+    }
+    None
 }
 
 fn how_to_replay(shrunk: &Shrunk) -> String {

@@ -13,6 +13,7 @@ use comfy_table::{Table, presets};
 use known::Known;
 use names::{Objects, TaskNames};
 use sections::{Outcome, Step};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use words::{say, violated};
 
@@ -89,11 +90,12 @@ impl<'a> Section<'a> {
         violations: &[Violation],
         say: impl Fn(&Record) -> Option<String>,
     ) -> Vec<Self> {
-        let section = |(number, step): (usize, &'a Step)| {
-            let records = records.iter().enumerate();
-            let of_step: Vec<_> = records
-                .filter(|(_, record)| (record.step, record.task) == (number, step.task))
-                .collect();
+        let mut by_step: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (index, record) in records.iter().enumerate() {
+            by_step.entry((record.step, record.task)).or_default().push((index, record));
+        }
+        let mut section = |(number, step): (usize, &'a Step)| {
+            let of_step = by_step.remove(&(number, step.task)).unwrap_or_default();
             let here =
                 violations.iter().filter(|(_, at)| of_step.iter().any(|(index, _)| index == at));
             Self {
@@ -105,7 +107,7 @@ impl<'a> Section<'a> {
                 marks: here.map(|(invariant, _)| violated(*invariant)).collect(),
             }
         };
-        (1..).zip(steps).map(section).collect()
+        (1..).zip(steps).map(&mut section).collect()
     }
 
     /// Nothing of interest happens in it: no event, no violation, no preemption.

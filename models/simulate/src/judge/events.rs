@@ -50,11 +50,15 @@ impl Scene<'_> {
             Event::Inserted(version) => self.inserted(version),
             Event::Invalidated => self.invalidated(),
             Event::Evicted(version) => {
+                if self.terms().capacity == usize::MAX {
+                    let what = "there is room for all, and it is evicted";
+                    self.breaks(Invariant::StaleNeverWaits, what);
+                }
                 self.gone(version);
                 self.key.begin_window(self.place);
                 self.key.last_published = None;
             }
-            Event::Swept(version) => self.gone(version),
+            Event::Swept(version) => self.swept(version),
             Event::Forgotten => self.forgotten(),
             _ => {}
         }
@@ -428,9 +432,36 @@ impl Scene<'_> {
         self.key.forget_the_past();
     }
 
+    /// After a step back of the clock an entry from the future is dead too.
+    fn swept(&mut self, version: Version) {
+        if let Held::Known(Some(entry)) = self.key.held
+            && entry.version == version
+            && !entry.is_expired(self.now.clock)
+            && self.steps_back == 0
+            && !self.clearing()
+        {
+            let what = "a sweep removes a value that may be served";
+            self.breaks(Invariant::StaleNeverWaits, what);
+        }
+        self.gone(version);
+    }
+
     /// A sweep writes it down when it has been through all shards. The key may have failed again since.
     fn forgotten(&mut self) {
-        let idle = self.terms().idle;
+        let Terms { idle, shards, capacity, .. } = self.terms();
+        let counts = |failures: Failures| {
+            !failures.unsure
+                && failures.since < self.read_from
+                && self.now.clock < failures.until.0.saturating_add(idle)
+        };
+        // With one shard the sweep has read the time after the failure, and before it removed what it found.
+        if self.key.failures.is_some_and(counts)
+            && (shards, capacity, self.steps_back) == (1, usize::MAX, 0)
+            && !self.clearing()
+        {
+            let what = "a sweep forgets a failure that counts";
+            self.breaks(Invariant::FailuresBackOff, what);
+        }
         match &mut self.key.failures {
             Some(failures) if self.now.clock < failures.until.0.saturating_add(idle) => {
                 failures.unsure = true;
