@@ -76,7 +76,7 @@ fn burst(jitter: f64) -> Burst {
     let (run, _) = world::run(&plan, inserts.chain(asks), chooser, Watch::default());
     let mut before = 0;
     let computes = run.books.samples.iter().map(|sample| {
-        let all = sample.computes;
+        let all = sample.all.computes;
         all - std::mem::replace(&mut before, all)
     });
     Burst { jitter, computes: computes.collect() }

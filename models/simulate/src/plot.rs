@@ -1,5 +1,6 @@
 //! A picture of a run: requests, computes and efficiency over time.
 
+use crate::judge::Counts;
 use crate::report::{Report, Sample};
 use plotters::prelude::*;
 use std::error::Error;
@@ -38,21 +39,18 @@ struct Point {
 
 fn points(samples: &[Sample]) -> Vec<Point> {
     let per_point = samples.len().div_ceil(POINTS).max(1);
-    let mut before = (0, 0, 0);
-    let mut points = Vec::new();
-    for sample in samples.chunks(per_point).filter_map(<[Sample]>::last) {
-        let (requests, triggers, computes) = before;
-        before = (sample.requests, sample.triggers, sample.computes);
-        let (triggers, computes) = (sample.triggers - triggers, sample.computes - computes);
-        let own = computes.min(triggers);
-        points.push(Point {
+    let mut before = Counts::default();
+    let point = |sample: &Sample| {
+        let new = sample.all.since(&before);
+        before = sample.all;
+        Point {
             hour: sample.at.as_secs_f64() / 3_600.0,
-            requests: (sample.requests - requests) as f64,
-            computes: computes as f64,
-            efficiency: (triggers > 0).then(|| (1.0 - own as f64 / triggers as f64) * 100.0),
-        });
-    }
-    points
+            requests: new.requests() as f64,
+            computes: new.computes as f64,
+            efficiency: new.efficiency().map(|share| share * 100.0),
+        }
+    };
+    samples.chunks(per_point).filter_map(<[Sample]>::last).map(point).collect()
 }
 
 /// The picture as SVG. A scale on the left is for requests and computes, one on the right for the efficiency.
@@ -62,7 +60,7 @@ fn points(samples: &[Sample]) -> Vec<Point> {
 /// If the library cannot draw it.
 pub fn svg(report: &Report) -> Result<String, NotDrawn> {
     let mut text = String::new();
-    draw(report, &mut text).map_err(|error| NotDrawn(error.to_string()))?;
+    draw(report, &mut text).map_err(|error| NotDrawn::of(error.as_ref()))?;
     Ok(text)
 }
 
@@ -143,9 +141,12 @@ mod tests {
             store_bytes: 0,
             lease_bytes: 0,
             oldest: Duration::ZERO,
-            requests,
-            triggers,
-            computes,
+            all: Counts {
+                hits_fresh: requests - triggers,
+                hits_stale: triggers,
+                computes,
+                ..Counts::default()
+            },
         }
     }
 

@@ -62,12 +62,8 @@ pub struct Sample {
     pub lease_bytes: usize,
     /// How long the oldest lease was held.
     pub oldest: Duration,
-    /// Requests of the whole run so far. These three do not begin again at a restart.
-    pub requests: u64,
-    /// Triggers of the whole run so far.
-    pub triggers: u64,
-    /// Computes of the whole run so far.
-    pub computes: u64,
+    /// The counts of the whole run so far. They do not begin again at a restart.
+    pub all: Counts,
 }
 
 /// The books.
@@ -411,9 +407,7 @@ impl Books {
             store_bytes: usage.store_bytes,
             lease_bytes: usage.lease_bytes,
             oldest,
-            requests: counts.requests(),
-            triggers: counts.triggers(),
-            computes: counts.computes,
+            all: counts,
         });
     }
 

@@ -190,9 +190,7 @@ mod tests {
             store_bytes: 100,
             lease_bytes: 60,
             oldest: Duration::from_millis(1_500),
-            requests: 9,
-            triggers: 7,
-            computes: 5,
+            all: Counts::default(),
         };
         let metrics = metrics(&[sample.clone(), sample]);
         assert_eq!(metrics.len(), Counts::default().all().count() + 7);

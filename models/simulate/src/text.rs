@@ -90,24 +90,36 @@ pub fn plan(plan: &Plan) -> [String; 2] {
     [service, format!("faults and their rates: {faults}")]
 }
 
+/// What is shown of an hour or a day.
+const COLUMNS: [&str; 11] = [
+    "requests",
+    "errors %",
+    "efficiency %",
+    "before",
+    "inside",
+    "refreshes",
+    "computes",
+    "P50 ms",
+    "P99 ms",
+    "lease KiB",
+    "left",
+];
+
+/// The number of a column whose change from day to day is shown, and its digits.
+fn trend_of(column: usize) -> Option<(fn(&Hour) -> Option<f64>, usize)> {
+    match COLUMNS[column] {
+        "requests" => Some((|day| Some(day.requests() as f64), 0)),
+        "errors %" => Some((|day| Some(day.errors()? * 100.0), 2)),
+        "efficiency %" => Some((|day| Some(day.counts.efficiency()? * 100.0), 2)),
+        "P99 ms" => Some((|day| Some(day.latency_ms(0.99)), 2)),
+        "lease KiB" => Some((|day| Some(kib(day)), 1)),
+        _ => None,
+    }
+}
+
 /// A row for each hour.
 pub fn hourly(hours: &[Hour], period: Duration) -> String {
-    let header = [
-        "from",
-        "health",
-        "requests",
-        "errors %",
-        "efficiency %",
-        "before",
-        "inside",
-        "refreshes",
-        "computes",
-        "P50 ms",
-        "P99 ms",
-        "lease KiB",
-        "left",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let mut rows = vec![["from", "health"].into_iter().chain(COLUMNS).map(str::to_owned).collect()];
     for (number, hour) in (0_u32..).zip(hours) {
         let from = if number == 0 { "0h".to_owned() } else { span(period.saturating_mul(number)) };
         let mut row = vec![from, health(hour)];
@@ -142,46 +154,24 @@ fn cells(hour: &Hour) -> Vec<String> {
 
 /// A row for each day, with what has changed since the day before.
 pub fn weekly(days: &[Vec<Hour>]) -> String {
-    let header = [
-        "day",
-        "health",
-        "requests",
-        "+-",
-        "errors %",
-        "+-",
-        "efficiency %",
-        "+-",
-        "before",
-        "inside",
-        "refreshes",
-        "computes",
-        "P50 ms",
-        "P99 ms",
-        "+-",
-        "lease KiB",
-        "+-",
-        "left",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let mut header = vec!["day".to_owned(), "health".to_owned()];
+    for (place, column) in COLUMNS.into_iter().enumerate() {
+        header.push(column.to_owned());
+        header.extend(trend_of(place).map(|_| "+-".to_owned()));
+    }
+    let mut rows = vec![header];
     let mut before: Option<Hour> = None;
     for (number, hours) in (1..).zip(days) {
         let day = Hour::sum(hours);
         let well = hours.iter().filter(|hour| hour.ails().is_empty()).count();
         let all = cells(&day);
-        let trend = |of: fn(&Hour) -> Option<f64>, digits| {
-            trend(before.as_ref().and_then(of), of(&day), digits)
-        };
         let mut row = vec![i32::to_string(&number), format!("{well}/{} ok", hours.len())];
         for (place, cell) in all.into_iter().enumerate() {
             row.push(cell);
-            match place {
-                0 => row.push(trend(|day| Some(day.requests() as f64), 0)),
-                1 => row.push(trend(|day| Some(day.errors()? * 100.0), 2)),
-                2 => row.push(trend(|day| Some(day.counts.efficiency()? * 100.0), 2)),
-                8 => row.push(trend(|day| Some(day.latency_ms(0.99)), 2)),
-                9 => row.push(trend(|day| Some(kib(day)), 1)),
-                _ => {}
-            }
+            row.extend(
+                trend_of(place)
+                    .map(|(of, digits)| trend(before.as_ref().and_then(of), of(&day), digits)),
+            );
         }
         rows.push(row);
         before = Some(day);

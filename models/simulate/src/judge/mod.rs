@@ -2,8 +2,8 @@
 //!
 //! A scheduler that runs one section at a time shows the events in the order of the sections. So the judge knows what the
 //! map has at every moment, and which deadlines each entry must have. The checkers of the scenarios
-//! (`xfetch_vocabulary::checkers`) judge a whole history; this one has no history: it keeps a bounded record for each
-//! key, and none for each request.
+//! (`xfetch_vocabulary::checkers`) judge a whole history; this one has no history: it keeps a record for each key, and
+//! none for a request that has ended.
 //!
 //! A step reads the map, then the clock, and emits its event after both. When a task asks for the time, no other task has
 //! run since it read the map. So the judge notes the place of that moment: the step has read what the map had there.
