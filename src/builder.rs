@@ -13,6 +13,7 @@ use crate::protocol::waits::Waits;
 use crate::protocol::world::{Draw, Key, Parts, Refresh, Shared, With};
 use crate::protocol::{DoubleRecheck, Protocol};
 use crate::sync::{Arc, Handles};
+use crate::tables::entry::Terms;
 use crate::tables::leases::LeaseTable;
 use crate::tables::store::Store;
 use std::fmt;
@@ -323,7 +324,7 @@ impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P> {
     }
 }
 
-impl<K, V, C, O, X, S, P> Builder<K, V, C, O, X, S, P>
+impl<K, V, C: Clock, O, X, S, P: Protocol> Builder<K, V, C, O, X, S, P>
 where
     K: Key,
     V: Send + Sync + 'static,
@@ -348,6 +349,8 @@ where
         let lifetimes = Lifetimes::new(payload, storage, jitter)?;
         let (shards, capacity) = self.settings.split()?;
         let period = self.settings.period()?;
+        let lag = self.protocol.allows_for(self.clock.lag());
+        let terms = Terms { lifetimes, early: Early::new(beta)?, lag };
         let shared = Shared {
             protocol: self.protocol,
             handles: Handles::one(),
@@ -355,11 +358,10 @@ where
             leases: Arc::new(LeaseTable::remembering(shards, capacity)),
             clock: self.clock,
             observer: self.observer,
-            lifetimes,
+            terms,
             wait_timeout,
             compute_timeout,
             waits: Waits::new(),
-            early: Early::new(beta)?,
             back_off: BackOff::new(back_off.0, back_off.1, self.settings.idle)?,
             // The threads start last, when nothing else can be refused.
             executor: (self.executor)()?,

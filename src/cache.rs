@@ -4,9 +4,9 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
-use crate::panics::drop_pairs;
+use crate::panics::{Guarded, drop_each};
 use crate::protocol;
-use crate::protocol::request::Request;
+use crate::protocol::request::{Borrowed, Request, Sought};
 use crate::protocol::sweep::Swept;
 use crate::protocol::world::{Key, Of, Parts, Shared, With};
 use crate::sync::{Arc, Weak};
@@ -16,7 +16,7 @@ use crate::tables::shards::spread;
 use crate::tables::store::Written;
 use std::error::Error as StdError;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -73,8 +73,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// - [`Error::Timeout`]: the compute of another request took longer than the wait time-out.
     /// - [`Error::Cycle`]: this request stands in a compute that the other request waits for.
     /// - The last error of the key, if the key backs off.
-    pub fn get_or_compute<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
+    pub fn get_or_compute<Q, F>(&self, key: &Q, compute: F) -> Result<Found<K, V>, Error>
     where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
         F: FnOnce(&K) -> V + Send + 'static,
     {
         self.answer(key, move |key| Ok(compute(key)))
@@ -107,8 +108,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// As [`get_or_compute`](Self::get_or_compute), and [`Error::Failed`] if the key was absent and its compute
     /// returned an error. That can be a type with the standard library's trait, a boxed error, an error of an
     /// error-reporting crate, or text.
-    pub fn try_get_or_compute<F, X>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
+    pub fn try_get_or_compute<Q, F, X>(&self, key: &Q, compute: F) -> Result<Found<K, V>, Error>
     where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
         F: FnOnce(&K) -> Result<V, X> + Send + 'static,
         X: Into<Box<dyn StdError + Send + Sync>>,
     {
@@ -134,16 +136,22 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     ///
     /// [`Error::NoRefresh`] if no refresh is registered; else as
     /// [`try_get_or_compute`](Self::try_get_or_compute).
-    pub fn get_or_refresh(&self, key: &K) -> Result<Found<V>, Error> {
+    pub fn get_or_refresh<Q>(&self, key: &Q) -> Result<Found<K, V>, Error>
+    where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
         let refresh = self.shared.refresh.clone().ok_or(Error::NoRefresh)?;
         self.answer(key, move |key| refresh(key))
     }
 
-    fn answer<F>(&self, key: &K, compute: F) -> Result<Found<V>, Error>
+    fn answer<Q, F>(&self, key: &Q, compute: F) -> Result<Found<K, V>, Error>
     where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
         F: FnOnce(&K) -> Result<V, Error> + Send + 'static,
     {
-        protocol::answer(self.shared.protocol, &self.request(key), compute)
+        let sought = Borrowed(key);
+        let request = Request::new(&self.shared, &sought, self.hash(key));
+        protocol::answer(self.shared.protocol, &request, compute)
     }
 
     /// Returns the key's value if there is one, fresh or stale. It computes nothing.
@@ -164,8 +172,12 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn get(&self, key: &K) -> Option<Found<V>> {
-        self.request(key).peek()
+    pub fn get<Q>(&self, key: &Q) -> Option<Found<K, V>>
+    where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let sought = Borrowed(key);
+        Request::new(&self.shared, &sought, self.hash(key)).peek()
     }
 
     /// As [`get`](Self::get), and sends the registered refresh to the executor if the value is stale, or is
@@ -197,9 +209,14 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # Errors
     ///
     /// [`Error::NoRefresh`] if there is none.
-    pub fn get_and_refresh(&self, key: &K) -> Result<Option<Found<V>>, Error> {
+    pub fn get_and_refresh<Q>(&self, key: &Q) -> Result<Option<Found<K, V>>, Error>
+    where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
         let refresh = self.shared.refresh.clone().ok_or(Error::NoRefresh)?;
-        Ok(protocol::serve(self.shared.protocol, &self.request(key), move |key| refresh(key)))
+        let sought = Borrowed(key);
+        let request = Request::new(&self.shared, &sought, self.hash(key));
+        Ok(protocol::serve(self.shared.protocol, &request, move |key| refresh(key)))
     }
 
     /// Inserts a value, which is fresh from now on. The value of a compute in flight is discarded. Returns the
@@ -222,16 +239,18 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ```
     pub fn insert(&self, key: K, value: V) -> Version {
         let hash = self.hash(&key);
-        let entry = self.shared.entry(value, Duration::ZERO);
+        let entry = self.shared.entry(Guarded::new(key), value, Duration::ZERO);
         let Shared { store, leases, observer, .. } = &*self.shared;
         let (written, revoked) =
-            store.insert(hash, key, entry, leases, self.shared.ends(), self.shared.room());
-        let Written { version, evicted, replaced } = written;
+            store.insert(hash, entry, leases, self.shared.ends(), self.shared.room());
+        let Written { entry, evicted, replaced } = written;
+        let version = entry.version();
         observer.on(hash, Event::Inserted(version));
         self.shared.emit_evicted(evicted);
         self.shared.emit_revoked(&revoked);
         revoked.discard();
-        drop_pairs(replaced);
+        drop_each(replaced);
+        drop_each(Some(entry));
         version
     }
 
@@ -257,14 +276,21 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn invalidate(&self, key: &K) {
-        let hash = self.hash(key);
-        let (removed, revoked) =
-            self.shared.store.invalidate(hash, key, &self.shared.leases, self.shared.ends());
+    pub fn invalidate<Q>(&self, key: &Q)
+    where
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let (sought, hash) = (Borrowed(key), self.hash(key));
+        let (removed, revoked) = self.shared.store.invalidate(
+            hash,
+            |own| sought.is(own),
+            &self.shared.leases,
+            self.shared.ends(),
+        );
         self.shared.observer.on(hash, Event::Invalidated);
         self.shared.emit_revoked(&revoked);
         revoked.discard();
-        drop_pairs(removed);
+        drop_each(removed);
     }
 
     /// Removes every key. The values of computes in flight are discarded.
@@ -294,7 +320,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
             self.shared.emit_revoked(&revoked);
             revoked.discard();
         }
-        drop_pairs(removed);
+        drop_each(removed);
     }
 
     /// Removes expired entries, and slots of the lease table whose failure was long ago
@@ -376,11 +402,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         WeakCache { shared: Arc::downgrade(&self.shared) }
     }
 
-    fn request<'a>(&'a self, key: &'a K) -> Request<'a, Of<K, V, E>> {
-        Request::new(&self.shared, key, self.hash(key))
-    }
-
-    fn hash(&self, key: &K) -> u64 {
+    fn hash(&self, key: &(impl Hash + ?Sized)) -> u64 {
         spread(self.shared.hasher.hash_one(key))
     }
 }

@@ -31,6 +31,11 @@ impl Moment {
         Self(self.0.saturating_add(nanos(span)))
     }
 
+    /// This moment and `span` less, or [`Moment::ORIGIN`].
+    pub(crate) const fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(span)))
+    }
+
     /// The time from `earlier` to this moment. Zero if `earlier` is not earlier.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -49,11 +54,33 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Moment;
+
+    /// The time now or a little before, at less cost than [`now`](Self::now). A hit reads this first. It reads the
+    /// precise time too only if a deadline is so near that the difference could matter.
+    ///
+    /// A clock that has no such time returns `now`.
+    fn coarse(&self) -> Moment {
+        self.now()
+    }
+
+    /// How far [`coarse`](Self::coarse) may be behind [`now`](Self::now): at most this long, at every moment. Zero means
+    /// that the two are the same reading. The cache asks once, when it is built.
+    fn lag(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Moment {
         C::now(self)
+    }
+
+    fn coarse(&self) -> Moment {
+        C::coarse(self)
+    }
+
+    fn lag(&self) -> Duration {
+        C::lag(self)
     }
 }
 
@@ -61,23 +88,30 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
     fn now(&self) -> Moment {
         C::now(self)
     }
+
+    fn coarse(&self) -> Moment {
+        C::coarse(self)
+    }
+
+    fn lag(&self) -> Duration {
+        C::lag(self)
+    }
 }
 
-/// The machine's monotonic clock, read through `quanta` (about 12 ns, `Instant::now` takes 30).
+/// The machine's monotonic clock.
+///
+/// On Linux and Android its [`coarse`](Clock::coarse) time is the kernel's: a load of the time of the last tick of the
+/// kernel, in 3 ns instead of 30 or more. Both are readings of one clock, so that they never drift apart. On other
+/// systems it is [`std::time::Instant`] for both.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
-    /// A clock of its own. The one of the process is found through a thread-local, which a thread that is ending does
-    /// not have any more: a destructor may ask the cache there.
-    clock: quanta::Clock,
-    origin: quanta::Instant,
+    origin: system::Reading,
 }
 
 impl SystemClock {
     /// A clock whose origin is now.
     pub fn new() -> Self {
-        let clock = quanta::Clock::new();
-        let origin = clock.now();
-        Self { clock, origin }
+        Self { origin: system::now() }
     }
 }
 
@@ -89,7 +123,75 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        Moment::ORIGIN.after(self.clock.now().saturating_duration_since(self.origin))
+        Moment(system::since(system::now(), self.origin))
+    }
+
+    #[inline]
+    fn coarse(&self) -> Moment {
+        Moment(system::since(system::coarse(), self.origin))
+    }
+
+    fn lag(&self) -> Duration {
+        system::lag()
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+    use std::time::Duration;
+
+    /// Nanoseconds of the kernel's monotonic clock.
+    pub(super) type Reading = u64;
+
+    /// The kernel notes the coarse time at each of its ticks. A tick comes late while interrupts are off, or while a
+    /// hypervisor holds up the processor that keeps the time. This many ticks, 64 ms at 250 Hz, are longer than either
+    /// should last. If one lasts longer, a value may be served past its deadline by the rest.
+    const TICKS: u32 = 16;
+
+    fn nanos(time: Timespec) -> u64 {
+        (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+    }
+
+    pub(super) fn now() -> Reading {
+        nanos(clock_gettime(ClockId::Monotonic))
+    }
+
+    #[inline]
+    pub(super) fn coarse() -> Reading {
+        nanos(clock_gettime(ClockId::MonotonicCoarse))
+    }
+
+    pub(super) fn since(later: Reading, earlier: Reading) -> u64 {
+        later.saturating_sub(earlier)
+    }
+
+    pub(super) fn lag() -> Duration {
+        Duration::from_nanos(nanos(clock_getres(ClockId::MonotonicCoarse))) * TICKS
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use crate::clock::nanos;
+    use std::time::{Duration, Instant};
+
+    pub(super) type Reading = Instant;
+
+    pub(super) fn now() -> Reading {
+        Instant::now()
+    }
+
+    pub(super) fn coarse() -> Reading {
+        now()
+    }
+
+    pub(super) fn since(later: Reading, earlier: Reading) -> u64 {
+        nanos(later.saturating_duration_since(earlier))
+    }
+
+    pub(super) fn lag() -> Duration {
+        Duration::ZERO
     }
 }
 

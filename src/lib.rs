@@ -19,8 +19,7 @@
 //! - **Fork**: a child process has the thread that forked, and none of the cache's threads. Its refreshes are queued
 //!   and never run, and a lock that another thread held at the fork stays locked. Build caches after the fork, or start
 //!   the child with `exec`.
-//! - **A machine that is suspended**: the clock of [`SystemClock`] is the processor's cycle counter or the system's
-//!   monotonic clock. On Linux that clock stands still while the machine is suspended, so an entry lives longer by as
+//! - **A machine that is suspended**: the clock of [`SystemClock`] is the system's monotonic clock. On Linux that clock stands still while the machine is suspended, so an entry lives longer by as
 //!   much. If that matters, implement [`Clock`] on a clock that goes on, as Linux's `CLOCK_BOOTTIME`.
 //!
 //! Start with [`Cache`]. To read the code, start with the protocol, `src/protocol/mod.rs`.

@@ -17,14 +17,6 @@ pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     }
 }
 
-/// The same for pairs. A pair as one value would abort the process if both of its drops panic.
-pub(crate) fn drop_pairs<A, B>(pairs: impl IntoIterator<Item = (A, B)>) {
-    for (first, second) in pairs {
-        drop_each(Some(first));
-        drop_each(Some(second));
-    }
-}
-
 /// Does something if a panic unwinds past it. A second panic would abort the process, and is caught.
 pub(crate) struct OnPanic<F: FnMut()>(pub(crate) F);
 
@@ -41,6 +33,7 @@ impl<F: FnMut()> Drop for OnPanic<F> {
 }
 
 /// A value of the user's whose drop is guarded in the same way, whenever it comes.
+#[derive(Debug)]
 pub(crate) struct Guarded<T>(Option<T>);
 
 impl<T> Guarded<T> {
@@ -48,6 +41,7 @@ impl<T> Guarded<T> {
         Self(Some(value))
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }

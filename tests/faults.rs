@@ -611,7 +611,7 @@ fn a_key_whose_drop_asks_for_it_never_waits_for_itself() {
         if !in_the_compute {
             arm();
         }
-        let found = cache.get_or_compute(&key, move |_| {
+        let found = cache.get_or_compute(&*key, move |_| {
             if in_the_compute {
                 arm();
             }
@@ -646,10 +646,12 @@ fn a_key_and_a_value_whose_drops_panic_never_end_the_process() {
     (0..4).for_each(|key| _ = cache.insert(Explosive(key), Explosive(key)));
     clock.advance(PAYLOAD);
     ARMED.store(1, Ordering::Relaxed);
-    let refreshed = cache.get_or_compute(&key, |_| Explosive(10)).map(std::mem::ManuallyDrop::new);
+    let refreshed = cache.get_or_compute(&*key, |_| Explosive(10)).map(std::mem::ManuallyDrop::new);
     assert!(refreshed.is_ok_and(|found| found.is_stale()));
-    cache.invalidate(&key);
-    assert!(cache.get_or_compute(&key, |_| Explosive(11)).map(std::mem::ManuallyDrop::new).is_ok());
+    cache.invalidate(&*key);
+    assert!(
+        cache.get_or_compute(&*key, |_| Explosive(11)).map(std::mem::ManuallyDrop::new).is_ok()
+    );
     clock.advance(STORAGE - PAYLOAD);
     assert_eq!(cache.sweep().keys, 3);
     cache.insert(Explosive(5), Explosive(5));

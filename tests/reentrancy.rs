@@ -266,7 +266,7 @@ fn a_payload_that_panics_never_reaches_the_caller() {
     for _ in 0..2 {
         let error = cache.get_or_compute(&1, |_| std::panic::resume_unwind(Box::new(Again)));
         assert!(matches!(
-            error.map(|found: xfetch_core::Found<u32>| *found),
+            error.map(|found: xfetch_core::Found<_, u32>| *found),
             Err(Error::Panicked(_))
         ));
     }

@@ -15,11 +15,13 @@ use xfetch_vocabulary::history::{Event, Record};
 pub(super) struct Time {
     still: Arc<AtomicU64>,
     ticking: Option<TickingClock>,
+    /// How far the coarse time is behind.
+    lag: Duration,
 }
 
 impl Time {
-    pub(super) fn new(ticks: bool) -> Self {
-        Self { still: Arc::default(), ticking: ticks.then(TickingClock::new) }
+    pub(super) fn new(ticks: bool, lag: Duration) -> Self {
+        Self { still: Arc::default(), ticking: ticks.then(TickingClock::new), lag }
     }
 
     pub(super) fn advance(&self, span: Duration) {
@@ -44,6 +46,16 @@ impl Clock for Time {
             Some(ticking) => ticking.now(),
             None => Moment::from_nanos(self.unseen().as_nanos() as u64),
         }
+    }
+
+    /// As late as the coarse time may be, at every moment.
+    fn coarse(&self) -> Moment {
+        let behind = self.now().as_nanos().saturating_sub(self.lag.as_nanos() as u64);
+        Moment::from_nanos(behind)
+    }
+
+    fn lag(&self) -> Duration {
+        self.lag
     }
 }
 

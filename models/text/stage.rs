@@ -185,7 +185,7 @@ pub(super) fn perform<P: Protocol>(
         records: stage.around.recorder.take(),
         answers,
         payload: nanos(PAYLOAD),
-        storage: nanos(STORAGE),
+        storage: nanos(setup.storage),
         back_off: nanos(BACK_OFF) / 2,
         capacity: setup.capacity,
         at_rest,
@@ -223,7 +223,7 @@ impl<P: Protocol> Clone for Stage<P> {
 
 impl<P: Protocol> Stage<P> {
     fn new(with: P, setup: &Setup) -> Self {
-        let time = Time::new(setup.ticks());
+        let time = Time::new(setup.ticks(), setup.lag);
         let recorder = Recorder::new(time.clone());
         let nominates = setup.before == Before::Fresh;
         let patient = if setup.impatient { Duration::from_secs(1) } else { Duration::MAX };
@@ -234,7 +234,7 @@ impl<P: Protocol> Stage<P> {
             None => Arc::new(recorder.clone()),
         };
         // One shard, so that every key meets every other, and no chance in hashing.
-        let cache = Cache::builder(PAYLOAD, STORAGE)
+        let cache = Cache::builder(PAYLOAD, setup.storage)
             .shards(setup.shards)
             .capacity(setup.capacity)
             .idle(IDLE)
@@ -264,6 +264,10 @@ impl<P: Protocol> Stage<P> {
     fn prepare(&self, before: Before) {
         match before {
             Before::Absent => {}
+            Before::New => {
+                self.cache.insert(KEY, OLD.into());
+                self.around.recorder.note(KEY, Event::Put(OLD));
+            }
             Before::Stale | Before::BothStale => {
                 let other = (before == Before::BothStale).then_some(KEY + 1);
                 for key in [Some(KEY), other].into_iter().flatten() {
@@ -377,7 +381,7 @@ impl<P: Protocol> Stage<P> {
         }
     }
 
-    fn answer(&self, key: u64, found: Result<Found<Value>, Error>) -> AnswerKind {
+    fn answer(&self, key: u64, found: Result<Found<u64, Value>, Error>) -> AnswerKind {
         let (event, answer) = match &found {
             Ok(found) if found.content == OLD => (Event::Answered(OLD), AnswerKind::Stale),
             Ok(found) => (Event::Answered(found.content), AnswerKind::Fresh),

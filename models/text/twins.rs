@@ -50,6 +50,13 @@ thread_local! {
 }
 
 impl Protocol for Twin {
+    fn allows_for(self, lag: Duration) -> Duration {
+        match self.in_step(Step::AllowsFor) {
+            Some(TrustCoarse) => Duration::ZERO,
+            _ => DoubleRecheck.allows_for(lag),
+        }
+    }
+
     fn look<W: World>(self, request: &Request<W>) -> Look<W> {
         match self.in_step(Step::Look) {
             Some(AlwaysLock) => match DoubleRecheck.look(request) {
@@ -165,7 +172,7 @@ impl Protocol for Twin {
         self,
         request: &Request<W>,
         lease: &Lease<W>,
-        captured: &MapSnapshot<W::Value>,
+        captured: &MapSnapshot<W::Key, W::Value>,
     ) -> Recheck<W> {
         match self.in_step(Step::RecheckInside) {
             Some(
@@ -195,7 +202,7 @@ impl Protocol for Twin {
     fn finish<W: World>(
         self,
         request: &Request<W>,
-        snapshot: MapSnapshot<W::Value>,
+        snapshot: MapSnapshot<W::Key, W::Value>,
         computed: Computed<W>,
         mut lease: Lease<W>,
     ) -> Answer<W> {
@@ -247,7 +254,7 @@ impl Protocol for Twin {
         }
     }
 
-    fn settle<W: World>(self, request: &Request<W>, found: Found<W::Value>) -> Answer<W> {
+    fn settle<W: World>(self, request: &Request<W>, found: Found<W::Key, W::Value>) -> Answer<W> {
         match self.in_step(Step::Settle) {
             Some(ErrorOnStale) => match ERROR.with(|last| last.borrow_mut().take()) {
                 Some(error) => Err(error),

@@ -36,6 +36,11 @@ impl Early {
         }
         unit * -unit_interval(draw()).ln() >= remaining
     }
+
+    /// With more nanoseconds left than this, no request nominates an entry that took `delta` to compute.
+    pub(crate) fn longest_gap(self, delta: u64) -> u64 {
+        (self.beta * delta as f64 * LONGEST_GAP).ceil() as u64
+    }
 }
 
 /// A draw of a user's source, clamped to (0, 1]: ln(0) would be infinite.
@@ -66,6 +71,12 @@ mod tests {
         assert!(!early(1.0).nominates(longest + 1, delta, || unreachable!("it cannot matter")));
         assert!(!early(0.0).nominates(1, delta, || unreachable!("beta is zero")));
         assert!(!early(1.0).nominates(1, 0, || unreachable!("no compute was measured")));
+        assert_eq!(
+            early(1.0).longest_gap(delta),
+            longest + 1,
+            "a gap that is not whole is rounded up"
+        );
+        assert_eq!((early(0.0).longest_gap(delta), early(1.0).longest_gap(0)), (0, 0));
     }
 
     /// This longest gap is a whole number of nanoseconds.

@@ -8,7 +8,7 @@ use crate::ids::{LeaseId, Version};
 use crate::observe::event::{Event, Observer};
 use crate::panics::{Guarded, discard, drop_each};
 use crate::policy::back_off::{BackingOff, Reading};
-use crate::protocol::request::Request;
+use crate::protocol::request::{Borrowed, Request};
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::protocol::{Answer, Protocol};
@@ -26,7 +26,7 @@ pub struct Lease<W: World> {
     table: Arc<LeaseTable<W::Key, W::Value>>,
     hash: u64,
     id: LeaseId,
-    outcome: LeaseOutcome<W::Value>,
+    outcome: LeaseOutcome<W::Key, W::Value>,
     /// A copy of the key that the table did not keep. Its drop may ask for the key, so it comes after the release.
     spare_key: Option<W::Key>,
     /// Another value releases it.
@@ -54,7 +54,7 @@ impl<W: World> Lease<W> {
     }
 
     /// Sets what the release tells the waiters.
-    pub fn set_outcome(&mut self, outcome: LeaseOutcome<W::Value>) {
+    pub fn set_outcome(&mut self, outcome: LeaseOutcome<W::Key, W::Value>) {
         self.outcome = outcome;
     }
 }
@@ -153,7 +153,8 @@ impl<W: World, R: FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>>> QueuedRefr
         let Some(lease) = queued.begin() else { return };
         let shared = Arc::clone(&lease.shared);
         let Some(of_key) = key.get() else { return };
-        let request = Request::new(&shared, of_key, hash);
+        let sought = Borrowed(of_key);
+        let request = Request::new(&shared, &sought, hash);
         request.nominated.set(nominated);
         let begins = shared.protocol.begins(&request, &lease);
         match refresh.take() {
@@ -171,7 +172,7 @@ impl<W: World, R: FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>>> QueuedRefr
 pub enum Turn<W: World> {
     Ours(Lease<W>),
     /// Another request held the lease and has released it, with this outcome.
-    Over(LeaseOutcome<W::Value>),
+    Over(LeaseOutcome<W::Key, W::Value>),
 }
 
 impl<W: World> Request<'_, W> {
@@ -250,7 +251,7 @@ impl<W: World> Request<'_, W> {
         looks_wrong: impl Fn(&R) -> bool,
     ) -> (R, Option<W::Key>) {
         let clock = &self.shared.clock;
-        let (first, key) = attempt(self.key.clone(), Reading::first(clock.now()));
+        let (first, key) = attempt(self.key.to_key(), Reading::first(clock.now()));
         match key {
             Some(key) if looks_wrong(&first) => attempt(key, Reading::again(clock.now())),
             key => (first, key),
@@ -341,10 +342,10 @@ impl<W: World> Request<'_, W> {
 
     /// A lease of this request's key, as the graph of waits has it.
     pub(super) fn computing(&self, lease: LeaseId) -> Computing {
-        Computing { cache: self.cache(), lease, name: Arc::new(self.key.clone()) }
+        Computing { cache: self.cache(), lease, name: Arc::new(self.key.to_key()) }
     }
 
-    fn turn(&self, waited: Waited<W::Value>) -> Result<Turn<W>, Error> {
+    fn turn(&self, waited: Waited<W::Key, W::Value>) -> Result<Turn<W>, Error> {
         match waited {
             Waited::Ours(id) => Ok(Turn::Ours(self.leased(&self.shared.leases, id))),
             Waited::Released(holder, outcome) => {
@@ -399,7 +400,7 @@ impl<W: World> Request<'_, W> {
         let id = lease.id;
         let hash = self.hash;
         let nominated = self.nominated.get();
-        let (key, refresh) = (Guarded::new(self.key.clone()), Guarded::new(refresh));
+        let (key, refresh) = (Guarded::new(self.key.to_key()), Guarded::new(refresh));
         let queued =
             QueuedRefresh { lease: QueuedLease::new(lease), key, hash, nominated, refresh };
         // A method call moves the whole of it into the job, so that a job that is dropped frees the lease first.

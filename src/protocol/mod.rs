@@ -33,12 +33,14 @@ use crate::tables::entry::Found;
 use crate::tables::leases::{SlotState, Takeover};
 use crate::tables::outcome::LeaseOutcome;
 use crate::tables::store::MapSnapshot;
+use std::time::Duration;
 
 /// The answer of a request.
 #[doc(hidden)]
-pub type Answer<W> = Result<Found<<W as World>::Value>, Error>;
+pub type Answer<W> = Result<Found<<W as World>::Key, <W as World>::Value>, Error>;
 
 /// Answers a request, with as many of the five steps as it needs.
+#[inline]
 pub(crate) fn answer<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
@@ -46,6 +48,20 @@ pub(crate) fn answer<W: World, F: Compute<W>>(
 ) -> Answer<W> {
     match protocol.look(request) {
         // INVARIANT(fresh-takes-no-lease): a fresh value is returned here, before any lease.
+        Look::Fresh(found) => Ok(found),
+        look => answer_later(protocol, request, look, compute),
+    }
+}
+
+/// The rest of the steps. It is apart, so that a hit does not carry its code.
+#[inline(never)]
+fn answer_later<W: World, F: Compute<W>>(
+    protocol: impl Protocol,
+    request: &Request<W>,
+    look: Look<W>,
+    compute: F,
+) -> Answer<W> {
+    match look {
         Look::Fresh(found) => Ok(found),
         Look::Stale(candidate) => revalidate(protocol, request, candidate, compute),
         Look::Absent => {
@@ -59,7 +75,7 @@ pub(crate) fn serve<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
     compute: F,
-) -> Option<Found<W::Value>> {
+) -> Option<Found<W::Key, W::Value>> {
     match protocol.look(request) {
         Look::Fresh(found) => Some(found),
         Look::Stale(candidate) => revalidate(protocol, request, candidate, compute).ok(),
@@ -123,7 +139,7 @@ fn refresh<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
     compute: F,
-    captured: MapSnapshot<W::Value>,
+    captured: MapSnapshot<W::Key, W::Value>,
     lease: Lease<W>,
 ) -> Result<Answer<W>, F> {
     match protocol.recheck_inside(request, &lease, &captured) {
@@ -150,7 +166,7 @@ fn refresh<W: World, F: Compute<W>>(
 pub fn finish<W: World>(
     protocol: impl Protocol,
     request: &Request<W>,
-    snapshot: MapSnapshot<W::Value>,
+    snapshot: MapSnapshot<W::Key, W::Value>,
     computed: Computed<W>,
     mut lease: Lease<W>,
 ) -> Answer<W> {
@@ -171,7 +187,14 @@ pub fn sweep<W: World>(protocol: impl Protocol, sweep: &Sweep<W>) -> Swept {
 /// The steps. Hidden and unstable: the suite breaks one step at a time of the published code.
 #[doc(hidden)]
 pub trait Protocol: Copy + Send + Sync + 'static {
+    /// How much of the coarse time's lag a look allows for: a deadline that is nearer is judged by the precise time.
+    // INVARIANT(never-serve-expired): all of it.
+    fn allows_for(self, lag: Duration) -> Duration {
+        lag
+    }
+
     /// Step 1.
+    #[inline]
     fn look<W: World>(self, request: &Request<W>) -> Look<W> {
         request.look()
     }
@@ -226,7 +249,7 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         self,
         request: &Request<W>,
         lease: &Lease<W>,
-        _captured: &MapSnapshot<W::Value>,
+        _captured: &MapSnapshot<W::Key, W::Value>,
     ) -> Recheck<W> {
         request.recheck_inside(lease)
     }
@@ -235,7 +258,7 @@ pub trait Protocol: Copy + Send + Sync + 'static {
     fn finish<W: World>(
         self,
         request: &Request<W>,
-        snapshot: MapSnapshot<W::Value>,
+        snapshot: MapSnapshot<W::Key, W::Value>,
         computed: Computed<W>,
         lease: Lease<W>,
     ) -> Answer<W> {
@@ -248,7 +271,7 @@ pub trait Protocol: Copy + Send + Sync + 'static {
     }
 
     /// What a stale request returns after its refresh was sent or has run.
-    fn settle<W: World>(self, request: &Request<W>, found: Found<W::Value>) -> Answer<W> {
+    fn settle<W: World>(self, request: &Request<W>, found: Found<W::Key, W::Value>) -> Answer<W> {
         Ok(request.still(found))
     }
 

@@ -4,16 +4,14 @@ use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::LeaseId;
 use crate::observe::event::Event;
-use crate::panics::{OnPanic, discard, drop_each, drop_pairs, message};
+use crate::panics::{Guarded, OnPanic, discard, drop_each, message};
 use crate::policy::back_off::Failed;
 use crate::policy::early::unit_interval;
-use crate::policy::lifetimes::Freshness;
 use crate::protocol::Answer;
 use crate::protocol::lease::Lease;
 use crate::protocol::request::{Compute, Computed, Request};
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
-use crate::sync::Arc;
 use crate::tables::entry::Found;
 use crate::tables::outcome::LeaseOutcome;
 use crate::tables::store::{MapSnapshot, Replaced, Written};
@@ -25,15 +23,18 @@ pub struct Publication<W: World> {
     /// The answer of the request that computed.
     pub answer: Answer<W>,
     /// What the waiters of the lease learn.
-    pub outcome: LeaseOutcome<W::Value>,
+    pub outcome: LeaseOutcome<W::Key, W::Value>,
     replaced: Replaced<W::Key, W::Value>,
+    /// Of a compute that failed.
+    key: Option<Guarded<W::Key>>,
     ended: Option<Computing>,
 }
 
 impl<W: World> Publication<W> {
     /// Drops what was replaced, and returns the answer.
     pub fn into_answer(self) -> Answer<W> {
-        drop_pairs(self.replaced);
+        drop_each(self.replaced);
+        drop(self.key);
         drop_each(self.ended);
         self.answer
     }
@@ -45,16 +46,17 @@ impl<W: World> Request<'_, W> {
     pub fn compute<F: Compute<W>>(
         &self,
         lease: &Lease<W>,
-        snapshot: &MapSnapshot<W::Value>,
+        snapshot: &MapSnapshot<W::Key, W::Value>,
         compute: F,
     ) -> Computed<W> {
         let clock = &self.shared.clock;
         // The clock or the observer may panic. Then the compute ends all the same, for whoever counts.
         let finished = OnPanic(|| self.emit(Event::ComputeFinished(lease.id(), false)));
         self.emit(Event::ComputeStarted(lease.id(), snapshot.version()));
+        let key = self.key.to_key();
         let began = clock.now();
         let computing = self.computing(lease.id()).begin();
-        let result = catch_unwind(AssertUnwindSafe(|| compute(self.key))).unwrap_or_else(|panic| {
+        let result = catch_unwind(AssertUnwindSafe(|| compute(&key))).unwrap_or_else(|panic| {
             let error = Error::Panicked(message(panic.as_ref()).into());
             discard(Err::<(), _>(panic));
             Err(error)
@@ -65,7 +67,7 @@ impl<W: World> Request<'_, W> {
         let discarded = self.discards(lease.id(), &result);
         self.emit(Event::ComputeFinished(lease.id(), result.is_ok()));
         discarded.disarm();
-        Computed { result, took, began, ended }
+        Computed { key: Guarded::new(key), result, took, began, ended }
     }
 
     /// Emits that the value of a compute is not published, if a panic comes before its publication.
@@ -88,10 +90,10 @@ impl<W: World> Request<'_, W> {
     pub fn publish(
         &self,
         lease: LeaseId,
-        snapshot: &MapSnapshot<W::Value>,
+        snapshot: &MapSnapshot<W::Key, W::Value>,
         computed: Computed<W>,
     ) -> Publication<W> {
-        let Computed { result, took, began, ended } = computed;
+        let Computed { key, result, took, began, ended } = computed;
         let discarded = self.discards(lease, &result);
         let value = match result {
             Ok(value) => value,
@@ -99,33 +101,27 @@ impl<W: World> Request<'_, W> {
                 discarded.disarm();
                 let failed = self.failed(error.clone(), began);
                 let outcome = LeaseOutcome::Failed(failed);
-                return Publication { answer: Err(error), outcome, replaced: Vec::new(), ended };
+                let (answer, replaced, key) = (Err(error), Vec::new(), Some(key));
+                return Publication { answer, outcome, replaced, key, ended };
             }
         };
-        let entry = self.shared.entry(value, took);
+        let entry = self.shared.entry(key, value, took);
         let Shared { store, .. } = &**self.shared;
-        let written = store.publish(
-            self.hash,
-            self.key.clone(),
-            Arc::clone(&entry),
-            lease,
-            snapshot.stamp(),
-            self.shared.room(),
-        );
+        let written = store.publish(self.hash, entry, lease, snapshot.stamp(), self.shared.room());
         discarded.disarm();
         let (found, replaced) = match written {
-            Ok(Written { version, evicted, replaced }) => {
-                self.emit(Event::Published(lease, version));
+            Ok(Written { entry, evicted, replaced }) => {
+                self.emit(Event::Published(lease, entry.version()));
                 self.shared.emit_evicted(evicted);
-                (Found::new(version, &entry, Freshness::Fresh), replaced)
+                (Found::fresh(&entry), replaced)
             }
             Err(overtaken) => {
                 self.emit(Event::Discarded(lease));
-                (Found::unpublished(entry), overtaken)
+                (Found::fresh(&overtaken), Vec::new())
             }
         };
         let outcome = LeaseOutcome::Value(found.clone());
-        Publication { answer: Ok(found), outcome, replaced, ended }
+        Publication { answer: Ok(found), outcome, replaced, key: None, ended }
     }
 
     /// A failure is remembered even if the clock or the draw panics.

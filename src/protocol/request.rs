@@ -4,14 +4,15 @@ use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::ids::Version;
 use crate::observe::event::{Event, Observer};
-use crate::panics::drop_each;
+use crate::panics::{Guarded, drop_each};
 use crate::policy::lifetimes::Freshness;
 use crate::protocol::lease::Lease;
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
-use crate::sync::Arc;
+use crate::sync::{Arc, Held};
 use crate::tables::entry::{Entry, Found};
 use crate::tables::store::MapSnapshot;
+use std::borrow::Borrow;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -26,9 +27,34 @@ where
 {
 }
 
+/// The key that a request asks for, in whatever form the user has it.
+pub(crate) trait Sought<K> {
+    /// Whether this is the key.
+    fn is(&self, key: &K) -> bool;
+
+    /// The key, for the cache to keep.
+    fn to_key(&self) -> K;
+}
+
+/// A key in a form that it can be borrowed as: `str` for a `String`.
+pub(crate) struct Borrowed<'a, Q: ?Sized>(pub(crate) &'a Q);
+
+impl<Q: Eq + ToOwned + ?Sized> Sought<Q::Owned> for Borrowed<'_, Q> {
+    #[inline]
+    fn is(&self, key: &Q::Owned) -> bool {
+        self.0 == key.borrow()
+    }
+
+    fn to_key(&self) -> Q::Owned {
+        self.0.to_owned()
+    }
+}
+
 /// What a compute returned, when it began, and how long it took.
 #[doc(hidden)]
 pub struct Computed<W: World> {
+    /// The key that was computed. Dropped after the release.
+    pub(super) key: Guarded<W::Key>,
     pub(super) result: Result<W::Value, Error>,
     pub(super) took: Duration,
     pub(super) began: Moment,
@@ -45,7 +71,7 @@ impl<W: World> Computed<W> {
 /// What the look found.
 #[doc(hidden)]
 pub enum Look<W: World> {
-    Fresh(Found<W::Value>),
+    Fresh(Found<W::Key, W::Value>),
     /// An entry that is served and refreshed: it is stale, or this request has nominated it.
     Stale(RefreshCandidate<W>),
     Absent,
@@ -55,13 +81,13 @@ pub enum Look<W: World> {
 #[doc(hidden)]
 pub struct RefreshCandidate<W: World> {
     /// The value that the request returns.
-    pub found: Found<W::Value>,
-    snapshot: MapSnapshot<W::Value>,
+    pub found: Found<W::Key, W::Value>,
+    snapshot: MapSnapshot<W::Key, W::Value>,
 }
 
 impl<W: World> RefreshCandidate<W> {
     /// What the look saw, whatever has become of the key since.
-    pub fn captured(&self) -> MapSnapshot<W::Value> {
+    pub fn captured(&self) -> MapSnapshot<W::Key, W::Value> {
         self.snapshot.clone()
     }
 }
@@ -70,9 +96,9 @@ impl<W: World> RefreshCandidate<W> {
 #[doc(hidden)]
 pub enum Recheck<W: World> {
     /// The key needs no compute: this is its value.
-    Current(Found<W::Value>),
+    Current(Found<W::Key, W::Value>),
     /// The key needs a compute: this is what the re-check saw.
-    Needed(MapSnapshot<W::Value>),
+    Needed(MapSnapshot<W::Key, W::Value>),
     /// A write has revoked the lease: a compute under it would be one of a window that is over.
     Revoked,
 }
@@ -81,7 +107,7 @@ pub enum Recheck<W: World> {
 #[doc(hidden)]
 pub struct Request<'a, W: World> {
     pub(crate) shared: &'a Arc<Shared<W>>,
-    pub(crate) key: &'a W::Key,
+    pub(super) key: &'a dyn Sought<W::Key>,
     pub(crate) hash: u64,
     /// The version that the look of this request nominated. It is drawn once.
     pub(super) nominated: Cell<Option<Version>>,
@@ -94,7 +120,8 @@ pub struct Request<'a, W: World> {
 }
 
 impl<'a, W: World> Request<'a, W> {
-    pub(crate) fn new(shared: &'a Arc<Shared<W>>, key: &'a W::Key, hash: u64) -> Self {
+    #[inline]
+    pub(crate) fn new(shared: &'a Arc<Shared<W>>, key: &'a dyn Sought<W::Key>, hash: u64) -> Self {
         Self {
             shared,
             key,
@@ -111,53 +138,102 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     /// What the map has now, and the time. The clock is read second, so that no entry is from the future.
-    fn read(&self) -> (MapSnapshot<W::Value>, Moment) {
-        let snapshot = self.shared.store.read(self.hash, self.key);
+    fn read(&self) -> (MapSnapshot<W::Key, W::Value>, Moment) {
+        let snapshot = self.shared.store.read(self.hash, |key| self.key.is(key));
         (snapshot, self.shared.clock.now())
     }
 
+    /// The first step of most requests is a hit. So what a hit needs is compiled into the caller, and the rest is apart.
+    #[inline]
     pub fn look(&self) -> Look<W> {
-        let (snapshot, now) = self.first_read();
-        self.look_at(snapshot, now)
+        let (entry, coarse) = self.first_look();
+        match entry {
+            Some(entry) if entry.is_surely_fresh(coarse) => {
+                self.emit(Event::FreshHit(entry.version()));
+                Look::Fresh(Found::new(entry, Freshness::Fresh))
+            }
+            entry => self.look_closely(entry, coarse),
+        }
     }
 
-    fn first_read(&self) -> (MapSnapshot<W::Value>, Moment) {
-        let snapshot = self.shared.store.read(self.hash, self.key);
-        self.emit(Event::Looked(snapshot.version()));
-        let now = self.shared.clock.now();
-        self.looked.set((snapshot.version(), now));
-        (snapshot, now)
+    #[inline]
+    fn first_look(&self) -> (Option<Held<Entry<W::Key, W::Value>>>, Moment) {
+        let entry = self.shared.store.look(self.hash, |key| self.key.is(key));
+        self.emit(Event::Looked(entry.as_ref().map(|entry| entry.version())));
+        (entry, self.shared.clock.coarse())
+    }
+
+    /// The precise time of a look that has read the coarse one.
+    fn looks_at(&self, seen: Option<Version>, coarse: Moment) -> Moment {
+        let Shared { clock, terms, .. } = &**self.shared;
+        let now = if terms.lag.is_zero() { coarse } else { clock.now() };
+        self.looked.set((seen, now));
+        now
+    }
+
+    #[inline(never)]
+    fn look_closely(
+        &self,
+        entry: Option<Held<Entry<W::Key, W::Value>>>,
+        coarse: Moment,
+    ) -> Look<W> {
+        let snapshot = self.shared.store.looked(entry);
+        let now = self.looks_at(snapshot.version(), coarse);
+        self.look_at(snapshot, now)
     }
 
     /// Whether this request has found the value expired when it looked, or would have.
     // INVARIANT(never-serve-expired): a waiter gets what a compute makes however short its life, but for what had expired
     // before the waiter asked.
-    pub(super) fn has_refused(&self, found: &Found<W::Value>) -> bool {
+    pub(super) fn has_refused(&self, found: &Found<W::Key, W::Value>) -> bool {
         let (seen, at) = self.looked.get();
         found.version().is_some_and(|version| seen.is_some_and(|seen| version <= seen))
             || found.expired_before(at)
     }
 
     /// A look that refreshes nothing.
-    pub(crate) fn peek(&self) -> Option<Found<W::Value>> {
-        let (snapshot, now) = self.first_read();
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<Found<W::Key, W::Value>> {
+        let (entry, coarse) = self.first_look();
+        match entry {
+            Some(entry) if entry.is_surely_fresh(coarse) => {
+                self.emit(Event::FreshHit(entry.version()));
+                Some(Found::new(entry, Freshness::Fresh))
+            }
+            entry => self.peek_closely(entry, coarse),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_closely(
+        &self,
+        entry: Option<Held<Entry<W::Key, W::Value>>>,
+        coarse: Moment,
+    ) -> Option<Found<W::Key, W::Value>> {
+        let snapshot = self.shared.store.looked(entry);
+        let now = self.looks_at(snapshot.version(), coarse);
         let seen = usable(&snapshot, now);
         self.emit(match &seen {
             Some((found, version)) if found.is_stale() => Event::StaleHit(*version),
             Some((_, version)) => Event::FreshHit(*version),
             None => Event::Miss,
         });
+        if seen.is_none() {
+            drop_each(Some(snapshot));
+        }
         seen.map(|(found, _)| found)
     }
 
     /// A look that takes the time for `ago` earlier than it is.
     pub fn look_as_of(&self, ago: Duration) -> Look<W> {
-        let (snapshot, now) = self.first_read();
+        let (entry, coarse) = self.first_look();
+        let snapshot = self.shared.store.looked(entry);
+        let now = self.looks_at(snapshot.version(), coarse);
         let then = now.as_nanos().saturating_sub(ago.as_nanos() as u64);
         self.look_at(snapshot, Moment::from_nanos(then))
     }
 
-    fn look_at(&self, snapshot: MapSnapshot<W::Value>, now: Moment) -> Look<W> {
+    fn look_at(&self, snapshot: MapSnapshot<W::Key, W::Value>, now: Moment) -> Look<W> {
         match usable(&snapshot, now) {
             Some((found, version)) if found.is_stale() => {
                 self.emit(Event::StaleHit(version));
@@ -181,15 +257,15 @@ impl<'a, W: World> Request<'a, W> {
         }
     }
 
-    fn nominates(&self, snapshot: &MapSnapshot<W::Value>, now: Moment) -> bool {
-        let Some((_, entry)) = snapshot.entry() else { return false };
-        let Shared { early, draw, .. } = &**self.shared;
+    fn nominates(&self, snapshot: &MapSnapshot<W::Key, W::Value>, now: Moment) -> bool {
+        let Some(entry) = snapshot.entry() else { return false };
+        let Shared { terms, draw, .. } = &**self.shared;
         entry.may_refresh_early(now)
-            && early.nominates(entry.remaining(now), entry.delta(), || draw())
+            && terms.early.nominates(entry.remaining(now), entry.delta(), || draw())
     }
 
     /// What a miss finds after it has waited or failed.
-    pub(crate) fn look_again(&self) -> Option<Found<W::Value>> {
+    pub(crate) fn look_again(&self) -> Option<Found<W::Key, W::Value>> {
         let (snapshot, now) = self.read();
         usable(&snapshot, now).map(|(found, _)| found)
     }
@@ -198,22 +274,23 @@ impl<'a, W: World> Request<'a, W> {
     /// this thread may have taken long. Both were servable at some moment of this request.
     // INVARIANT(never-serve-expired): what the look found was servable then.
     // INVARIANT(healthy-origin-no-error): a value that was found is not refused because it expires before the answer.
-    pub(crate) fn still(&self, found: Found<W::Value>) -> Found<W::Value> {
+    pub(crate) fn still(&self, found: Found<W::Key, W::Value>) -> Found<W::Key, W::Value> {
         if !self.has_expired(&found) {
             return found;
         }
         let (snapshot, now) = self.read();
         match snapshot.entry() {
-            Some((version, entry)) if found.version().is_some_and(|before| version > before) => {
+            Some(entry) if found.version().is_some_and(|before| entry.version() > before) => {
                 let fresh = entry.freshness(now) == Freshness::Fresh;
                 drop_each(Some(found));
-                Found::new(version, entry, if fresh { Freshness::Fresh } else { Freshness::Stale })
+                let freshness = if fresh { Freshness::Fresh } else { Freshness::Stale };
+                Found::new(entry.clone(), freshness)
             }
             _ => found,
         }
     }
 
-    pub fn has_expired(&self, found: &Found<W::Value>) -> bool {
+    pub fn has_expired(&self, found: &Found<W::Key, W::Value>) -> bool {
         found.has_expired(self.shared.clock.now())
     }
 
@@ -222,7 +299,7 @@ impl<'a, W: World> Request<'a, W> {
     // INVARIANT(nomination-at-most-once): a nomination counts only as long as its version is current.
     fn recheck(
         &self,
-        snapshot: MapSnapshot<W::Value>,
+        snapshot: MapSnapshot<W::Key, W::Value>,
         now: Moment,
         skipped: impl FnOnce(Version) -> Event,
     ) -> Recheck<W> {
@@ -250,9 +327,9 @@ impl<'a, W: World> Request<'a, W> {
     // belongs to the window that its lease was for.
     pub fn recheck_inside(&self, lease: &Lease<W>) -> Recheck<W> {
         let read = if lease.is_of(&self.shared.leases) {
-            self.shared.store.read_under(self.hash, self.key, lease.id())
+            self.shared.store.read_under(self.hash, |key| self.key.is(key), lease.id())
         } else {
-            Some(self.shared.store.read(self.hash, self.key))
+            Some(self.shared.store.read(self.hash, |key| self.key.is(key)))
         };
         let Some(snapshot) = read else {
             self.emit(Event::TakenOver(lease.id()));
@@ -266,23 +343,23 @@ impl<'a, W: World> Request<'a, W> {
     pub fn recheck_captured(
         &self,
         lease: &Lease<W>,
-        captured: &MapSnapshot<W::Value>,
+        captured: &MapSnapshot<W::Key, W::Value>,
     ) -> Recheck<W> {
         let now = self.shared.clock.now();
         self.recheck(captured.clone(), now, |version| Event::SkippedInside(lease.id(), version))
     }
 
     /// What the map has now, with the stamp at which it was read.
-    pub fn snapshot(&self) -> MapSnapshot<W::Value> {
+    pub fn snapshot(&self) -> MapSnapshot<W::Key, W::Value> {
         self.read().0
     }
 }
 
 /// The value that a snapshot has at `now`, and its version. Nothing if it is absent or expired.
-fn usable<V>(snapshot: &MapSnapshot<V>, now: Moment) -> Option<(Found<V>, Version)> {
-    let (version, entry): (Version, &Arc<Entry<V>>) = snapshot.entry()?;
+fn usable<K, V>(snapshot: &MapSnapshot<K, V>, now: Moment) -> Option<(Found<K, V>, Version)> {
+    let entry = snapshot.entry()?;
     match entry.freshness(now) {
         Freshness::Expired => None,
-        freshness => Some((Found::new(version, entry, freshness), version)),
+        freshness => Some((Found::new(entry.clone(), freshness), entry.version())),
     }
 }

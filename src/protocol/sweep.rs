@@ -8,7 +8,7 @@
 use crate::clock::{Clock, Moment};
 use crate::error::ConfigError;
 use crate::observe::event::{Event, Observer};
-use crate::panics::{discard, drop_pairs};
+use crate::panics::{discard, drop_each};
 use crate::protocol::Protocol;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
@@ -53,7 +53,7 @@ impl<'a, W: World> Sweep<'a, W> {
             let emit = || self.shared.observer.on(removed.hash, Event::Swept(removed.version));
             // A panic must not stop the others: a second one while it unwinds would abort the process.
             discard(catch_unwind(AssertUnwindSafe(emit)));
-            drop_pairs([replaced]);
+            drop_each(Some(replaced));
         }
         keys
     }

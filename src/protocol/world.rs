@@ -4,15 +4,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::executor::{Executor, WorkerPool};
 use crate::observe::event::{Event, NoObserver, Observer};
-use crate::panics::discard;
+use crate::panics::{Guarded, discard};
 use crate::policy::back_off::BackOff;
-use crate::policy::early::{Early, unit_interval};
-use crate::policy::lifetimes::Lifetimes;
+use crate::policy::early::unit_interval;
 use crate::protocol::sweeper::Sweeper;
 use crate::protocol::waits::Waits;
 use crate::protocol::{DoubleRecheck, Protocol};
 use crate::sync::{Arc, Handles};
-use crate::tables::entry::Entry;
+use crate::tables::entry::{Entry, Terms};
 use crate::tables::leases::{Ends, LeaseTable, Revoked};
 use crate::tables::store::{Removed, Store};
 use std::fmt::Debug;
@@ -23,7 +22,7 @@ use std::time::Duration;
 
 /// A type of keys. Every type with these traits is one. Errors name keys by their `Debug`.
 ///
-/// `Eq` runs under a lock of the cache, and it is the only code of the user's that does. An `Eq` that calls the same
+/// `Eq` runs under a lock of the cache too, and it is the only code of the user's that does. An `Eq` that calls the same
 /// cache waits for itself for ever; one that is slow holds up every key of its shard. `Hash`, `Clone`, `Debug` and every
 /// `Drop` run under no lock.
 pub trait Key: Hash + Eq + Clone + Debug + Send + Sync + 'static {}
@@ -102,10 +101,9 @@ pub struct Shared<W: World> {
     pub(crate) observer: <W::Parts as Parts>::Observer,
     pub(crate) executor: <W::Parts as Parts>::Executor,
     pub(crate) hasher: <W::Parts as Parts>::Hasher,
-    pub(crate) lifetimes: Lifetimes,
+    pub(crate) terms: Terms,
     pub(crate) wait_timeout: Duration,
     pub(crate) compute_timeout: Duration,
-    pub(crate) early: Early,
     pub(crate) back_off: BackOff,
     pub(crate) draw: Draw,
     pub(crate) refresh: Option<Refresh<W::Key, W::Value>>,
@@ -115,7 +113,12 @@ pub struct Shared<W: World> {
 impl<W: World> Shared<W> {
     /// The entry of a value that is published now. Its jitter is drawn under no lock. If the draw panics there is none:
     /// a value that was computed is not lost for want of a random number.
-    pub(crate) fn entry(&self, value: W::Value, delta: Duration) -> Arc<Entry<W::Value>> {
+    pub(crate) fn entry(
+        &self,
+        key: Guarded<W::Key>,
+        value: W::Value,
+        delta: Duration,
+    ) -> Arc<Entry<W::Key, W::Value>> {
         let draw = || {
             let drawn = catch_unwind(AssertUnwindSafe(|| unit_interval((self.draw)())));
             drawn.unwrap_or_else(|panic| {
@@ -123,7 +126,8 @@ impl<W: World> Shared<W> {
                 0.0
             })
         };
-        Entry::new(self.lifetimes.drawn(draw), value, self.clock.now(), delta)
+        let terms = Terms { lifetimes: self.terms.lifetimes.drawn(draw), ..self.terms };
+        Arc::new(Entry::new(&terms, key, value, self.clock.now(), delta))
     }
 
     /// How many keys a shard of the store may have.

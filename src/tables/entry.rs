@@ -1,30 +1,95 @@
-//! An entry of the store: a value and its two deadlines, and what a request gets of it. The store, the
+//! An entry of the store: a key, its value and its deadlines, and what a request gets of it. The store, the
 //! protocol and the public face use it.
 
 use crate::clock::{Moment, nanos};
 use crate::ids::Version;
+use crate::panics::Guarded;
+use crate::policy::early::Early;
 use crate::policy::lifetimes::{Freshness, Lifetimes};
-use crate::sync::Arc;
+use crate::sync::{Arc, Held, Mark};
 use std::ops::Deref;
 use std::time::Duration;
 
-/// A value and its deadlines.
+/// What the entries of a cache have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) early: Early,
+    /// How far the coarse time may be behind.
+    pub(crate) lag: Duration,
+}
+
+/// A key, its value, and the deadlines. The parts that a hit reads come first, so that they share a line of the processor's
+/// cache.
 #[derive(Debug)]
-pub(crate) struct Entry<V> {
-    value: V,
+#[repr(C)]
+pub(crate) struct Entry<K, V> {
+    key: Guarded<K>,
+    /// At a coarse time before this one the entry is fresh, and no request nominates it: whatever the precise time is.
+    surely_fresh_until: Moment,
     published_at: Moment,
     stale_at: Moment,
+    /// 0 until it is published.
+    version: Version,
+    visited: Mark,
+    value: V,
     expires_at: Moment,
     delta: u64,
 }
 
-impl<V> Entry<V> {
+impl<K, V> Entry<K, V> {
     /// The entry of a value that is published at `now`.
     ///
     /// `delta` is how long its compute took; zero if it was not computed.
-    pub(crate) fn new(lifetimes: Lifetimes, value: V, now: Moment, delta: Duration) -> Arc<Self> {
-        let (stale_at, expires_at) = lifetimes.deadlines(now);
-        Arc::new(Self { value, published_at: now, stale_at, expires_at, delta: nanos(delta) })
+    pub(crate) fn new(
+        terms: &Terms,
+        key: Guarded<K>,
+        value: V,
+        now: Moment,
+        delta: Duration,
+    ) -> Self {
+        let (stale_at, expires_at) = terms.lifetimes.deadlines(now);
+        let delta = nanos(delta);
+        let payload = stale_at.since(now);
+        let early = Duration::from_nanos(terms.early.longest_gap(delta)).min(payload / 2);
+        Self {
+            key,
+            surely_fresh_until: stale_at.before(early).before(terms.lag),
+            published_at: now,
+            stale_at,
+            version: Version(0),
+            visited: Mark::default(),
+            value,
+            expires_at,
+            delta,
+        }
+    }
+
+    /// Gives it its version. It is not shared yet.
+    pub(crate) fn published(mut self: Arc<Self>, version: Version) -> Arc<Self> {
+        if let Some(entry) = Arc::get_mut(&mut self) {
+            entry.version = version;
+        }
+        self
+    }
+
+    /// Whether this is the entry's key.
+    #[inline]
+    pub(crate) fn is_of(&self, is: impl Fn(&K) -> bool) -> bool {
+        self.key.get().is_some_and(is)
+    }
+
+    pub(crate) fn key(&self) -> &K {
+        self.key.get().expect("an entry has its key until it is dropped")
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// A request has read it since the hand last passed.
+    pub(crate) fn visited(&self) -> &Mark {
+        &self.visited
     }
 
     /// Whether the clock has stepped back since the publication, by more than the lifetime that ends at
@@ -58,6 +123,15 @@ impl<V> Entry<V> {
         self.expires_at
     }
 
+    /// Whether it is fresh and not to be refreshed early, at every precise time that this coarse time can stand for.
+    ///
+    /// `coarse` was read after the entry was.
+    // INVARIANT(never-serve-expired): the lag of the coarse time is taken off the deadline.
+    #[inline]
+    pub(crate) fn is_surely_fresh(&self, coarse: Moment) -> bool {
+        coarse < self.surely_fresh_until && !self.is_ahead_of(coarse, self.stale_at)
+    }
+
     /// `now` was read after the entry was.
     // INVARIANT(never-serve-expired): every answer of a cache is checked here against its deadline.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
@@ -73,22 +147,22 @@ impl<V> Entry<V> {
 
 /// The answer of a request: the value, without a copy of it, and what the cache knew of it.
 ///
-/// It dereferences to the value, and keeps the value alive after the cache has dropped it.
+/// It dereferences to the value. It keeps the value and its key alive after the cache has dropped them.
 #[derive(Debug)]
-pub struct Found<V> {
-    entry: Arc<Entry<V>>,
-    version: Option<Version>,
+pub struct Found<K, V> {
+    entry: Held<Entry<K, V>>,
     freshness: Freshness,
 }
 
-impl<V> Found<V> {
-    pub(crate) fn new(version: Version, entry: &Arc<Entry<V>>, freshness: Freshness) -> Self {
-        Self { entry: Arc::clone(entry), version: Some(version), freshness }
+impl<K, V> Found<K, V> {
+    #[inline]
+    pub(crate) fn new(entry: Held<Entry<K, V>>, freshness: Freshness) -> Self {
+        Self { entry, freshness }
     }
 
-    /// A value whose lease was revoked during its compute.
-    pub(crate) fn unpublished(entry: Arc<Entry<V>>) -> Self {
-        Self { entry, version: None, freshness: Freshness::Fresh }
+    /// A value that was computed or inserted just now.
+    pub(crate) fn fresh(entry: &Arc<Entry<K, V>>) -> Self {
+        Self::new(Held::from(Arc::clone(entry)), Freshness::Fresh)
     }
 
     pub(crate) fn expired_before(&self, then: Moment) -> bool {
@@ -99,10 +173,16 @@ impl<V> Found<V> {
         self.entry.freshness(now) == Freshness::Expired
     }
 
+    /// The key as the cache has it.
+    pub fn key(&self) -> &K {
+        self.entry.key()
+    }
+
     /// The version of the value. `None` if the value was never published: this request computed it or waited for it,
     /// and an insert, an invalidation or the compute time-out came meanwhile.
     pub fn version(&self) -> Option<Version> {
-        self.version
+        let version = self.entry.version();
+        (version != Version(0)).then_some(version)
     }
 
     /// Whether the value was past its payload deadline when the request looked.
@@ -111,15 +191,16 @@ impl<V> Found<V> {
     }
 }
 
-impl<V> Clone for Found<V> {
+impl<K, V> Clone for Found<K, V> {
     fn clone(&self) -> Self {
-        Self { entry: Arc::clone(&self.entry), version: self.version, freshness: self.freshness }
+        Self { entry: self.entry.clone(), freshness: self.freshness }
     }
 }
 
-impl<V> Deref for Found<V> {
+impl<K, V> Deref for Found<K, V> {
     type Target = V;
 
+    #[inline]
     fn deref(&self) -> &V {
         &self.entry.value
     }

@@ -164,11 +164,11 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Wakes the waiters with this outcome. Returns the outcome if nobody waits.
-    fn wake<V>(
+    fn wake<K, V>(
         self,
-        outcomes: &mut Outcomes<V>,
-        outcome: LeaseOutcome<V>,
-    ) -> Option<LeaseOutcome<V>> {
+        outcomes: &mut Outcomes<K, V>,
+        outcome: LeaseOutcome<K, V>,
+    ) -> Option<LeaseOutcome<K, V>> {
         if self.waiters == 0 {
             return Some(outcome);
         }
@@ -289,7 +289,7 @@ impl<K> Slot<K> {
         &mut self,
         stamp: Stamp,
         fences: &mut Fences,
-        outcomes: &mut Outcomes<V>,
+        outcomes: &mut Outcomes<K, V>,
         revokes: [bool; 2],
     ) -> Option<LeaseId> {
         let mut held = self.current.take()?;
@@ -310,7 +310,7 @@ impl<K> Slot<K> {
     }
 
     /// Hands an inserted value to all waiters.
-    fn hand<V>(&mut self, found: &Found<V>, outcomes: &mut Outcomes<V>) {
+    fn hand<V>(&mut self, found: &Found<K, V>, outcomes: &mut Outcomes<K, V>) {
         let held = self.current.iter_mut().chain(&mut self.revoked);
         let all = held.map(|held| &mut held.waiting).chain([&mut self.crowd]);
         for waiting in all.filter_map(Option::take) {
@@ -330,7 +330,7 @@ pub(super) struct Shard<K, V> {
     leases: u64,
     /// How many groups of waiters there were. Their numbers are made from it.
     pub(super) groups: u64,
-    pub(super) outcomes: Outcomes<V>,
+    pub(super) outcomes: Outcomes<K, V>,
     failures: Failures,
 }
 
@@ -375,6 +375,14 @@ pub(crate) struct Ends {
     pub(crate) revokes: [bool; 2],
     /// Whether it ends the back-off.
     pub(crate) forgets: bool,
+}
+
+/// A write of a key, as the leases see it.
+pub(crate) struct Overtakes<'a, K, V> {
+    pub(crate) stamp: Stamp,
+    pub(crate) ends: Ends,
+    /// For the waiters.
+    pub(crate) inserted: Option<&'a Found<K, V>>,
 }
 
 /// What a write has revoked. Keys and errors are the user's: the caller first emits the write, then drops them,
@@ -480,25 +488,29 @@ impl<K: Eq, V> LeaseTable<K, V> {
         true
     }
 
-    /// Revokes the key's lease: the write with this stamp has overtaken it. The waiters get `inserted`, if there is
-    /// one; otherwise they get what the compute that they wait for makes.
+    /// Revokes the key's lease, and writes the key by `write`: the write has overtaken the lease. The waiters get the
+    /// inserted value, if there is one; otherwise they get what the compute that they wait for makes.
+    ///
+    /// `is` is the user's `Eq` and may panic: it comes before everything else, so that there is no write without its
+    /// revocation. `write` comes last in the section, and the waiters leave it after that. So a waiter that has the
+    /// inserted value never finds an older one.
     ///
     /// It also forgets the fences of leases that are over. So a shard never has more fences than leases
     /// were held at some time.
-    pub(crate) fn revoke(
+    pub(crate) fn revoke<R>(
         &self,
         hash: u64,
-        key: &K,
-        stamp: Stamp,
+        is: impl Fn(&K) -> bool,
         fences: &mut Fences,
-        ends: Ends,
-        inserted: Option<&Found<V>>,
-    ) -> Revoked<K> {
+        overtakes: &Overtakes<K, V>,
+        write: impl FnOnce() -> R,
+    ) -> (R, Revoked<K>) {
+        let Overtakes { stamp, ends, inserted } = *overtakes;
         let mut revoked = Revoked::default();
         let mut shard = self.shards[self.index(hash)].lock();
         fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
         let Shard { slots, outcomes, failures, .. } = &mut *shard;
-        if let Ok(mut entry) = slots.find_entry(hash, |slot| slot.key == *key) {
+        if let Ok(mut entry) = slots.find_entry(hash, |slot| is(&slot.key)) {
             let slot = entry.get_mut();
             if let Some(found) = inserted {
                 slot.hand(found, outcomes);
@@ -512,8 +524,9 @@ impl<K: Eq, V> LeaseTable<K, V> {
                 revoked.keys.push(entry.remove().0.key);
             }
         }
+        let written = write();
         drop(shard);
-        revoked
+        (written, revoked)
     }
 
     /// Revokes this lease, whose compute is overdue. `false` if it is not current any more, or another revoked one is
@@ -533,14 +546,15 @@ impl<K: Eq, V> LeaseTable<K, V> {
         slot.and_then(|slot| slot.revoke(stamp, fences, outcomes, [true, false])).is_some()
     }
 
-    /// Revokes every lease of a shard.
-    pub(crate) fn revoke_all(
+    /// Revokes every lease of a shard, and writes the shard by `write`, as [`revoke`](Self::revoke) does.
+    pub(crate) fn revoke_all<R>(
         &self,
         index: usize,
         stamp: Stamp,
         fences: &mut Fences,
         ends: Ends,
-    ) -> Revoked<K> {
+        write: impl FnOnce() -> R,
+    ) -> (R, Revoked<K>) {
         let mut revoked = Revoked::default();
         let mut shard = self.shards[index].lock();
         fences.retain(|hash, lease| shard.find_held(hash, lease).is_some());
@@ -554,8 +568,9 @@ impl<K: Eq, V> LeaseTable<K, V> {
         }
         revoked.keys.extend(slots.extract_if(|slot| slot.is_idle()).map(|slot| slot.key));
         shrink(slots, |slot| slot.hash);
+        let written = write();
         drop(shard);
-        revoked
+        (written, revoked)
     }
 
     /// Frees the lease, tells its waiters the outcome, and retires its slot if `retires` says so: in one
@@ -574,7 +589,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         &self,
         hash: u64,
         lease: LeaseId,
-        outcome: LeaseOutcome<V>,
+        outcome: LeaseOutcome<K, V>,
         back_off: &BackOff,
         retires: impl FnOnce(SlotState) -> bool,
     ) -> Leftovers<K, V> {
@@ -743,7 +758,7 @@ impl<K> SweptSlot<K> {
 pub(crate) struct Leftovers<K, V> {
     key: Option<K>,
     failure: Option<Failure>,
-    outcome: Option<LeaseOutcome<V>>,
+    outcome: Option<LeaseOutcome<K, V>>,
     /// Of another key, whose failure had to go.
     forgotten_key: Option<K>,
     forgotten: Option<Failure>,

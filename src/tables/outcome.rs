@@ -8,16 +8,16 @@ use std::time::Duration;
 
 /// What the waiters of a lease learn.
 #[doc(hidden)]
-pub enum LeaseOutcome<V> {
+pub enum LeaseOutcome<K, V> {
     /// No compute was started: another request may start one.
     Unused,
     /// The compute made this value, or a user inserted it.
-    Value(Found<V>),
+    Value(Found<K, V>),
     /// The compute failed.
     Failed(Failed),
 }
 
-impl<V> Clone for LeaseOutcome<V> {
+impl<K, V> Clone for LeaseOutcome<K, V> {
     fn clone(&self) -> Self {
         match self {
             Self::Unused => Self::Unused,
@@ -28,22 +28,22 @@ impl<V> Clone for LeaseOutcome<V> {
 }
 
 /// The outcomes that groups of waiters have not taken yet. An outcome is kept until its last waiter has taken it.
-pub(super) struct Outcomes<V> {
-    pub(super) kept: Vec<(u64, LeaseOutcome<V>, u32)>,
+pub(super) struct Outcomes<K, V> {
+    pub(super) kept: Vec<(u64, LeaseOutcome<K, V>, u32)>,
 }
 
-impl<V> Outcomes<V> {
+impl<K, V> Outcomes<K, V> {
     pub(super) fn new() -> Self {
         Self { kept: Vec::new() }
     }
 
     /// Keeps an outcome for the waiters of a group.
-    pub(super) fn keep(&mut self, group: u64, outcome: LeaseOutcome<V>, waiters: u32) {
+    pub(super) fn keep(&mut self, group: u64, outcome: LeaseOutcome<K, V>, waiters: u32) {
         self.kept.push((group, outcome, waiters));
     }
 
     /// One waiter takes the outcome of its group, if there is one.
-    pub(super) fn take(&mut self, group: u64) -> Option<LeaseOutcome<V>> {
+    pub(super) fn take(&mut self, group: u64) -> Option<LeaseOutcome<K, V>> {
         let place = self.kept.iter().position(|(other, ..)| *other == group)?;
         let (_, outcome, waiters) = &mut self.kept[place];
         if *waiters > 1 {
@@ -54,7 +54,7 @@ impl<V> Outcomes<V> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.kept.capacity() * size_of::<(u64, LeaseOutcome<V>, u32)>()
+        self.kept.capacity() * size_of::<(u64, LeaseOutcome<K, V>, u32)>()
     }
 }
 
@@ -71,11 +71,11 @@ pub enum Refusal {
 }
 
 /// What a request gets that is ready to wait for a lease.
-pub(crate) enum Waited<V> {
+pub(crate) enum Waited<K, V> {
     /// The request holds this lease.
     Ours(LeaseId),
     /// The request waited until this lease was released.
-    Released(LeaseId, LeaseOutcome<V>),
+    Released(LeaseId, LeaseOutcome<K, V>),
     /// The request waited for this lease until its time-out.
     TimedOut(LeaseId),
     /// The compute of this lease has taken longer than the compute time-out, and the request has waited this long for it.

@@ -3,10 +3,12 @@
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::ids::LeaseId;
+use crate::panics::Guarded;
 use crate::policy::back_off::{BackOff, Failed, Reading};
+use crate::policy::early::Early;
 use crate::policy::lifetimes::Lifetimes;
 use crate::sync::Arc;
-use crate::tables::entry::{Entry, Found};
+use crate::tables::entry::{Entry, Found, Terms};
 use crate::tables::fences::Stamp;
 use crate::tables::leases::{Ask, Ends, LeaseTable, Slot, SlotState, Takeover, Wants};
 use crate::tables::outcome::{LeaseOutcome, Refusal, Waited};
@@ -22,7 +24,7 @@ fn back_off() -> BackOff {
     BackOff::new(second, second, second).expect("equal is allowed")
 }
 
-fn release(table: &Table, lease: LeaseId, outcome: LeaseOutcome<()>) {
+fn release(table: &Table, lease: LeaseId, outcome: LeaseOutcome<&'static str, ()>) {
     drop(table.release(HASH, lease, outcome, &back_off(), |slot| !slot.remembers));
 }
 
@@ -41,12 +43,12 @@ fn miss(table: &Table) -> Result<LeaseId, Refusal> {
     table.try_acquire(HASH, "k", &ask).0
 }
 
-fn wait(table: &Table, lease: LeaseId, timeout: Duration) -> Waited<()> {
+fn wait(table: &Table, lease: LeaseId, timeout: Duration) -> Waited<&'static str, ()> {
     table.wait(HASH, lease, &ask(Moment::ORIGIN, Wants::Compute(Takeover::Queued)), timeout)
 }
 
-fn value() -> LeaseOutcome<()> {
-    LeaseOutcome::Value(Found::unpublished(entry()))
+fn value() -> LeaseOutcome<&'static str, ()> {
+    LeaseOutcome::Value(Found::fresh(&entry()))
 }
 
 fn slots(table: &Table) -> usize {
@@ -198,16 +200,18 @@ fn every_waiter_gets_the_outcome_and_the_last_one_leaves_none_behind() {
 
 type Write = fn(&Store<&'static str, ()>, &Table);
 
-fn entry() -> Arc<Entry<()>> {
+fn entry() -> Arc<Entry<&'static str, ()>> {
     let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX, 0.0).expect("equal is allowed");
-    Entry::new(lifetimes, (), Moment::ORIGIN, Duration::ZERO)
+    let early = Early::new(1.0).expect("a beta");
+    let terms = Terms { lifetimes, early, lag: Duration::ZERO };
+    Arc::new(Entry::new(&terms, Guarded::new("k"), (), Moment::ORIGIN, Duration::ZERO))
 }
 
 const ENDS: Ends = Ends { revokes: [true, false], forgets: true };
 const NOTHING: Write = |_, _| {};
-const INSERT: Write =
-    |store, leases| drop(store.insert(HASH, "k", entry(), leases, ENDS, usize::MAX));
-const INVALIDATE: Write = |store, leases| drop(store.invalidate(HASH, &"k", leases, ENDS));
+const INSERT: Write = |store, leases| drop(store.insert(HASH, entry(), leases, ENDS, usize::MAX));
+const INVALIDATE: Write =
+    |store, leases| drop(store.invalidate(HASH, |key| *key == "k", leases, ENDS));
 const CLEAR: Write = |store, leases| drop(store.clear(leases, ENDS));
 
 /// What a waiter gets of a compute during which the key is written, and what a request gets that comes after.
@@ -331,7 +335,7 @@ fn an_overdue_lease_is_revoked_once() {
     assert!(store.revoke_overdue(HASH, hung, &table));
     assert!(!store.revoke_overdue(HASH, hung, &table), "it is not current any more");
     let next = table.try_acquire(HASH, "k", &at(2)).0.expect("free again");
-    let late = store.publish(HASH, "k", entry(), hung, Stamp::default(), usize::MAX);
+    let late = store.publish(HASH, entry(), hung, Stamp::default(), usize::MAX);
     assert!(late.is_err(), "its value is discarded");
     assert!(matches!(table.try_acquire(HASH, "k", &at(9)).0, Err(Refusal::Busy(_))), "two hang");
     assert!(!store.revoke_overdue(HASH, next, &table));
@@ -341,7 +345,7 @@ fn an_overdue_lease_is_revoked_once() {
 fn the_bytes_of_a_table_are_those_of_its_slots_and_outcomes() {
     let table = Table::new(2);
     assert_eq!(table.usage().bytes, 0);
-    let one = size_of::<(u64, LeaseOutcome<()>, u32)>();
+    let one = size_of::<(u64, LeaseOutcome<&'static str, ()>, u32)>();
     let mut bytes = 0;
     for (shard, kept) in [(0, 3), (1, 5)] {
         let hash = HASH | shard << 32;
@@ -374,11 +378,11 @@ fn fences_of_leases_that_are_over_are_removed_by_the_next_insert() {
     for _ in 0..3 {
         let ask = ask(Moment::ORIGIN, Wants::Compute(Takeover::Queued));
         let lease = leases.try_acquire(HASH, "k", &ask).0.expect("free");
-        store.insert(HASH, "k", entry(), &leases, ENDS, 1);
+        store.insert(HASH, entry(), &leases, ENDS, 1);
         assert_eq!(store.fences(0), 1);
         drop(leases.release(HASH, lease, LeaseOutcome::Unused, &back_off, |slot| !slot.remembers));
     }
-    store.insert(HASH, "k", entry(), &leases, ENDS, 1);
+    store.insert(HASH, entry(), &leases, ENDS, 1);
     assert_eq!(store.fences(0), 0);
 }
 

@@ -16,7 +16,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         key: K,
         ask: &Ask,
         timeout: Duration,
-    ) -> (Waited<V>, Option<K>) {
+    ) -> (Waited<K, V>, Option<K>) {
         let Acquisition { shard, result, spare_key } = self.acquire(hash, key, ask);
         let waited = match result {
             Ok(lease) => {
@@ -43,7 +43,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         holder: LeaseId,
         ask: &Ask,
         timeout: Duration,
-    ) -> Waited<V> {
+    ) -> Waited<K, V> {
         let shard = self.shards[self.index(hash)].lock();
         self.wait_in(shard, hash, holder, ask, timeout)
     }
@@ -66,7 +66,7 @@ impl<K: Eq, V> LeaseTable<K, V> {
         holder: LeaseId,
         ask: &Ask,
         timeout: Duration,
-    ) -> Waited<V> {
+    ) -> Waited<K, V> {
         let group = shard.groups + 1;
         let Some(slot) = shard.find_held(hash, holder) else {
             return Waited::Released(holder, LeaseOutcome::Unused);

@@ -34,7 +34,7 @@ async fn price(State(app): State<App>, Path(symbol): Path<String>) -> Result<Jso
     Ok(described(&symbol, &found))
 }
 
-fn fetch(app: &App, symbol: &str) -> JoinHandle<Result<Found<Price>, Error>> {
+fn fetch(app: &App, symbol: &str) -> JoinHandle<Result<Found<String, Price>, Error>> {
     let (prices, key) = (app.prices.clone(), symbol.to_owned());
     spawn_blocking(move || prices.get_or_refresh(&key))
 }
@@ -59,7 +59,7 @@ fn checked(symbol: String) -> Result<String, Refused> {
     if is_one { Ok(symbol) } else { Err((StatusCode::BAD_REQUEST, why())) }
 }
 
-fn described(symbol: &str, found: &Found<Price>) -> Json<Value> {
+fn described(symbol: &str, found: &Found<String, Price>) -> Json<Value> {
     Json(json!({
         "symbol": symbol,
         "cents": found.cents,

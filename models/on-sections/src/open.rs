@@ -136,7 +136,7 @@ impl<P: steps::Protocol> Opened for Handle<P> {
     }
 
     fn request(&self, key: u64, compute: Compute) -> Result<Served, Error> {
-        let found = self.cache.try_get_or_compute::<_, io::Error>(&key, compute)?;
+        let found = self.cache.try_get_or_compute::<_, _, io::Error>(&key, compute)?;
         Ok(Served { content: found.content, version: found.version().map(|it| it.get()) })
     }
 

@@ -10,6 +10,9 @@ use xfetch_core_shuttle::{Clock, Moment};
 /// No step back leads below zero: a machine does not start at the origin of its clock.
 const ORIGIN: u64 = 3_600_000_000_000;
 
+/// How far the coarse time is behind, at every moment.
+const LAG: Duration = Duration::from_millis(100);
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Fault {
     /// How far the clock has stepped back.
@@ -72,14 +75,30 @@ impl DayClock {
     }
 }
 
-impl Clock for DayClock {
-    fn now(&self) -> Moment {
+impl DayClock {
+    /// Reads the clock for a task. The judge learns the precise time, also of a task that reads the coarse one: by that
+    /// no value may be past its deadline.
+    fn read(&self) -> u64 {
         let task = sections::task();
         let judge = || locked(&self.run.judge);
         judge().asks_the_clock(task);
         self.shared.load(std::sync::atomic::Ordering::Relaxed);
         let says = self.says();
         judge().reads_the_clock(task, says);
-        Moment::from_nanos(says)
+        says
+    }
+}
+
+impl Clock for DayClock {
+    fn now(&self) -> Moment {
+        Moment::from_nanos(self.read())
+    }
+
+    fn coarse(&self) -> Moment {
+        Moment::from_nanos(self.read().saturating_sub(LAG.as_nanos() as u64))
+    }
+
+    fn lag(&self) -> Duration {
+        LAG
     }
 }

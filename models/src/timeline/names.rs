@@ -52,7 +52,7 @@ const MADE_IN: [(&str, &str); 10] = [
     ("queue.rs", "queue"),
     ("sweep.rs", "sweeper's flag"),
     ("clock.rs", "clock"),
-    ("metrics.rs", "counters"),
+    ("counts.rs", "counters"),
     ("executor.rs", "pool"),
     ("locks.rs", "twin's lock table"),
     ("day_clock.rs", "clock"),

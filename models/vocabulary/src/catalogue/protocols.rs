@@ -48,6 +48,8 @@ macro_rules! for_each_protocol {
                 "The look ignores the storage deadline.";
             ServeAsLooked, "serve-as-looked", "", "", [Settle], [Expire: NeverServeExpired],
                 "A stale request returns the value of its look, even if it expired during the request's own compute.";
+            TrustCoarse, "trust-coarse", "", "", [AllowsFor], [Lag: NeverServeExpired],
+                "The look takes the coarse time for the precise one, as if it were never behind.";
             NoBackOff, "no-backoff", "", "", [Finish], [Fail: FailuresBackOff, MissFail: FailuresBackOff],
                 "A failure is forgotten at once.";
             ReleaseOnQueue, "release-on-queue", "", "", [Dispatch], [Pool: OneComputePerWindow, Pool: OneLeasePerKey],
@@ -112,6 +114,8 @@ macro_rules! for_each_protocol {
 slugs! {
     /// A step of the protocol that a twin can replace: a method of the core's `Protocol`.
     Step, "step",
+    /// How much of the coarse time's lag the look allows for.
+    AllowsFor = "allows_for",
     /// What the map has, fresh, stale or absent.
     Look = "look",
     /// The map again, just before the lease.

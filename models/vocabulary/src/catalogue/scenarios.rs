@@ -49,6 +49,8 @@ pub enum Before {
     BothStale,
     /// A value that has expired. Its drop asks for its key.
     Expired,
+    /// A fresh value that was inserted just now.
+    New,
     /// A fresh value whose compute took a tenth of the payload TTL. With a draw of nearly 0 every
     /// request nominates it.
     Fresh,
@@ -139,6 +141,10 @@ pub struct Setup {
     pub capacity: usize,
     /// Whether the cache has counters. Each count is one more section.
     pub counted: bool,
+    /// The storage TTL.
+    pub storage: Duration,
+    /// How far the coarse time is behind.
+    pub lag: Duration,
     /// The shards of the store. One, so that all keys share their locks.
     pub shards: usize,
     /// The threads of the pool in the default configuration, if the scenario has no pool of its own.
@@ -162,6 +168,8 @@ const ALL_ASK: Setup = Setup {
     overlaps: false,
     capacity: usize::MAX,
     counted: false,
+    storage: STORAGE,
+    lag: Duration::ZERO,
     shards: 1,
     default_workers: 2,
     complete_at: 3,
@@ -345,6 +353,15 @@ scenarios! {
             complete_at: 3,
             witnesses: &[Computed, Missed, Waited],
             roles: Roles::First(&[Act::Tick(STORAGE), Act::Request], ASKS),
+        };
+    Lag, "lag",
+        "The coarse time is a second behind, and no value is stale before it expires. All callers ask for a fresh key; the first caller lets it expire before it asks.", {
+            complete_at: 3,
+            witnesses: &[HitFresh, Computed, Missed, Waited],
+            before: Before::New,
+            storage: PAYLOAD,
+            lag: Duration::from_secs(1),
+            roles: Roles::First(&[Act::Tick(PAYLOAD), Act::Request], ASKS),
         };
     Nominate, "nominate",
         "All callers ask for a fresh key, and each of them nominates it for an early refresh.", {

@@ -7,6 +7,8 @@ slugs! {
     Witness, "witness",
     /// A compute started.
     Computed = "computed",
+    /// A request found a fresh value.
+    HitFresh = "hit-fresh",
     /// A stale request found the lease taken.
     FoundBusy = "found-busy",
     /// A re-check before the lease found the key refreshed.

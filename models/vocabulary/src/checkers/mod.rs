@@ -154,6 +154,7 @@ pub fn reached(history: &History) -> BTreeSet<Witness> {
 fn witness(event: Event) -> Option<Witness> {
     Some(match event {
         Event::ComputeStarted(..) => Witness::Computed,
+        Event::FreshHit(_) => Witness::HitFresh,
         Event::Busy(_) => Witness::FoundBusy,
         Event::SkippedBefore(_) => Witness::SkippedBefore,
         Event::SkippedInside(..) => Witness::SkippedInside,

@@ -1,0 +1,72 @@
+//! What the index is made of: a place for one entry that is read without a lock, which is an `ArcSwapOption`, and what
+//! the standard library has. The index alone uses it.
+//!
+//! A reader of an `arc-swap` does not count a reference. It notes in a list of its own thread which entry it reads, and a
+//! writer that replaces the entry counts the references of the readers that it finds. So a read writes no memory that
+//! other threads read, and what a reader holds stays alive without holding up any writer.
+
+use arc_swap::{ArcSwapOption, Guard};
+use std::ops::Deref;
+use std::sync::Arc;
+
+pub use std::sync::{OnceLock, atomic};
+
+/// An entry or nothing.
+#[derive(Debug)]
+pub struct Slot<T>(ArcSwapOption<T>);
+
+impl<T> Slot<T> {
+    /// A place without an entry.
+    pub fn empty() -> Self {
+        Self(ArcSwapOption::empty())
+    }
+
+    /// What is there now.
+    #[inline]
+    pub fn load(&self) -> Option<Held<T>> {
+        let guard = self.0.load();
+        guard.is_some().then_some(Held(guard))
+    }
+
+    /// Replaces what is there.
+    pub fn store(&self, entry: Option<Arc<T>>) {
+        self.0.store(entry);
+    }
+}
+
+/// An entry that a reader holds: it stays alive until this is dropped.
+#[derive(Debug)]
+pub struct Held<T>(Guard<Option<Arc<T>>>);
+
+impl<T> Held<T> {
+    /// The same entry with a reference of its own.
+    pub fn to_arc(&self) -> Arc<T> {
+        Arc::clone(self.arc())
+    }
+
+    fn arc(&self) -> &Arc<T> {
+        // No other value is made.
+        self.0.as_ref().expect("a reader holds an entry")
+    }
+}
+
+impl<T> From<Arc<T>> for Held<T> {
+    fn from(entry: Arc<T>) -> Self {
+        Self(Guard::from_inner(Some(entry)))
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self::from(self.to_arc())
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.arc()
+    }
+}
