@@ -73,6 +73,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// - [`Error::Timeout`]: the compute of another request took longer than the wait time-out.
     /// - [`Error::Cycle`]: this request stands in a compute that the other request waits for.
     /// - The last error of the key, if the key backs off.
+    #[inline]
     pub fn get_or_compute<Q, F>(&self, key: &Q, compute: F) -> Result<Found<K, V>, Error>
     where
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -108,6 +109,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// As [`get_or_compute`](Self::get_or_compute), and [`Error::Failed`] if the key was absent and its compute
     /// returned an error. That can be a type with the standard library's trait, a boxed error, an error of an
     /// error-reporting crate, or text.
+    #[inline]
     pub fn try_get_or_compute<Q, F, X>(&self, key: &Q, compute: F) -> Result<Found<K, V>, Error>
     where
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -144,6 +146,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         self.answer(key, move |key| refresh(key))
     }
 
+    #[inline]
     fn answer<Q, F>(&self, key: &Q, compute: F) -> Result<Found<K, V>, Error>
     where
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -172,6 +175,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<Found<K, V>>
     where
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
@@ -402,6 +406,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
         WeakCache { shared: Arc::downgrade(&self.shared) }
     }
 
+    #[inline]
     fn hash(&self, key: &(impl Hash + ?Sized)) -> u64 {
         spread(self.shared.hasher.hash_one(key))
     }

@@ -36,6 +36,13 @@ impl Moment {
         Self(self.0.saturating_sub(nanos(span)))
     }
 
+    /// The nanoseconds from `earlier` to this moment. Zero if `earlier` is not earlier. A hit has no time to divide, as a
+    /// `Duration` does.
+    #[inline]
+    pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// The time from `earlier` to this moment. Zero if `earlier` is not earlier.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

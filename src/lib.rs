@@ -57,7 +57,7 @@ pub use tables::entry::Found;
 pub mod steps {
     pub use crate::protocol::lease::{Lease, Turn};
     pub use crate::protocol::request::{
-        Compute, Computed, Look, Recheck, RefreshCandidate, Request,
+        Compute, Computed, Glance, Look, Recheck, RefreshCandidate, Request,
     };
     pub use crate::protocol::sweep::Sweep;
     pub use crate::protocol::world::World;

@@ -5,9 +5,9 @@
 //! steps that its entry in the catalogue names, and in no other: [`Twin::in_step`] hides it elsewhere.
 
 use super::core::steps::{
-    self, Answer, Computed, DoubleRecheck, Lease, LeaseOutcome, LeaseTable, Look, MapSnapshot,
-    Protocol, Recheck, RefreshCandidate, Refusal, Request, SlotState, Sweep, Takeover, Turn, World,
-    thread_local,
+    self, Answer, Computed, DoubleRecheck, Glance, Lease, LeaseOutcome, LeaseTable, Look,
+    MapSnapshot, Protocol, Recheck, RefreshCandidate, Refusal, Request, SlotState, Sweep, Takeover,
+    Turn, World, thread_local,
 };
 use super::core::{Error, Found, Swept};
 use super::locks;
@@ -37,7 +37,7 @@ fn private_lease<W: World>(request: &Request<W>) -> Result<Lease<W>, Refusal> {
 
 /// A re-check that looks as the first look does: it draws, and is counted.
 fn as_a_look<W: World>(request: &Request<W>) -> Recheck<W> {
-    match request.look() {
+    match request.look(request.glance()) {
         Look::Fresh(found) => Recheck::Current(found),
         Look::Stale(candidate) => Recheck::Needed(candidate.captured()),
         Look::Absent => Recheck::Needed(request.snapshot()),
@@ -57,9 +57,17 @@ impl Protocol for Twin {
         }
     }
 
-    fn look<W: World>(self, request: &Request<W>) -> Look<W> {
+    fn hit<W: World>(self, request: &Request<W>) -> Result<Found<W::Key, W::Value>, Glance<W>> {
+        match self.in_step(Step::Hit) {
+            // Their looks see every value.
+            Some(AlwaysLock | ServeExpired) => Err(request.glance()),
+            _ => DoubleRecheck.hit(request),
+        }
+    }
+
+    fn look<W: World>(self, request: &Request<W>, glance: Glance<W>) -> Look<W> {
         match self.in_step(Step::Look) {
-            Some(AlwaysLock) => match DoubleRecheck.look(request) {
+            Some(AlwaysLock) => match DoubleRecheck.look(request, glance) {
                 Look::Fresh(found) => {
                     drop(request.try_lease());
                     Look::Fresh(found)
@@ -67,8 +75,8 @@ impl Protocol for Twin {
                 look => look,
             },
             // As if the storage deadline had not come yet.
-            Some(ServeExpired) => request.look_as_of(Duration::from_secs(120)),
-            _ => DoubleRecheck.look(request),
+            Some(ServeExpired) => request.look_as_of(glance, Duration::from_secs(120)),
+            _ => DoubleRecheck.look(request, glance),
         }
     }
 
@@ -181,7 +189,7 @@ impl Protocol for Twin {
             ) => Recheck::Needed(captured.clone()),
             // The bug behind the report's run with 73 triggers and no compute: whatever is in the map
             // counts as refreshed.
-            Some(AlwaysSkip) => match request.look() {
+            Some(AlwaysSkip) => match request.look(request.glance()) {
                 Look::Fresh(found) => Recheck::Current(found),
                 Look::Stale(candidate) => Recheck::Current(candidate.found),
                 Look::Absent => Recheck::Needed(captured.clone()),

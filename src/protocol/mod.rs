@@ -26,7 +26,9 @@ pub(crate) mod world;
 use crate::error::Error;
 use crate::panics::drop_each;
 use crate::protocol::lease::{Lease, Turn};
-use crate::protocol::request::{Compute, Computed, Look, Recheck, RefreshCandidate, Request};
+use crate::protocol::request::{
+    Compute, Computed, Glance, Look, Recheck, RefreshCandidate, Request,
+};
 use crate::protocol::sweep::{Sweep, Swept};
 use crate::protocol::world::World;
 use crate::tables::entry::Found;
@@ -46,10 +48,10 @@ pub(crate) fn answer<W: World, F: Compute<W>>(
     request: &Request<W>,
     compute: F,
 ) -> Answer<W> {
-    match protocol.look(request) {
+    match protocol.hit(request) {
         // INVARIANT(fresh-takes-no-lease): a fresh value is returned here, before any lease.
-        Look::Fresh(found) => Ok(found),
-        look => answer_later(protocol, request, look, compute),
+        Ok(found) => Ok(found),
+        Err(glance) => answer_later(protocol, request, glance, compute),
     }
 }
 
@@ -58,10 +60,11 @@ pub(crate) fn answer<W: World, F: Compute<W>>(
 fn answer_later<W: World, F: Compute<W>>(
     protocol: impl Protocol,
     request: &Request<W>,
-    look: Look<W>,
+    glance: Glance<W>,
     compute: F,
 ) -> Answer<W> {
-    match look {
+    match protocol.look(request, glance) {
+        // INVARIANT(fresh-takes-no-lease): the same, near a deadline.
         Look::Fresh(found) => Ok(found),
         Look::Stale(candidate) => revalidate(protocol, request, candidate, compute),
         Look::Absent => {
@@ -76,7 +79,11 @@ pub(crate) fn serve<W: World, F: Compute<W>>(
     request: &Request<W>,
     compute: F,
 ) -> Option<Found<W::Key, W::Value>> {
-    match protocol.look(request) {
+    let glance = match protocol.hit(request) {
+        Ok(found) => return Some(found),
+        Err(glance) => glance,
+    };
+    match protocol.look(request, glance) {
         Look::Fresh(found) => Some(found),
         Look::Stale(candidate) => revalidate(protocol, request, candidate, compute).ok(),
         Look::Absent => None,
@@ -193,10 +200,19 @@ pub trait Protocol: Copy + Send + Sync + 'static {
         lag
     }
 
-    /// Step 1.
-    #[inline]
-    fn look<W: World>(self, request: &Request<W>) -> Look<W> {
-        request.look()
+    /// Step 1, as much of it as a hit needs.
+    ///
+    /// # Errors
+    ///
+    /// What it has read, if that is not enough.
+    #[inline(always)]
+    fn hit<W: World>(self, request: &Request<W>) -> Result<Found<W::Key, W::Value>, Glance<W>> {
+        request.hit(request.glance())
+    }
+
+    /// Step 1, the rest.
+    fn look<W: World>(self, request: &Request<W>, glance: Glance<W>) -> Look<W> {
+        request.look(glance)
     }
 
     /// Step 2.

@@ -113,11 +113,11 @@ impl<W: World> Request<'_, W> {
             Ok(Written { entry, evicted, replaced }) => {
                 self.emit(Event::Published(lease, entry.version()));
                 self.shared.emit_evicted(evicted);
-                (Found::fresh(&entry), replaced)
+                (Found::made(&entry), replaced)
             }
             Err(overtaken) => {
                 self.emit(Event::Discarded(lease));
-                (Found::fresh(&overtaken), Vec::new())
+                (Found::made(&overtaken), Vec::new())
             }
         };
         let outcome = LeaseOutcome::Value(found.clone());

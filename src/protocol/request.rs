@@ -9,7 +9,7 @@ use crate::policy::lifetimes::Freshness;
 use crate::protocol::lease::Lease;
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
-use crate::sync::{Arc, Held};
+use crate::sync::{Arc, Seen};
 use crate::tables::entry::{Entry, Found};
 use crate::tables::store::MapSnapshot;
 use std::borrow::Borrow;
@@ -66,6 +66,13 @@ impl<W: World> Computed<W> {
     pub fn failed(&self) -> bool {
         self.result.is_err()
     }
+}
+
+/// What a look has read, before it is judged.
+#[doc(hidden)]
+pub struct Glance<W: World> {
+    seen: Seen<Entry<W::Key, W::Value>>,
+    coarse: Moment,
 }
 
 /// What the look found.
@@ -133,6 +140,7 @@ impl<'a, W: World> Request<'a, W> {
         }
     }
 
+    #[inline]
     pub(super) fn emit(&self, event: Event) {
         self.shared.observer.on(self.hash, event);
     }
@@ -143,42 +151,44 @@ impl<'a, W: World> Request<'a, W> {
         (snapshot, self.shared.clock.now())
     }
 
-    /// The first step of most requests is a hit. So what a hit needs is compiled into the caller, and the rest is apart.
-    #[inline]
-    pub fn look(&self) -> Look<W> {
-        let (entry, coarse) = self.first_look();
-        match entry {
-            Some(entry) if entry.is_surely_fresh(coarse) => {
+    /// The quick half of a look: what the map has, and the coarse time. It is compiled into the caller, while the other
+    /// half is apart: most requests need no more.
+    #[inline(always)]
+    pub fn glance(&self) -> Glance<W> {
+        let seen = self.shared.store.look(self.hash, |key| self.key.is(key));
+        self.emit(Event::Looked(seen.get().map(Entry::version)));
+        Glance { seen, coarse: self.shared.clock.coarse() }
+    }
+
+    /// The answer of a hit.
+    ///
+    /// # Errors
+    ///
+    /// The glance, if the coarse time is not enough to say that this is a fresh value, or if there is none.
+    #[inline(always)]
+    pub fn hit(&self, glance: Glance<W>) -> Result<Found<W::Key, W::Value>, Glance<W>> {
+        match glance.seen.get() {
+            Some(entry) if entry.is_surely_fresh(glance.coarse) => {
                 self.emit(Event::FreshHit(entry.version()));
-                Look::Fresh(Found::new(entry, Freshness::Fresh))
+                Ok(Found::fresh(glance.seen.hold()))
             }
-            entry => self.look_closely(entry, coarse),
+            _ => Err(glance),
         }
     }
 
-    #[inline]
-    fn first_look(&self) -> (Option<Held<Entry<W::Key, W::Value>>>, Moment) {
-        let entry = self.shared.store.look(self.hash, |key| self.key.is(key));
-        self.emit(Event::Looked(entry.as_ref().map(|entry| entry.version())));
-        (entry, self.shared.clock.coarse())
+    /// What a glance saw, and the precise time.
+    fn look_closely(&self, glance: Glance<W>) -> (MapSnapshot<W::Key, W::Value>, Moment) {
+        let Shared { store, clock, terms, .. } = &**self.shared;
+        let snapshot = store.looked(glance.seen);
+        let now = if terms.lag.is_zero() { glance.coarse } else { clock.now() };
+        self.looked.set((snapshot.version(), now));
+        (snapshot, now)
     }
 
-    /// The precise time of a look that has read the coarse one.
-    fn looks_at(&self, seen: Option<Version>, coarse: Moment) -> Moment {
-        let Shared { clock, terms, .. } = &**self.shared;
-        let now = if terms.lag.is_zero() { coarse } else { clock.now() };
-        self.looked.set((seen, now));
-        now
-    }
-
+    /// The other half of a look.
     #[inline(never)]
-    fn look_closely(
-        &self,
-        entry: Option<Held<Entry<W::Key, W::Value>>>,
-        coarse: Moment,
-    ) -> Look<W> {
-        let snapshot = self.shared.store.looked(entry);
-        let now = self.looks_at(snapshot.version(), coarse);
+    pub fn look(&self, glance: Glance<W>) -> Look<W> {
+        let (snapshot, now) = self.look_closely(glance);
         self.look_at(snapshot, now)
     }
 
@@ -194,24 +204,15 @@ impl<'a, W: World> Request<'a, W> {
     /// A look that refreshes nothing.
     #[inline]
     pub(crate) fn peek(&self) -> Option<Found<W::Key, W::Value>> {
-        let (entry, coarse) = self.first_look();
-        match entry {
-            Some(entry) if entry.is_surely_fresh(coarse) => {
-                self.emit(Event::FreshHit(entry.version()));
-                Some(Found::new(entry, Freshness::Fresh))
-            }
-            entry => self.peek_closely(entry, coarse),
+        match self.hit(self.glance()) {
+            Ok(found) => Some(found),
+            Err(glance) => self.peek_closely(glance),
         }
     }
 
     #[inline(never)]
-    fn peek_closely(
-        &self,
-        entry: Option<Held<Entry<W::Key, W::Value>>>,
-        coarse: Moment,
-    ) -> Option<Found<W::Key, W::Value>> {
-        let snapshot = self.shared.store.looked(entry);
-        let now = self.looks_at(snapshot.version(), coarse);
+    fn peek_closely(&self, glance: Glance<W>) -> Option<Found<W::Key, W::Value>> {
+        let (snapshot, now) = self.look_closely(glance);
         let seen = usable(&snapshot, now);
         self.emit(match &seen {
             Some((found, version)) if found.is_stale() => Event::StaleHit(*version),
@@ -225,10 +226,8 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     /// A look that takes the time for `ago` earlier than it is.
-    pub fn look_as_of(&self, ago: Duration) -> Look<W> {
-        let (entry, coarse) = self.first_look();
-        let snapshot = self.shared.store.looked(entry);
-        let now = self.looks_at(snapshot.version(), coarse);
+    pub fn look_as_of(&self, glance: Glance<W>, ago: Duration) -> Look<W> {
+        let (snapshot, now) = self.look_closely(glance);
         let then = now.as_nanos().saturating_sub(ago.as_nanos() as u64);
         self.look_at(snapshot, Moment::from_nanos(then))
     }
@@ -283,8 +282,8 @@ impl<'a, W: World> Request<'a, W> {
             Some(entry) if found.version().is_some_and(|before| entry.version() > before) => {
                 let fresh = entry.freshness(now) == Freshness::Fresh;
                 drop_each(Some(found));
-                let freshness = if fresh { Freshness::Fresh } else { Freshness::Stale };
-                Found::new(entry.clone(), freshness)
+                let entry = entry.clone();
+                if fresh { Found::fresh(entry) } else { Found::stale(entry) }
             }
             _ => found,
         }
@@ -358,8 +357,10 @@ impl<'a, W: World> Request<'a, W> {
 /// The value that a snapshot has at `now`, and its version. Nothing if it is absent or expired.
 fn usable<K, V>(snapshot: &MapSnapshot<K, V>, now: Moment) -> Option<(Found<K, V>, Version)> {
     let entry = snapshot.entry()?;
-    match entry.freshness(now) {
-        Freshness::Expired => None,
-        freshness => Some((Found::new(entry.clone(), freshness), entry.version())),
-    }
+    let found = match entry.freshness(now) {
+        Freshness::Expired => return None,
+        Freshness::Fresh => Found::fresh(entry.clone()),
+        Freshness::Stale => Found::stale(entry.clone()),
+    };
+    Some((found, entry.version()))
 }

@@ -13,7 +13,7 @@
 //! asks the table.
 
 use crate::sync::slot::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::slot::{Held, OnceLock, Slot};
+use crate::sync::slot::{OnceLock, Seen, Slot};
 use std::array::from_fn;
 use std::sync::Arc;
 
@@ -57,28 +57,26 @@ impl<T> Index<T> {
     }
 
     /// The entry with this hash for which `is` is true, if the index has it.
-    #[inline]
-    pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Held<T>> {
-        let places = self.places();
-        let hash = taken(hash);
-        let find = |places: &[Place<T>]| {
-            for place in places {
-                // ORDERING: the hash is a hint. The entry beside it is what counts, and brings its own order.
-                if place.hash.load(Ordering::Relaxed) == hash
-                    && let Some(entry) = place.entry.load()
-                    && is(&entry)
-                {
-                    return Some(entry);
-                }
-            }
-            None
+    #[inline(always)]
+    pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Seen<T> {
+        let (hash, places) = (taken(hash), self.places());
+        let Some((here, left)) = self.places_from(hash as usize, WINDOW, places) else {
+            return Seen::nothing();
         };
-        let (here, left) = self.places_from(hash as usize, WINDOW, places)?;
-        let found = find(here);
-        if found.is_some() || left == 0 {
-            return found;
+        let found = find(here, hash, &is);
+        if left == 0 || found.get().is_some() {
+            found
+        } else {
+            self.get_on(hash, left, places, &is)
         }
-        find(self.places_from((hash as usize).wrapping_add(WINDOW - left), left, places)?.0)
+    }
+
+    /// The rest of a window, in the next segment.
+    #[cold]
+    fn get_on(&self, hash: u64, left: usize, places: usize, is: impl Fn(&T) -> bool) -> Seen<T> {
+        let next = (hash as usize).wrapping_add(WINDOW - left);
+        let rest = self.places_from(next, left, places);
+        rest.map_or_else(Seen::nothing, |(places, _)| find(places, hash, &is))
     }
 
     /// A writer is about to change the index. Under a scheduler this is where it does.
@@ -175,10 +173,24 @@ impl<T> Index<T> {
         let is_here = |place: &&Place<T>| {
             // ORDERING: only writers change it, under the lock.
             place.hash.load(Ordering::Relaxed) == hash
-                && place.entry.load().is_some_and(|held| std::ptr::eq(&*held, &**entry))
+                && place.entry.load().get().is_some_and(|here| std::ptr::eq(here, &**entry))
         };
         self.window(hash, places).find(is_here)
     }
+}
+
+#[inline(always)]
+fn find<T>(places: &[Place<T>], hash: u64, is: impl Fn(&T) -> bool) -> Seen<T> {
+    for place in places {
+        // ORDERING: the hash is a hint. The entry beside it is what counts, and brings its own order.
+        if place.hash.load(Ordering::Relaxed) == hash {
+            let seen = place.entry.load();
+            if seen.get().is_some_and(&is) {
+                return seen;
+            }
+        }
+    }
+    Seen::nothing()
 }
 
 /// The hash of an entry as its place has it.

@@ -33,7 +33,7 @@ impl<T> Index<T> {
     }
 
     /// The entry with this hash for which `is` is true.
-    pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Held<T>> {
+    pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Seen<T> {
         // An update sees the last change under every memory model.
         #[cfg(not(feature = "shuttle"))]
         self.changes.fetch_add(0, Ordering::SeqCst);
@@ -41,7 +41,7 @@ impl<T> Index<T> {
         self.changes.load(Ordering::SeqCst);
         let entries = self.entries();
         let found = entries.iter().find(|(other, entry)| *other == hash && is(entry));
-        found.map(|(_, entry)| Held(Arc::clone(entry)))
+        Seen(found.map(|(_, entry)| Held(Arc::clone(entry))))
     }
 
     /// A writer is about to change the index.
@@ -80,6 +80,33 @@ impl<T> Index<T> {
     /// It is no part of the shipped code.
     pub fn bytes(&self) -> usize {
         0
+    }
+}
+
+/// What a reader found.
+#[derive(Debug)]
+pub struct Seen<T>(Option<Held<T>>);
+
+impl<T> Seen<T> {
+    /// The entry, if there is one.
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+
+    /// The entry, for a caller that knows that there is one.
+    pub fn hold(self) -> Held<T> {
+        self.0.expect("the caller has seen it")
+    }
+
+    /// The entry, if there is one.
+    pub fn held(self) -> Option<Held<T>> {
+        self.0
+    }
+}
+
+impl<T> From<Option<Held<T>>> for Seen<T> {
+    fn from(held: Option<Held<T>>) -> Self {
+        Self(held)
     }
 }
 

@@ -12,6 +12,7 @@ pub struct Mark(AtomicBool);
 // ORDERING: it publishes nothing. A mark that comes a moment too late counts for the next round of the hand.
 impl Mark {
     /// Sets it. It is read first, so that a popular key is not written by every reader.
+    #[inline]
     pub fn set(&self) {
         if !self.0.load(Ordering::Relaxed) {
             self.0.store(true, Ordering::Relaxed);

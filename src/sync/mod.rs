@@ -43,7 +43,7 @@ pub use self::handles::Handles;
 #[cfg(not(any(feature = "shuttle", feature = "loom", feature = "plain")))]
 pub use self::index::Index;
 #[cfg(any(feature = "shuttle", feature = "loom", feature = "plain"))]
-pub use self::linear::{Held, Index};
+pub use self::linear::{Held, Index, Seen};
 pub use self::mark::Mark;
 #[cfg(not(any(feature = "shuttle", feature = "loom", feature = "plain")))]
 pub use self::per_thread::Counts;
@@ -51,6 +51,6 @@ pub use self::per_thread::Counts;
 pub use self::queue::Queue;
 pub use self::roll::{Present, Roll};
 #[cfg(not(any(feature = "shuttle", feature = "loom", feature = "plain")))]
-pub use self::slot::Held;
+pub use self::slot::{Held, Seen};
 /// Reference counts manage memory and decide nothing, so every backend uses the standard one.
 pub use std::sync::{Arc, Weak};

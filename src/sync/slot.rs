@@ -23,14 +23,48 @@ impl<T> Slot<T> {
 
     /// What is there now.
     #[inline]
-    pub fn load(&self) -> Option<Held<T>> {
-        let guard = self.0.load();
-        guard.is_some().then_some(Held(guard))
+    pub fn load(&self) -> Seen<T> {
+        Seen(self.0.load())
     }
 
     /// Replaces what is there.
     pub fn store(&self, entry: Option<Arc<T>>) {
         self.0.store(entry);
+    }
+}
+
+/// What a reader found: an entry or nothing. An `Option<Held<T>>` does not fit into two registers, and this does.
+#[derive(Debug)]
+pub struct Seen<T>(Guard<Option<Arc<T>>>);
+
+impl<T> Seen<T> {
+    /// Nothing.
+    #[inline]
+    pub fn nothing() -> Self {
+        Self(Guard::from_inner(None))
+    }
+
+    /// The entry, if there is one.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+
+    /// The entry, for a caller that knows that there is one.
+    #[inline]
+    pub fn hold(self) -> Held<T> {
+        Held(self.0)
+    }
+
+    /// The entry, if there is one.
+    pub fn held(self) -> Option<Held<T>> {
+        self.0.is_some().then_some(Held(self.0))
+    }
+}
+
+impl<T> From<Option<Held<T>>> for Seen<T> {
+    fn from(held: Option<Held<T>>) -> Self {
+        held.map_or_else(Self::nothing, |held| Self(held.0))
     }
 }
 
@@ -44,6 +78,7 @@ impl<T> Held<T> {
         Arc::clone(self.arc())
     }
 
+    #[inline]
     fn arc(&self) -> &Arc<T> {
         // No other value is made.
         self.0.as_ref().expect("a reader holds an entry")

@@ -9,7 +9,7 @@ use std::thread;
 type Entry = (u64, u64);
 
 fn value_of(index: &Index<Entry>, hash: u64, key: u64) -> Option<u64> {
-    index.get(hash, |entry| entry.0 == key).map(|entry| entry.1)
+    index.get(hash, |entry| entry.0 == key).get().map(|entry| entry.1)
 }
 
 /// An index with these keys, as a table would have filled it.

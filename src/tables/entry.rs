@@ -83,24 +83,27 @@ impl<K, V> Entry<K, V> {
         self.key.get().expect("an entry has its key until it is dropped")
     }
 
+    #[inline]
     pub(crate) fn version(&self) -> Version {
         self.version
     }
 
     /// A request has read it since the hand last passed.
+    #[inline]
     pub(crate) fn visited(&self) -> &Mark {
         &self.visited
     }
 
     /// Whether the clock has stepped back since the publication, by more than the lifetime that ends at
     /// `deadline`. Then that lifetime is over. A smaller step prolongs it by as much.
+    #[inline]
     fn is_ahead_of(&self, now: Moment, deadline: Moment) -> bool {
-        self.published_at.since(now) > deadline.since(self.published_at)
+        self.published_at.nanos_since(now) > deadline.nanos_since(self.published_at)
     }
 
     /// The nanoseconds until the payload deadline.
     pub(crate) fn remaining(&self, now: Moment) -> u64 {
-        nanos(self.stale_at.since(now))
+        self.stale_at.nanos_since(now)
     }
 
     /// Whether the time is in the second half of the payload TTL. No entry is refreshed early before: a compute that
@@ -151,18 +154,30 @@ impl<K, V> Entry<K, V> {
 #[derive(Debug)]
 pub struct Found<K, V> {
     entry: Held<Entry<K, V>>,
-    freshness: Freshness,
+    state: State,
+}
+
+/// A whole word: an answer is moved a word at a time, and a processor waits for a word of which a byte was just written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+enum State {
+    Fresh,
+    Stale,
 }
 
 impl<K, V> Found<K, V> {
     #[inline]
-    pub(crate) fn new(entry: Held<Entry<K, V>>, freshness: Freshness) -> Self {
-        Self { entry, freshness }
+    pub(crate) fn fresh(entry: Held<Entry<K, V>>) -> Self {
+        Self { entry, state: State::Fresh }
+    }
+
+    pub(crate) fn stale(entry: Held<Entry<K, V>>) -> Self {
+        Self { entry, state: State::Stale }
     }
 
     /// A value that was computed or inserted just now.
-    pub(crate) fn fresh(entry: &Arc<Entry<K, V>>) -> Self {
-        Self::new(Held::from(Arc::clone(entry)), Freshness::Fresh)
+    pub(crate) fn made(entry: &Arc<Entry<K, V>>) -> Self {
+        Self::fresh(Held::from(Arc::clone(entry)))
     }
 
     pub(crate) fn expired_before(&self, then: Moment) -> bool {
@@ -187,13 +202,13 @@ impl<K, V> Found<K, V> {
 
     /// Whether the value was past its payload deadline when the request looked.
     pub fn is_stale(&self) -> bool {
-        self.freshness == Freshness::Stale
+        self.state == State::Stale
     }
 }
 
 impl<K, V> Clone for Found<K, V> {
     fn clone(&self) -> Self {
-        Self { entry: self.entry.clone(), freshness: self.freshness }
+        Self { entry: self.entry.clone(), state: self.state }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
 ///
 /// A multiplication carries each bit upwards, and the shifts carry it downwards (as in the finalizer of MurmurHash3).
 /// Different hashes stay different.
+#[inline]
 pub fn spread(hash: u64) -> u64 {
     let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash ^ (hash >> 32)
@@ -22,6 +23,7 @@ pub fn spread(hash: u64) -> u64 {
 
 /// Which of `shards` (a power of two) has the key with this hash. The hash table inside uses the two ends
 /// of the hash, so this uses the middle.
+#[inline]
 pub(super) fn shard_index(hash: u64, shards: usize) -> usize {
     (hash >> 32) as usize & (shards - 1)
 }

@@ -10,7 +10,7 @@ use crate::error::MAX_SHARDS;
 use crate::ids::{LeaseId, Version};
 use crate::panics::drop_each;
 use crate::policy::lifetimes::Freshness;
-use crate::sync::{Arc, Held, Index, RwLock};
+use crate::sync::{Arc, Held, Index, RwLock, Seen};
 use crate::tables::entry::{Entry, Found};
 use crate::tables::eviction::{Deadlines, Hand};
 use crate::tables::fences::{Fences, Stamp};
@@ -214,8 +214,8 @@ impl<K, V> Shard<K, V> {
     }
 
     #[cold]
-    fn ask_the_table(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<Held<Entry<K, V>>> {
-        self.read(hash, is, None).and_then(|snapshot| snapshot.entry)
+    fn ask_the_table(&self, hash: u64, is: impl Fn(&K) -> bool) -> Seen<Entry<K, V>> {
+        Seen::from(self.read(hash, is, None).and_then(|snapshot| snapshot.entry))
     }
 }
 
@@ -244,20 +244,21 @@ impl<K, V> Store<K, V> {
     }
 
     /// What the map has for the key at some moment of this call. It takes no lock, unless the index lacks the key.
-    #[inline]
-    pub(crate) fn look(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<Held<Entry<K, V>>> {
+    #[inline(always)]
+    pub(crate) fn look(&self, hash: u64, is: impl Fn(&K) -> bool) -> Seen<Entry<K, V>> {
         let shard = &self.shards[self.index(hash)];
-        let found = shard.index.get(hash, |entry| entry.is_of(&is));
-        match &found {
+        let seen = shard.index.get(hash, |entry| entry.is_of(&is));
+        match seen.get() {
             Some(entry) => entry.visited().set(),
             None if Index::<Entry<K, V>>::IS_COMPLETE => {}
             None => return shard.ask_the_table(hash, is),
         }
-        found
+        seen
     }
 
     /// The snapshot of a look. A look takes no lock, and so it knows no later stamp than that of the entry's own write.
-    pub(crate) fn looked(&self, entry: Option<Held<Entry<K, V>>>) -> MapSnapshot<K, V> {
+    pub(crate) fn looked(&self, seen: Seen<Entry<K, V>>) -> MapSnapshot<K, V> {
+        let entry = seen.held();
         let version = entry.as_ref().map_or(0, |entry| entry.version().get());
         MapSnapshot { entry, stamp: Stamp(version / self.shards.len() as u64) }
     }
@@ -333,6 +334,7 @@ impl<K, V> Store<K, V> {
         swept.into_iter().map(|stored| (stored.removed(), stored.entry)).collect()
     }
 
+    #[inline]
     fn index(&self, hash: u64) -> usize {
         shard_index(hash, self.shards.len())
     }
@@ -397,7 +399,7 @@ impl<K: Eq, V> Store<K, V> {
         let before = table.rows.find(hash, |key| key == entry.key()).cloned();
         let stamp = table.tick();
         let entry = entry.published(self.version(index, stamp));
-        let inserted = Found::fresh(&entry);
+        let inserted = Found::made(&entry);
         let Table { rows, fences, .. } = &mut *table;
         let put = || shard.put(rows, hash, Arc::clone(&entry), before, room);
         let is = |key: &K| key == entry.key();

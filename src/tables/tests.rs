@@ -48,7 +48,7 @@ fn wait(table: &Table, lease: LeaseId, timeout: Duration) -> Waited<&'static str
 }
 
 fn value() -> LeaseOutcome<&'static str, ()> {
-    LeaseOutcome::Value(Found::fresh(&entry()))
+    LeaseOutcome::Value(Found::made(&entry()))
 }
 
 fn slots(table: &Table) -> usize {

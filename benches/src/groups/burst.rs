@@ -1,6 +1,7 @@
 //! Many threads that ask for one stale key at once.
 
-use super::{cell, grouped, kept};
+use super::writes::inserts;
+use super::{against, cell, grouped, kept};
 use crate::contenders::ours::PUNCTUAL;
 use crate::contenders::{Info, OURS, Revalidate, Terms, VisitStale, each_stale};
 use crate::measure::{Settings, quantile, turns};
@@ -212,6 +213,7 @@ pub fn run(settings: &Settings) -> Part {
     each_stale(&mut cases);
     let info = Info { name: "floor: no cache", package: NOTHING, clock: "none" };
     cases.0.push(Case { info, measure: Box::new(floor) });
+    let before = inserts(settings);
     let (cases, fresh) = (cases.0, settings.either(FRESH, SHORT));
     let mut rows = Vec::new();
     for threads in settings.either([100, 10_000], [20, 100]) {
@@ -238,5 +240,31 @@ pub fn run(settings: &Settings) -> Part {
         "answers after the compute",
     ];
     part.table(&header, rows);
+    left(&mut part, &cases, &before, &inserts(settings));
     part
+}
+
+/// What a burst leaves behind in the process: libraries that reclaim memory keep a record of each thread.
+fn left(
+    part: &mut Part,
+    cases: &[Case],
+    before: &[(&'static str, f64)],
+    after: &[(&'static str, f64)],
+) {
+    part.paragraph(
+        "What the bursts leave behind, after all their threads have ended: one thread replaces values of a new cache, \
+         in the same process, before the bursts and after them.",
+    );
+    let row = |((name, before), (_, after)): (&(&'static str, f64), &(&'static str, f64))| {
+        let asked = cases.iter().any(|case| case.info.name == *name);
+        let row = [
+            (*name).to_owned(),
+            format!("{before:.0}"),
+            format!("{after:.0}"),
+            against(after / before),
+        ];
+        asked.then(|| row.to_vec())
+    };
+    let rows = before.iter().zip(after).filter_map(row).collect();
+    part.table(&["contender", "insert before, ns", "insert after, ns", "ratio"], rows);
 }

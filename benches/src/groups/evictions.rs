@@ -1,9 +1,11 @@
 //! Hit rates with a bounded capacity.
 
 use super::grouped;
-use crate::keys::{seeded, zipf};
+use crate::contenders::bounded_foyer;
+use crate::keys::{VALUE, seeded, zipf};
 use crate::measure::Settings;
 use crate::report::Part;
+use fibre_cache::CacheBuilder;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use xfetch_core::Cache;
@@ -44,71 +46,42 @@ impl Trace {
 /// A bounded cache: it tells whether it has the key, and takes it if not.
 type Bounded = Box<dyn FnMut(u64) -> bool>;
 
-fn contenders(capacity: usize) -> Vec<(&'static str, Bounded)> {
-    let long = Duration::from_secs(3_600);
-    let ours = Cache::builder(long, long).capacity(capacity).build().expect("the limit is right");
-    let places = NonZeroUsize::new(capacity).expect("it is not zero");
-    let mut lru = lru::LruCache::new(places);
+fn bounded<C: 'static, R: 'static>(
+    mut cache: C,
+    has: fn(&mut C, u64) -> bool,
+    take: fn(&mut C, u64) -> R,
+) -> Bounded {
+    Box::new(move |key| {
+        let had = has(&mut cache, key);
+        if !had {
+            take(&mut cache, key);
+        }
+        had
+    })
+}
+
+/// A policy in its package, and the cache.
+fn contenders(capacity: usize) -> [(&'static str, Bounded); 6] {
+    let (long, right) = (Duration::from_secs(3_600), "the limit is right");
+    let ours = Cache::builder(long, long).capacity(capacity).build().expect(right);
+    let lru = lru::LruCache::new(NonZeroUsize::new(capacity).expect(right));
     let quick = quick_cache::sync::Cache::new(capacity);
-    let foyer = crate::contenders::bounded_foyer(capacity);
-    let fibre = fibre_cache::CacheBuilder::default().capacity(capacity as u64).build();
-    let fibre: fibre_cache::Cache<u64, ()> = fibre.expect("the limit is right");
+    let foyer = bounded_foyer(capacity);
+    let fibre = CacheBuilder::default().capacity(capacity as u64).build().expect(right);
     let moka = moka::sync::Cache::new(capacity as u64);
-    vec![
-        (
-            "ours (CLOCK)",
-            Box::new(move |key| {
-                ours.get(&key).is_some() || {
-                    ours.insert(key, ());
-                    false
-                }
-            }),
-        ),
-        (
-            "lru (exact LRU)",
-            Box::new(move |key| {
-                lru.get(&key).is_some() || {
-                    lru.put(key, ());
-                    false
-                }
-            }),
-        ),
-        (
-            "quick_cache (S3-FIFO)",
-            Box::new(move |key| {
-                quick.get(&key).is_some() || {
-                    quick.insert(key, ());
-                    false
-                }
-            }),
-        ),
-        (
-            "foyer-memory (S3-FIFO)",
-            Box::new(move |key| {
-                foyer.get(&key).is_some() || {
-                    foyer.insert(key, crate::keys::VALUE);
-                    false
-                }
-            }),
-        ),
-        (
-            "fibre_cache (S3-FIFO)",
-            Box::new(move |key| {
-                fibre.fetch(&key).is_some() || {
-                    fibre.insert(key, (), 1);
-                    false
-                }
-            }),
-        ),
-        (
-            "moka (TinyLFU)",
-            Box::new(move |key| {
-                moka.get(&key).is_some() || {
-                    moka.insert(key, ());
-                    false
-                }
-            }),
-        ),
+    let ours = bounded(ours, |it, key| it.get(&key).is_some(), |it, key| it.insert(key, ()));
+    let lru = bounded(lru, |it, key| it.get(&key).is_some(), |it, key| it.put(key, ()));
+    let quick = bounded(quick, |it, key| it.get(&key).is_some(), |it, key| it.insert(key, ()));
+    let foyer = bounded(foyer, |it, key| it.get(&key).is_some(), |it, key| it.insert(key, VALUE));
+    let fibre = bounded(fibre, |it, key| it.fetch(&key).is_some(), |it, key| it.insert(key, (), 1));
+    let moka = bounded(moka, |it, key| it.get(&key).is_some(), |it, key| it.insert(key, ()));
+    [
+        ("ours (CLOCK)", ours),
+        ("lru (exact LRU)", lru),
+        ("quick_cache (S3-FIFO)", quick),
+        ("foyer-memory (S3-FIFO)", foyer),
+        ("fibre_cache (S3-FIFO)", fibre),
+        ("moka (TinyLFU)", moka),
     ]
 }
 

@@ -23,8 +23,6 @@ pub enum Group {
     Stale,
     /// Misses, inserts and invalidations
     Writes,
-    /// A hundred and ten thousand threads that ask for one stale key
-    Burst,
     /// Computes that start although the key was just refreshed
     Wasted,
     /// An origin that always fails
@@ -35,6 +33,8 @@ pub enum Group {
     Evictions,
     /// Fresh hits by the number of keys
     Growth,
+    /// A hundred and ten thousand threads that ask for one stale key. It comes last: so many threads leave traces
+    Burst,
 }
 
 impl Group {
@@ -43,12 +43,12 @@ impl Group {
             Self::Hits => hits::run(settings),
             Self::Stale => stale::run(settings),
             Self::Writes => writes::run(settings),
-            Self::Burst => burst::run(settings),
             Self::Wasted => wasted::run(settings),
             Self::Failing => failing::run(settings),
             Self::Memory => memory::run(settings),
             Self::Evictions => evictions::run(settings),
             Self::Growth => growth::run(settings),
+            Self::Burst => burst::run(settings),
         }
     }
 }

@@ -114,7 +114,9 @@ pub fn run(settings: &Settings) -> Part {
          µs. A compute is *wasted* if it starts although a value of its key was computed less than {} ms before. A \
          window is a compute that was not wasted. A waste needs a thread that is interrupted between its look at the \
          stale value and its claim. So wastes come by the second: with {MANY} keys the windows are {MANY} times as \
-         many, and the share of wasted computes is smaller.",
+         many, and the share of wasted computes is smaller. The row \"ours\" may also refresh \
+         early (XFetch), above all after a compute that was interrupted and so took long; the table counts that as \
+         wasted.",
         FRESH.as_millis(),
         COMPUTE.as_micros(),
         (FRESH - SLACK).as_millis(),
@@ -132,7 +134,7 @@ pub fn run(settings: &Settings) -> Part {
             };
             let time = settings.either(Duration::from_secs(full), Duration::from_millis(50));
             let found = (case.measure)(Race { threads, keys, time });
-            part.must(!ours || found.wasted == 0, || {
+            part.must(case.info.name != PUNCTUAL || found.wasted == 0, || {
                 format!("{}: {} wasted computes", case.info.name, found.wasted)
             });
             part.must(found.computes > 0, || format!("{} computed nothing", case.info.name));

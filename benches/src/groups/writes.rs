@@ -80,6 +80,14 @@ fn measured<C: Contender>(
     all
 }
 
+/// The nanoseconds of an insert of each contender.
+pub fn inserts(settings: &Settings) -> Vec<(&'static str, f64)> {
+    let mut cases = Cases::default();
+    each::<u64>(&mut cases);
+    let one = |case: &Case| (case.measure)(Operation::Insert, settings.slice).nanos();
+    cases.0.iter().map(|case| (case.info.name, one(case))).collect()
+}
+
 pub fn run(settings: &Settings) -> Part {
     let mut part = Part::new("Misses, inserts and invalidations");
     part.paragraph(

@@ -20,7 +20,6 @@ mod sync {
     /// each store has the order that `arc-swap` promises.
     pub(crate) mod slot {
         use loom::sync::atomic::{AtomicUsize, Ordering};
-        use std::ops::Deref;
         use std::sync::{Arc, Mutex, PoisonError};
 
         pub(crate) use loom::sync::atomic;
@@ -35,10 +34,10 @@ mod sync {
                 Self { number: AtomicUsize::new(0), entries: Mutex::default() }
             }
 
-            pub(crate) fn load(&self) -> Option<Held<T>> {
+            pub(crate) fn load(&self) -> Seen<T> {
                 let number = self.number.load(Ordering::Acquire);
                 let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(Held(Arc::clone(entries.get(number.checked_sub(1)?)?)))
+                Seen(number.checked_sub(1).and_then(|number| entries.get(number).cloned()))
             }
 
             pub(crate) fn store(&self, entry: Option<Arc<T>>) {
@@ -52,13 +51,15 @@ mod sync {
             }
         }
 
-        pub(crate) struct Held<T>(Arc<T>);
+        pub(crate) struct Seen<T>(Option<Arc<T>>);
 
-        impl<T> Deref for Held<T> {
-            type Target = T;
+        impl<T> Seen<T> {
+            pub(crate) fn nothing() -> Self {
+                Self(None)
+            }
 
-            fn deref(&self) -> &T {
-                &self.0
+            pub(crate) fn get(&self) -> Option<&T> {
+                self.0.as_deref()
             }
         }
 
@@ -117,7 +118,7 @@ fn beside(write: fn(&Index<Entry>, [Arc<Entry>; 2])) -> (BTreeSet<Seen>, usize) 
             sets.store(true, Ordering::Release);
         });
         let was_done = done.load(Ordering::Acquire);
-        let found = index.get(KEY, |entry| entry.0 == KEY).map(|entry| entry.1);
+        let found = index.get(KEY, |entry| entry.0 == KEY).get().map(|entry| entry.1);
         writer.join().expect("no panic");
         let mut seen = all.lock().unwrap_or_else(PoisonError::into_inner);
         seen.0.insert((found, was_done));

@@ -27,7 +27,7 @@ macro_rules! for_each_protocol {
                 "The re-check under the lease takes any entry for a fresh one, so a stale value is never refreshed.";
             CapturedRecheck, "captured-recheck", "", "", [RecheckInside], [Field: NoWastedCompute],
                 "The re-check under the lease checks the entry that the look captured, not the one in the map.";
-            AlwaysLock, "always-lock", "", "", [Look], [Field: FreshTakesNoLease],
+            AlwaysLock, "always-lock", "", "", [Hit, Look], [Field: FreshTakesNoLease],
                 "A request that finds a fresh value takes the lease too.";
             ErrorOnStale, "error-on-stale", "", "", [Dispatch, Settle], [Fail: StaleNeverWaits],
                 "A stale request returns what its refresh returns, also an error.";
@@ -44,7 +44,7 @@ macro_rules! for_each_protocol {
                 [Invalidate: InvalidationWins, InvalidateAbsent: InvalidationWins,
                  InvalidateAll: InvalidationWins, Insert: VersionsNeverRegress],
                 "A computed value is published even if an insert or an invalidation came between.";
-            ServeExpired, "serve-expired", "", "", [Look], [Expire: NeverServeExpired],
+            ServeExpired, "serve-expired", "", "", [Hit, Look], [Expire: NeverServeExpired],
                 "The look ignores the storage deadline.";
             ServeAsLooked, "serve-as-looked", "", "", [Settle], [Expire: NeverServeExpired],
                 "A stale request returns the value of its look, even if it expired during the request's own compute.";
@@ -116,6 +116,8 @@ slugs! {
     Step, "step",
     /// How much of the coarse time's lag the look allows for.
     AllowsFor = "allows_for",
+    /// What the map has, if that is surely fresh by the coarse time.
+    Hit = "hit",
     /// What the map has, fresh, stale or absent.
     Look = "look",
     /// The map again, just before the lease.
