@@ -216,11 +216,11 @@ impl<W: World> Request<'_, W> {
         table: &Arc<LeaseTable<W::Key, W::Value>>,
         wants: Wants,
     ) -> Result<Lease<W>, Refusal> {
-        let (acquired, spare_key) = self.reading_again(
+        let (acquired, spare_key) = self.reading_coarsely(
             |key, now| table.try_acquire(self.hash, key, &self.ask(now, wants)),
             |acquired| match acquired {
-                Err(Refusal::BackingOff(backing_off)) => backing_off.from_the_future,
-                _ => false,
+                Err(Refusal::BackingOff(backing_off)) => Some(backing_off.from_the_future),
+                _ => None,
             },
         );
         match acquired {
@@ -241,17 +241,41 @@ impl<W: World> Request<'_, W> {
         }
     }
 
+    /// Attempts an acquisition with the coarse time, and with the precise one only if that could matter: by the coarse time
+    /// the key backs off, or computes have a time-out. Most attempts find the lease taken.
+    ///
+    /// `backs_off` says whether an attempt met a back-off, and whether that seems to come from the future.
+    fn reading_coarsely<R>(
+        &self,
+        mut attempt: impl FnMut(W::Key, Reading) -> (R, Option<W::Key>),
+        backs_off: impl Fn(&R) -> Option<bool>,
+    ) -> (R, Option<W::Key>) {
+        let Shared { clock, terms, compute_timeout, .. } = &**self.shared;
+        let looks_wrong = |result: &R| backs_off(result) == Some(true);
+        if terms.lag.is_zero() || *compute_timeout < Duration::MAX {
+            return self.reading_again(self.key.to_key(), attempt, looks_wrong);
+        }
+        let (first, key) = attempt(self.key.to_key(), Reading::first(clock.coarse()));
+        match key {
+            Some(key) if backs_off(&first).is_some() => {
+                self.reading_again(key, attempt, looks_wrong)
+            }
+            key => (first, key),
+        }
+    }
+
     /// Attempts an acquisition with a copy of the key and the time. If the first reading of the clock
     /// looks wrong, attempts it once more with a second one.
     ///
     /// An attempt returns the key if the table has not kept it. A refused attempt always does.
     fn reading_again<R>(
         &self,
+        key: W::Key,
         mut attempt: impl FnMut(W::Key, Reading) -> (R, Option<W::Key>),
         looks_wrong: impl Fn(&R) -> bool,
     ) -> (R, Option<W::Key>) {
         let clock = &self.shared.clock;
-        let (first, key) = attempt(self.key.to_key(), Reading::first(clock.now()));
+        let (first, key) = attempt(key, Reading::first(clock.now()));
         match key {
             Some(key) if looks_wrong(&first) => attempt(key, Reading::again(clock.now())),
             key => (first, key),
@@ -275,6 +299,7 @@ impl<W: World> Request<'_, W> {
         loop {
             let time_left = self.time_left();
             let (waited, spare_key) = self.reading_again(
+                self.key.to_key(),
                 |key, now| {
                     let ask = self.ask(now, self.to_compute());
                     self.shared.leases.acquire_or_wait(self.hash, key, &ask, time_left)

@@ -11,6 +11,7 @@ use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::sync::{Arc, Seen};
 use crate::tables::entry::{Entry, Found};
+use crate::tables::fences::Stamp;
 use crate::tables::store::MapSnapshot;
 use std::borrow::Borrow;
 use std::cell::Cell;
@@ -89,13 +90,13 @@ pub enum Look<W: World> {
 pub struct RefreshCandidate<W: World> {
     /// The value that the request returns.
     pub found: Found<W::Key, W::Value>,
-    snapshot: MapSnapshot<W::Key, W::Value>,
+    stamp: Stamp,
 }
 
 impl<W: World> RefreshCandidate<W> {
     /// What the look saw, whatever has become of the key since.
     pub fn captured(&self) -> MapSnapshot<W::Key, W::Value> {
-        self.snapshot.clone()
+        MapSnapshot::of(&self.found, self.stamp)
     }
 }
 
@@ -157,6 +158,12 @@ impl<'a, W: World> Request<'a, W> {
     pub fn glance(&self) -> Glance<W> {
         let seen = self.shared.store.look(self.hash, |key| self.key.is(key));
         self.emit(Event::Looked(seen.get().map(Entry::version)));
+        self.timed(seen)
+    }
+
+    /// The clock is read after the map, so that no entry is from the future.
+    #[inline]
+    fn timed(&self, seen: Seen<Entry<W::Key, W::Value>>) -> Glance<W> {
         Glance { seen, coarse: self.shared.clock.coarse() }
     }
 
@@ -176,11 +183,19 @@ impl<'a, W: World> Request<'a, W> {
         }
     }
 
-    /// What a glance saw, and the precise time.
-    fn look_closely(&self, glance: Glance<W>) -> (MapSnapshot<W::Key, W::Value>, Moment) {
+    /// What a glance saw, and the time: the precise one, unless the coarse one is enough to say that the entry is stale.
+    #[inline]
+    fn closely(&self, glance: Glance<W>) -> (MapSnapshot<W::Key, W::Value>, Moment) {
         let Shared { store, clock, terms, .. } = &**self.shared;
-        let snapshot = store.looked(glance.seen);
-        let now = if terms.lag.is_zero() { glance.coarse } else { clock.now() };
+        let Glance { seen, coarse } = glance;
+        let is_stale = seen.get().is_some_and(|entry| entry.is_surely_stale(coarse, terms.lag));
+        let now = if is_stale || terms.lag.is_zero() { coarse } else { clock.now() };
+        (store.looked(seen), now)
+    }
+
+    #[inline]
+    fn look_closely(&self, glance: Glance<W>) -> (MapSnapshot<W::Key, W::Value>, Moment) {
+        let (snapshot, now) = self.closely(glance);
         self.looked.set((snapshot.version(), now));
         (snapshot, now)
     }
@@ -213,16 +228,14 @@ impl<'a, W: World> Request<'a, W> {
     #[inline(never)]
     fn peek_closely(&self, glance: Glance<W>) -> Option<Found<W::Key, W::Value>> {
         let (snapshot, now) = self.look_closely(glance);
-        let seen = usable(&snapshot, now);
-        self.emit(match &seen {
-            Some((found, version)) if found.is_stale() => Event::StaleHit(*version),
-            Some((_, version)) => Event::FreshHit(*version),
-            None => Event::Miss,
+        let version = snapshot.version();
+        let seen = usable(snapshot, now);
+        self.emit(match (&seen, version) {
+            (Some(found), Some(version)) if found.is_stale() => Event::StaleHit(version),
+            (Some(_), Some(version)) => Event::FreshHit(version),
+            _ => Event::Miss,
         });
-        if seen.is_none() {
-            drop_each(Some(snapshot));
-        }
-        seen.map(|(found, _)| found)
+        seen
     }
 
     /// A look that takes the time for `ago` earlier than it is.
@@ -233,31 +246,36 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     fn look_at(&self, snapshot: MapSnapshot<W::Key, W::Value>, now: Moment) -> Look<W> {
-        match usable(&snapshot, now) {
-            Some((found, version)) if found.is_stale() => {
+        let stamp = snapshot.stamp();
+        let Some(entry) = snapshot.into_entry() else {
+            self.emit(Event::Miss);
+            return Look::Absent;
+        };
+        let version = entry.version();
+        match entry.freshness(now) {
+            Freshness::Stale => {
                 self.emit(Event::StaleHit(version));
-                Look::Stale(RefreshCandidate { found, snapshot })
+                Look::Stale(RefreshCandidate { found: Found::stale(entry), stamp })
             }
-            Some((found, version)) if self.nominates(&snapshot, now) => {
+            Freshness::Fresh if self.nominates(&entry, now) => {
                 self.nominated.set(Some(version));
                 self.emit(Event::Nominated(version));
-                Look::Stale(RefreshCandidate { found, snapshot })
+                Look::Stale(RefreshCandidate { found: Found::fresh(entry), stamp })
             }
-            Some((found, version)) => {
+            Freshness::Fresh => {
                 self.emit(Event::FreshHit(version));
-                Look::Fresh(found)
+                Look::Fresh(Found::fresh(entry))
             }
-            None => {
+            Freshness::Expired => {
                 // It may be the last one of an expired value.
-                drop_each(Some(snapshot));
+                drop_each(Some(entry));
                 self.emit(Event::Miss);
                 Look::Absent
             }
         }
     }
 
-    fn nominates(&self, snapshot: &MapSnapshot<W::Key, W::Value>, now: Moment) -> bool {
-        let Some(entry) = snapshot.entry() else { return false };
+    fn nominates(&self, entry: &Entry<W::Key, W::Value>, now: Moment) -> bool {
         let Shared { terms, draw, .. } = &**self.shared;
         entry.may_refresh_early(now)
             && terms.early.nominates(entry.remaining(now), entry.delta(), || draw())
@@ -266,7 +284,7 @@ impl<'a, W: World> Request<'a, W> {
     /// What a miss finds after it has waited or failed.
     pub(crate) fn look_again(&self) -> Option<Found<W::Key, W::Value>> {
         let (snapshot, now) = self.read();
-        usable(&snapshot, now).map(|(found, _)| found)
+        usable(snapshot, now)
     }
 
     /// The value that the look found. If it has expired meanwhile and the map has a newer one, that one: a compute on
@@ -278,11 +296,10 @@ impl<'a, W: World> Request<'a, W> {
             return found;
         }
         let (snapshot, now) = self.read();
-        match snapshot.entry() {
+        match snapshot.into_entry() {
             Some(entry) if found.version().is_some_and(|before| entry.version() > before) => {
                 let fresh = entry.freshness(now) == Freshness::Fresh;
                 drop_each(Some(found));
-                let entry = entry.clone();
                 if fresh { Found::fresh(entry) } else { Found::stale(entry) }
             }
             _ => found,
@@ -290,7 +307,10 @@ impl<'a, W: World> Request<'a, W> {
     }
 
     pub fn has_expired(&self, found: &Found<W::Key, W::Value>) -> bool {
-        found.has_expired(self.shared.clock.now())
+        let Shared { clock, terms, .. } = &**self.shared;
+        let coarse = clock.coarse();
+        found.may_have_expired(coarse, terms.lag)
+            && (terms.lag.is_zero() || found.has_expired(clock.now()))
     }
 
     /// A compute is needed if the key is absent or past its payload deadline, or if the entry is the
@@ -302,19 +322,22 @@ impl<'a, W: World> Request<'a, W> {
         now: Moment,
         skipped: impl FnOnce(Version) -> Event,
     ) -> Recheck<W> {
-        match usable(&snapshot, now) {
-            Some((found, version))
-                if !found.is_stale() && self.nominated.get() != Some(version) =>
-            {
-                self.emit(skipped(version));
-                Recheck::Current(found)
-            }
-            _ => Recheck::Needed(snapshot),
+        let nominated = self.nominated.get();
+        let is_current = |entry: &Entry<_, _>| {
+            entry.freshness(now) == Freshness::Fresh && nominated != Some(entry.version())
+        };
+        match snapshot.entry() {
+            Some(entry) if is_current(entry) => self.emit(skipped(entry.version())),
+            _ => return Recheck::Needed(snapshot),
         }
+        let current = snapshot.into_entry().map(Found::fresh);
+        current.map_or_else(|| Recheck::Needed(MapSnapshot::nothing()), Recheck::Current)
     }
 
+    /// It takes no lock either: most stale requests end at a lease that another one holds.
     pub fn recheck_before(&self) -> Recheck<W> {
-        let (snapshot, now) = self.read();
+        let seen = self.shared.store.look(self.hash, |key| self.key.is(key));
+        let (snapshot, now) = self.closely(self.timed(seen));
         let recheck = self.recheck(snapshot, now, Event::SkippedBefore);
         if matches!(recheck, Recheck::Needed(_)) {
             self.emit(Event::StillNeeded);
@@ -354,13 +377,15 @@ impl<'a, W: World> Request<'a, W> {
     }
 }
 
-/// The value that a snapshot has at `now`, and its version. Nothing if it is absent or expired.
-fn usable<K, V>(snapshot: &MapSnapshot<K, V>, now: Moment) -> Option<(Found<K, V>, Version)> {
-    let entry = snapshot.entry()?;
-    let found = match entry.freshness(now) {
-        Freshness::Expired => return None,
-        Freshness::Fresh => Found::fresh(entry.clone()),
-        Freshness::Stale => Found::stale(entry.clone()),
-    };
-    Some((found, entry.version()))
+/// The value that a snapshot has at `now`. Nothing if it is absent or expired.
+fn usable<K, V>(snapshot: MapSnapshot<K, V>, now: Moment) -> Option<Found<K, V>> {
+    let entry = snapshot.into_entry()?;
+    match entry.freshness(now) {
+        Freshness::Fresh => Some(Found::fresh(entry)),
+        Freshness::Stale => Some(Found::stale(entry)),
+        Freshness::Expired => {
+            drop_each(Some(entry));
+            None
+        }
+    }
 }

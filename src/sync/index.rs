@@ -13,7 +13,7 @@
 //! asks the table.
 
 use crate::sync::slot::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::slot::{OnceLock, Seen, Slot};
+use crate::sync::slot::{OnceLock, Seen, Slot, has_seat};
 use std::array::from_fn;
 use std::sync::Arc;
 
@@ -56,13 +56,12 @@ impl<T> Index<T> {
         Self { places: AtomicUsize::new(0), segments: from_fn(|_| OnceLock::new()) }
     }
 
-    /// The entry with this hash for which `is` is true, if the index has it.
+    /// The entry with this hash for which `is` is true, if the index has it and this thread may read it.
     #[inline(always)]
     pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Seen<T> {
         let (hash, places) = (taken(hash), self.places());
-        let Some((here, left)) = self.places_from(hash as usize, WINDOW, places) else {
-            return Seen::nothing();
-        };
+        let here = has_seat().then(|| self.places_from(hash as usize, WINDOW, places)).flatten();
+        let Some((here, left)) = here else { return Seen::nothing() };
         let found = find(here, hash, &is);
         if left == 0 || found.get().is_some() {
             found

@@ -88,6 +88,11 @@ impl<T> Index<T> {
 pub struct Seen<T>(Option<Held<T>>);
 
 impl<T> Seen<T> {
+    /// Nothing.
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+
     /// The entry, if there is one.
     pub fn get(&self) -> Option<&T> {
         self.0.as_deref()
@@ -101,6 +106,12 @@ impl<T> Seen<T> {
     /// The entry, if there is one.
     pub fn held(self) -> Option<Held<T>> {
         self.0
+    }
+}
+
+impl<T> Clone for Seen<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 

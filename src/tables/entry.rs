@@ -135,6 +135,11 @@ impl<K, V> Entry<K, V> {
         coarse < self.surely_fresh_until && !self.is_ahead_of(coarse, self.stale_at)
     }
 
+    /// Whether it is stale at every precise time that this coarse time can stand for.
+    pub(crate) fn is_surely_stale(&self, coarse: Moment, lag: Duration) -> bool {
+        [coarse, coarse.after(lag)].iter().all(|now| self.freshness(*now) == Freshness::Stale)
+    }
+
     /// `now` was read after the entry was.
     // INVARIANT(never-serve-expired): every answer of a cache is checked here against its deadline.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
@@ -180,12 +185,21 @@ impl<K, V> Found<K, V> {
         Self::fresh(Held::from(Arc::clone(entry)))
     }
 
+    pub(crate) fn held(&self) -> &Held<Entry<K, V>> {
+        &self.entry
+    }
+
     pub(crate) fn expired_before(&self, then: Moment) -> bool {
         self.entry.expires_at < then
     }
 
     pub(crate) fn has_expired(&self, now: Moment) -> bool {
         self.entry.freshness(now) == Freshness::Expired
+    }
+
+    /// Whether it may have expired at some precise time that this coarse time can stand for.
+    pub(crate) fn may_have_expired(&self, coarse: Moment, lag: Duration) -> bool {
+        self.has_expired(coarse) || self.has_expired(coarse.after(lag))
     }
 
     /// The key as the cache has it.

@@ -24,7 +24,7 @@ const UNBOUNDED: usize = usize::MAX / MAX_SHARDS;
 /// What a read of the map saw of a key, and at which place in the order of writes.
 #[doc(hidden)]
 pub struct MapSnapshot<K, V> {
-    entry: Option<Held<Entry<K, V>>>,
+    seen: Seen<Entry<K, V>>,
     stamp: Stamp,
 }
 
@@ -35,21 +35,30 @@ impl<K, V> MapSnapshot<K, V> {
 
     /// The snapshot of a request that has not read the map.
     pub(crate) fn nothing() -> Self {
-        Self { entry: None, stamp: Stamp::default() }
+        Self { seen: Seen::nothing(), stamp: Stamp::default() }
     }
 
-    pub(crate) fn entry(&self) -> Option<&Held<Entry<K, V>>> {
-        self.entry.as_ref()
+    /// What a look saw that found this value.
+    pub(crate) fn of(found: &Found<K, V>, stamp: Stamp) -> Self {
+        Self { seen: Seen::from(Some(found.held().clone())), stamp }
+    }
+
+    pub(crate) fn entry(&self) -> Option<&Entry<K, V>> {
+        self.seen.get()
+    }
+
+    pub(crate) fn into_entry(self) -> Option<Held<Entry<K, V>>> {
+        self.seen.held()
     }
 
     pub fn version(&self) -> Option<Version> {
-        self.entry.as_ref().map(|entry| entry.version())
+        self.seen.get().map(Entry::version)
     }
 }
 
 impl<K, V> Clone for MapSnapshot<K, V> {
     fn clone(&self) -> Self {
-        Self { entry: self.entry.clone(), stamp: self.stamp }
+        Self { seen: self.seen.clone(), stamp: self.stamp }
     }
 }
 
@@ -210,12 +219,12 @@ impl<K, V> Shard<K, V> {
             entry.visited().set();
             Held::from(Arc::clone(entry))
         });
-        Some(MapSnapshot { entry, stamp: Stamp(table.stamp) })
+        Some(MapSnapshot { seen: Seen::from(entry), stamp: Stamp(table.stamp) })
     }
 
     #[cold]
     fn ask_the_table(&self, hash: u64, is: impl Fn(&K) -> bool) -> Seen<Entry<K, V>> {
-        Seen::from(self.read(hash, is, None).and_then(|snapshot| snapshot.entry))
+        self.read(hash, is, None).map_or_else(Seen::nothing, |snapshot| snapshot.seen)
     }
 }
 
@@ -257,10 +266,10 @@ impl<K, V> Store<K, V> {
     }
 
     /// The snapshot of a look. A look takes no lock, and so it knows no later stamp than that of the entry's own write.
+    #[inline]
     pub(crate) fn looked(&self, seen: Seen<Entry<K, V>>) -> MapSnapshot<K, V> {
-        let entry = seen.held();
-        let version = entry.as_ref().map_or(0, |entry| entry.version().get());
-        MapSnapshot { entry, stamp: Stamp(version / self.shards.len() as u64) }
+        let version = seen.get().map_or(0, |entry| entry.version().get());
+        MapSnapshot { seen, stamp: Stamp(version >> self.shards.len().trailing_zeros()) }
     }
 
     /// What the map has for the key now. Nothing if a write has revoked the lease.

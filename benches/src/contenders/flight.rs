@@ -12,8 +12,12 @@ const INFO: Info =
 
 type Flight = CacheFlight<MemoryCache, HasSwrExpiry, NoXfetch>;
 
+/// How long a request waits for another's compute. By default it is 30 s, and the end of a compute is missed at times.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn cache(fresh: Duration) -> Flight {
-    CacheFlight::new(MemoryCache::new()).stale_while_revalidate(fresh, LONG * 2)
+    let cache = CacheFlight::new(MemoryCache::new()).flight_timeout(PATIENCE);
+    cache.stale_while_revalidate(fresh, LONG * 2)
 }
 
 struct Plain(Flight);
