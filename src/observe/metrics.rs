@@ -124,8 +124,8 @@ impl Snapshot {
 
 /// An observer that counts. Each kind of event has one counter, and totals are derived.
 ///
-/// Each thread counts in memory of its own, so that counting slows no other thread down: 256 bytes for each thread that
-/// runs at the same time. A snapshot adds them up.
+/// 64 threads at a time count in memory of their own, so that they do not slow each other down; further ones share theirs.
+/// It takes 16 KiB. A snapshot adds all of it up.
 ///
 /// ```
 /// use std::sync::Arc;

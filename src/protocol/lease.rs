@@ -216,7 +216,7 @@ impl<W: World> Request<'_, W> {
         table: &Arc<LeaseTable<W::Key, W::Value>>,
         wants: Wants,
     ) -> Result<Lease<W>, Refusal> {
-        let (acquired, spare_key) = self.reading_coarsely(
+        let (acquired, spare_key) = self.reading_once(
             |key, now| table.try_acquire(self.hash, key, &self.ask(now, wants)),
             |acquired| match acquired {
                 Err(Refusal::BackingOff(backing_off)) => Some(backing_off.from_the_future),
@@ -241,21 +241,21 @@ impl<W: World> Request<'_, W> {
         }
     }
 
-    /// Attempts an acquisition with the coarse time, and with the precise one only if that could matter: by the coarse time
-    /// the key backs off, or computes have a time-out. Most attempts find the lease taken.
+    /// Attempts an acquisition with the time of the look, and reads the clock only if that could matter: by the time of the
+    /// look the key backs off, or computes have a time-out. Most attempts find the lease taken.
     ///
     /// `backs_off` says whether an attempt met a back-off, and whether that seems to come from the future.
-    fn reading_coarsely<R>(
+    fn reading_once<R>(
         &self,
         mut attempt: impl FnMut(W::Key, Reading) -> (R, Option<W::Key>),
         backs_off: impl Fn(&R) -> Option<bool>,
     ) -> (R, Option<W::Key>) {
-        let Shared { clock, terms, compute_timeout, .. } = &**self.shared;
+        let Shared { terms, compute_timeout, .. } = &**self.shared;
         let looks_wrong = |result: &R| backs_off(result) == Some(true);
         if terms.lag.is_zero() || *compute_timeout < Duration::MAX {
             return self.reading_again(self.key.to_key(), attempt, looks_wrong);
         }
-        let (first, key) = attempt(self.key.to_key(), Reading::first(clock.coarse()));
+        let (first, key) = attempt(self.key.to_key(), Reading::first(self.looked.get().1));
         match key {
             Some(key) if backs_off(&first).is_some() => {
                 self.reading_again(key, attempt, looks_wrong)

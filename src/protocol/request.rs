@@ -120,7 +120,7 @@ pub struct Request<'a, W: World> {
     /// The version that the look of this request nominated. It is drawn once.
     pub(super) nominated: Cell<Option<Version>>,
     /// What the look of this request read: the version that was there, and the time.
-    looked: Cell<(Option<Version>, Moment)>,
+    pub(super) looked: Cell<(Option<Version>, Moment)>,
     /// When this request stops to wait.
     pub(super) wait_deadline: Cell<Option<Moment>>,
     /// How long this request has waited for computes that were overdue then.
@@ -334,9 +334,15 @@ impl<'a, W: World> Request<'a, W> {
         current.map_or_else(|| Recheck::Needed(MapSnapshot::nothing()), Recheck::Current)
     }
 
-    /// It takes no lock either: most stale requests end at a lease that another one holds.
+    /// It takes no lock: most stale requests end at a lease that another one holds. It reads no clock if the map has what
+    /// the look saw, which was stale or nominated then.
     pub fn recheck_before(&self) -> Recheck<W> {
         let seen = self.shared.store.look(self.hash, |key| self.key.is(key));
+        let (looked, _) = self.looked.get();
+        if looked.is_some() && seen.get().map(Entry::version) == looked {
+            self.emit(Event::StillNeeded);
+            return Recheck::Needed(self.shared.store.looked(seen));
+        }
         let (snapshot, now) = self.closely(self.timed(seen));
         let recheck = self.recheck(snapshot, now, Event::SkippedBefore);
         if matches!(recheck, Recheck::Needed(_)) {

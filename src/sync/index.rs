@@ -12,8 +12,9 @@
 //! puts each into its new place first. So a look that reads beside a move may find an entry twice or not at all, and then
 //! asks the table.
 
+use crate::sync::seats::seat;
 use crate::sync::slot::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::slot::{OnceLock, Seen, Slot, has_seat};
+use crate::sync::slot::{OnceLock, Seen, Slot};
 use std::array::from_fn;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ impl<T> Index<T> {
     #[inline(always)]
     pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Seen<T> {
         let (hash, places) = (taken(hash), self.places());
-        let here = has_seat().then(|| self.places_from(hash as usize, WINDOW, places)).flatten();
+        let here = seat().and_then(|_| self.places_from(hash as usize, WINDOW, places));
         let Some((here, left)) = here else { return Seen::nothing() };
         let found = find(here, hash, &is);
         if left == 0 || found.get().is_some() {

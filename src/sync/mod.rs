@@ -23,6 +23,8 @@ mod parking_lot;
 mod per_thread;
 #[cfg(any(feature = "shuttle", feature = "loom", feature = "plain"))]
 mod queue;
+#[cfg(not(any(feature = "shuttle", feature = "loom", feature = "plain")))]
+mod seats;
 #[cfg(feature = "shuttle")]
 mod sections;
 #[cfg(not(any(feature = "shuttle", feature = "loom", feature = "plain")))]

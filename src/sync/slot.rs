@@ -1,72 +1,15 @@
-//! What the index is made of: a place for one entry that is read without a lock, which is an `ArcSwapOption`, and which
-//! threads may read it. The index alone uses it.
+//! What the index is made of: a place for one entry that is read without a lock, which is an `ArcSwapOption`, and what
+//! the standard library has. The index alone uses it.
 //!
 //! A reader of an `arc-swap` does not count a reference. It notes in a list of its own thread which entry it reads, and a
 //! writer that replaces the entry counts the references of the readers that it finds. So a read writes no memory that
 //! other threads read, and what a reader holds stays alive without holding up any writer.
 
 use arc_swap::{ArcSwapOption, Guard};
-use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use std::sync::{OnceLock, atomic};
-
-/// How many threads at a time may read without a lock. `arc-swap` keeps a list of all threads that have read at the same
-/// time. A writer goes through it under its lock, and so does a thread that reads for the first time.
-const SEATS: usize = 64;
-
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seat {
-    None,
-    Taken,
-    /// The thread is ending.
-    GivenBack,
-}
-
-/// Gives the seat of its thread back.
-struct GiveBack;
-
-impl Drop for GiveBack {
-    fn drop(&mut self) {
-        if SEAT.replace(Seat::GivenBack) == Seat::Taken {
-            TAKEN.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-thread_local! {
-    /// It has no destructor, so that a thread that is ending has it still.
-    static SEAT: Cell<Seat> = const { Cell::new(Seat::None) };
-    static GIVE_BACK: GiveBack = const { GiveBack };
-}
-
-/// Whether this thread may read without a lock. It takes a seat if there is one.
-#[inline]
-pub fn has_seat() -> bool {
-    SEAT.get() == Seat::Taken || take_seat()
-}
-
-// ORDERING: the count publishes nothing.
-#[cold]
-fn take_seat() -> bool {
-    if SEAT.get() == Seat::GivenBack || TAKEN.load(Ordering::Relaxed) >= SEATS {
-        return false;
-    }
-    let one_more = |taken| (taken < SEATS).then_some(taken + 1);
-    let taken = TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
-    if taken {
-        SEAT.set(Seat::Taken);
-        // Its destructor is registered here. A thread that has run it already has no seat.
-        if GIVE_BACK.try_with(|_| ()).is_err() {
-            drop(GiveBack);
-        }
-    }
-    SEAT.get() == Seat::Taken
-}
 
 /// An entry or nothing.
 #[derive(Debug)]

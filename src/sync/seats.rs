@@ -1,0 +1,62 @@
+//! Seats: which threads may read the index, and count in counters of their own. A seat has one thread at a time.
+//!
+//! `arc-swap`, which the index is made of, keeps a list of all threads that have read at the same time. A writer goes
+//! through the list under its lock, and so does a thread that reads for the first time. So there are few seats, and a
+//! thread without one reads the table.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many there are: one for each bit of [`TAKEN`].
+pub const SEATS: usize = u64::BITS as usize;
+
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+/// A thread has none yet.
+const NONE: usize = usize::MAX;
+/// A thread is ending.
+const GIVEN_BACK: usize = NONE - 1;
+
+/// Gives the seat of its thread back.
+struct GiveBack;
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        let seat = SEAT.replace(GIVEN_BACK);
+        if seat < SEATS {
+            // ORDERING: release, for the acquire of the next one who takes it: that one goes on with what this thread
+            // has counted.
+            TAKEN.fetch_and(!(1 << seat), Ordering::Release);
+        }
+    }
+}
+
+thread_local! {
+    /// It has no destructor, so that a thread that is ending has it still.
+    static SEAT: Cell<usize> = const { Cell::new(NONE) };
+    static GIVE_BACK: GiveBack = const { GiveBack };
+}
+
+/// The seat of this thread, less than [`SEATS`]. It takes one if it has none and there is one.
+#[inline]
+pub fn seat() -> Option<usize> {
+    let seat = SEAT.get();
+    if seat < SEATS { Some(seat) } else { take() }
+}
+
+#[cold]
+fn take() -> Option<usize> {
+    // ORDERING: only a hint, which saves a thread without a seat an update.
+    if SEAT.get() == GIVEN_BACK || TAKEN.load(Ordering::Relaxed) == u64::MAX {
+        return None;
+    }
+    let lowest = |taken: u64| (taken != u64::MAX).then_some(taken | (taken + 1));
+    // ORDERING: acquire, as in `GiveBack`.
+    let before = TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, lowest).ok()?;
+    SEAT.set(before.trailing_ones() as usize);
+    // Its destructor is registered here. A thread that has run it already has no seat.
+    if GIVE_BACK.try_with(|_| ()).is_err() {
+        drop(GiveBack);
+    }
+    Some(SEAT.get()).filter(|seat| *seat < SEATS)
+}
