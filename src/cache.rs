@@ -187,7 +187,7 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// As [`get`](Self::get), and sends the registered refresh to the executor if the value is stale, or is
     /// nominated for an early refresh.
     ///
-    /// It is for a thread that must not block, as one that serves asynchronous requests: it waits for nothing,
+    /// It is for a thread that must not block, as one that serves asynchronous requests: it waits for no compute,
     /// unless the executor runs the refresh at once. If an absent key is requested again on a thread that may
     /// wait, the metrics count two misses.
     ///
@@ -331,8 +331,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ([`Builder::idle`](crate::Builder::idle)). A thread of the cache does the same at times
     /// ([`Builder::sweep_every`](crate::Builder::sweep_every)).
     ///
-    /// A sweep may come at any moment. It changes only the memory that is used: see [`Cache::usage`]. Readers of
-    /// a shard wait while its expired entries are removed.
+    /// A sweep may come at any moment. It changes only the memory that is used: see [`Cache::usage`]. While the expired
+    /// entries of a shard are removed, writes and misses of that shard wait. Fresh hits do not.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -423,7 +423,8 @@ pub struct Usage {
     pub leases: usize,
     /// Slots of the lease table, of held leases and of keys whose last compute failed.
     pub slots: usize,
-    /// Bytes of the store's tables, without the heap memory of keys and values.
+    /// Bytes of the store's tables and indexes. The entries, with their keys and values, are not counted. An index never
+    /// shrinks.
     pub store_bytes: usize,
     /// Bytes of the lease table, without the heap memory of keys.
     pub lease_bytes: usize,

@@ -36,8 +36,8 @@ impl Moment {
         Self(self.0.saturating_sub(nanos(span)))
     }
 
-    /// The nanoseconds from `earlier` to this moment. Zero if `earlier` is not earlier. A hit has no time to divide, as a
-    /// `Duration` does.
+    /// The nanoseconds from `earlier` to this moment. Zero if `earlier` is not earlier. A `Duration` would cost a hit
+    /// a division.
     #[inline]
     pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -62,8 +62,8 @@ pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Moment;
 
-    /// The time now or a little before, at less cost than [`now`](Self::now). A hit reads this first. It reads the
-    /// precise time too only if a deadline is so near that the difference could matter.
+    /// The time now or a little before, at less cost than [`now`](Self::now); never ahead of it. A look reads this first. It
+    /// reads the precise time too where the difference could change its answer, and for an absent key.
     ///
     /// A clock that has no such time returns `now`.
     fn coarse(&self) -> Moment {
@@ -108,8 +108,9 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 /// The machine's monotonic clock.
 ///
 /// On Linux and Android its [`coarse`](Clock::coarse) time is the kernel's: a load of the time of the last tick of the
-/// kernel, in 3 ns instead of 30 or more. Both are readings of one clock, so that they never drift apart. On other
-/// systems it is [`std::time::Instant`] for both.
+/// kernel, in 3 ns instead of 30 or more. Both are readings of one clock, so that they never drift apart. Its
+/// lag is 16 ticks of the kernel, 64 ms at 250 ticks a second. If the kernel is later, a value may be served past its
+/// deadline by the excess. On other systems both times are [`std::time::Instant`].
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     origin: system::Reading,

@@ -83,7 +83,7 @@ macro_rules! declare {
     ($($(#[$doc:meta])* $Event:ident $(($($part:ident: $Part:ty),+))?,)*) => {
         /// A step that a request has taken.
         ///
-        /// An event is emitted directly after the unlock that made it true, with no synchronising operation
+        /// An event is emitted directly after the read or the unlock that made it true, with no synchronising operation
         /// between the two. So a scheduler that runs one section at a time sees the events in the order of the
         /// sections.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

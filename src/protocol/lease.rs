@@ -241,8 +241,8 @@ impl<W: World> Request<'_, W> {
         }
     }
 
-    /// Attempts an acquisition with the time of the look, and reads the clock only if that could matter: by the time of the
-    /// look the key backs off, or computes have a time-out. Most attempts find the lease taken.
+    /// Attempts an acquisition with the time that the look read. It reads the clock in two cases: at that time the key backs
+    /// off, or computes have a time-out. Most attempts find the lease taken.
     ///
     /// `backs_off` says whether an attempt met a back-off, and whether that seems to come from the future.
     fn reading_once<R>(

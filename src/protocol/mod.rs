@@ -194,8 +194,8 @@ pub fn sweep<W: World>(protocol: impl Protocol, sweep: &Sweep<W>) -> Swept {
 /// The steps. Hidden and unstable: the suite breaks one step at a time of the published code.
 #[doc(hidden)]
 pub trait Protocol: Copy + Send + Sync + 'static {
-    /// How much of the coarse time's lag a look allows for: a deadline that is nearer is judged by the precise time.
-    // INVARIANT(never-serve-expired): all of it.
+    /// How far behind a look takes the coarse time to be.
+    // INVARIANT(never-serve-expired): the clock's whole lag.
     fn allows_for(self, lag: Duration) -> Duration {
         lag
     }

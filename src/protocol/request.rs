@@ -152,8 +152,8 @@ impl<'a, W: World> Request<'a, W> {
         (snapshot, self.shared.clock.now())
     }
 
-    /// The quick half of a look: what the map has, and the coarse time. It is compiled into the caller, while the other
-    /// half is apart: most requests need no more.
+    /// The quick half of a look: what the map has, and the coarse time. It is inlined into the caller. The
+    /// other half is not: most requests need only this one.
     #[inline(always)]
     pub fn glance(&self) -> Glance<W> {
         let seen = self.shared.store.look(self.hash, |key| self.key.is(key));
@@ -171,7 +171,7 @@ impl<'a, W: World> Request<'a, W> {
     ///
     /// # Errors
     ///
-    /// The glance, if the coarse time is not enough to say that this is a fresh value, or if there is none.
+    /// The glance, if the coarse time is not enough to say that this is a fresh value, or if the look found no entry.
     #[inline(always)]
     pub fn hit(&self, glance: Glance<W>) -> Result<Found<W::Key, W::Value>, Glance<W>> {
         match glance.seen.get() {

@@ -22,9 +22,10 @@ use std::time::Duration;
 
 /// A type of keys. Every type with these traits is one. Errors name keys by their `Debug`.
 ///
-/// `Eq` runs under a lock of the cache too, and it is the only code of the user's that does. An `Eq` that calls the same
-/// cache waits for itself for ever; one that is slow holds up every key of its shard. `Hash`, `Clone`, `Debug` and every
-/// `Drop` run under no lock.
+/// `Eq` may run under a lock of the cache, and so may `Borrow` and the `Eq` of the borrowed form, if a request asks by
+/// one. No other code of the user's does. They also run without a lock, on several threads at once. An `Eq` that calls the
+/// same cache may wait for itself for ever. One that is slow under a lock holds up the writes and misses of its shard.
+/// `Hash`, `Clone`, `ToOwned`, `Debug` and every `Drop` run under no lock.
 pub trait Key: Hash + Eq + Clone + Debug + Send + Sync + 'static {}
 
 impl<K: Hash + Eq + Clone + Debug + Send + Sync + 'static> Key for K {}

@@ -1,16 +1,16 @@
 //! The index of a shard: its entries, for requests that take no lock. The store alone uses it.
 //!
 //! The shard's table, under the shard's lock, is the truth. A writer changes both while it holds the lock. The index may
-//! lack an entry, and then a look asks the table. It never has an entry that the table has not:
+//! lack an entry, and then a look asks the table. Whenever the lock is free, each entry of the index is in the table:
 //!
 //! - a look returns an entry that was the key's at some moment of the look;
 //! - an entry that was removed or replaced is never returned by a look that began after the writer was done.
 //!
-//! It is a hash table of places. An entry with the hash `h` is in the first of the [`WINDOW`] places from `h` on that was
-//! free. The places are a list of segments, of which each is as large as all before it together. An index that grows adds
-//! a segment, so that no place is ever freed while a look is there, and moves the entries whose places are others now. It
-//! puts each into its new place first. So a look that reads beside a move may find an entry twice or not at all, and then
-//! asks the table.
+//! It is a hash table of places. An entry with the hash `h` may be in any of the [`WINDOW`] places from `h` on; a writer
+//! takes the first free one. The places are a list of segments, of which each is as large as all before it together. An
+//! index that grows adds a segment, so that the memory of a place stays until the index is dropped. It moves each entry that
+//! is outside its new window: into the new place first, then out of the old one. A look beside a move may miss the entry,
+//! and then asks the table.
 
 use crate::sync::seats::seat;
 use crate::sync::slot::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,11 +18,12 @@ use crate::sync::slot::{OnceLock, Seen, Slot};
 use std::array::from_fn;
 use std::sync::Arc;
 
-/// How many places may have an entry. With [`FULL`] of the places taken, an entry in a thousand finds all of them taken.
+/// How many places may have an entry. With [`FULL`] of the places taken, one entry in a thousand finds its whole window
+/// taken.
 const WINDOW: usize = 16;
 /// The places of the first segment. A window reaches into one more segment at most.
 const FEWEST: usize = WINDOW;
-/// There is memory for no more.
+/// No machine has memory for more.
 const SEGMENTS: usize = 40;
 /// The index grows when more of its places would be taken: 5 of 8.
 const FULL: (usize, usize) = (5, 8);
@@ -79,7 +80,8 @@ impl<T> Index<T> {
         rest.map_or_else(Seen::nothing, |(places, _)| find(places, hash, &is))
     }
 
-    /// A writer is about to change the index. Under a scheduler this is where it does.
+    /// A writer calls this before it changes the index. Here it does nothing. Under a model it is the operation that the
+    /// scheduler sees.
     pub fn change(&self) {}
 
     /// Makes `entry` the key's, instead of `before`. The index may have no place for it.
@@ -153,7 +155,7 @@ impl<T> Index<T> {
         let at = at & places.wrapping_sub(1);
         let number = segment_of(at);
         let segment = self.segments.get(number)?.get()?;
-        // Of the segments before.
+        // How many places the segments before this one have.
         let start = ((FEWEST / 2) << number) & !(FEWEST - 1);
         let here = segment.get(at - start..)?;
         let some = here.get(..most).unwrap_or(here);
@@ -204,7 +206,7 @@ const fn segment_of(place: usize) -> usize {
     (usize::BITS - (place / FEWEST).leading_zeros()) as usize
 }
 
-/// The table has the entry too, so that this is never its last reference: no drop of a user's runs here.
+/// The caller still holds the entry, so this never drops the last reference, and no `Drop` of a user's runs here.
 fn empty<T>(place: &Place<T>) {
     // ORDERING: as in `put`.
     if place.hash.load(Ordering::Relaxed) != FREE {

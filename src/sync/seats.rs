@@ -1,7 +1,8 @@
-//! Seats: which threads may read the index, and count in counters of their own. A seat has one thread at a time.
+//! Seats. A thread with a seat may read the index, and has counters of its own. No two threads have the same seat at the
+//! same time.
 //!
-//! `arc-swap`, which the index is made of, keeps a list of all threads that have read at the same time. A writer goes
-//! through the list under its lock, and so does a thread that reads for the first time. So there are few seats, and a
+//! `arc-swap`, which the index is made of, keeps a list with a node for each thread that uses it. A writer goes through
+//! the list under its lock, and so does a thread that reads for the first time. So there are few seats, and a
 //! thread without one reads the table.
 
 use std::cell::Cell;
@@ -37,7 +38,7 @@ thread_local! {
     static GIVE_BACK: GiveBack = const { GiveBack };
 }
 
-/// The seat of this thread, less than [`SEATS`]. It takes one if it has none and there is one.
+/// The seat of this thread, less than [`SEATS`]. A thread without a seat takes a free one.
 #[inline]
 pub fn seat() -> Option<usize> {
     let seat = SEAT.get();

@@ -3,7 +3,8 @@
 //!
 //! A reader of an `arc-swap` does not count a reference. It notes in a list of its own thread which entry it reads, and a
 //! writer that replaces the entry counts the references of the readers that it finds. So a read writes no memory that
-//! other threads read, and what a reader holds stays alive without holding up any writer.
+//! other readers use, and what a reader holds stays alive without holding up any writer. A thread has eight such notes:
+//! while it holds eight answers, a further read counts a reference.
 
 use arc_swap::{ArcSwapOption, Guard};
 use std::ops::Deref;

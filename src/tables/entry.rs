@@ -88,7 +88,7 @@ impl<K, V> Entry<K, V> {
         self.version
     }
 
-    /// A request has read it since the hand last passed.
+    /// Whether a request has read it since the hand last passed.
     #[inline]
     pub(crate) fn visited(&self) -> &Mark {
         &self.visited
@@ -141,7 +141,7 @@ impl<K, V> Entry<K, V> {
     }
 
     /// `now` was read after the entry was.
-    // INVARIANT(never-serve-expired): every answer of a cache is checked here against its deadline.
+    // INVARIANT(never-serve-expired): every answer that `is_surely_fresh` does not settle is checked here.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
         if now >= self.expires_at || self.is_ahead_of(now, self.expires_at) {
             Freshness::Expired
@@ -155,7 +155,8 @@ impl<K, V> Entry<K, V> {
 
 /// The answer of a request: the value, without a copy of it, and what the cache knew of it.
 ///
-/// It dereferences to the value. It keeps the value and its key alive after the cache has dropped them.
+/// It dereferences to the value. It keeps the value and its key alive after the cache has dropped them. It may be kept, and
+/// sent to another thread. While a thread keeps eight answers, each further one costs it a reference count.
 #[derive(Debug)]
 pub struct Found<K, V> {
     entry: Held<Entry<K, V>>,

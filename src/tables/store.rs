@@ -3,7 +3,7 @@
 //! sweeps.
 //!
 //! Keys are hashed outside the locks and the hash is kept, so that a table never hashes a key again. A
-//! key's `Eq` is the only foreign code that runs under a lock.
+//! key's `Eq` and `Borrow` are the only foreign code that runs under a lock.
 
 use crate::clock::Moment;
 use crate::error::MAX_SHARDS;
@@ -38,7 +38,7 @@ impl<K, V> MapSnapshot<K, V> {
         Self { seen: Seen::nothing(), stamp: Stamp::default() }
     }
 
-    /// What a look saw that found this value.
+    /// The snapshot of the look that found this value.
     pub(crate) fn of(found: &Found<K, V>, stamp: Stamp) -> Self {
         Self { seen: Seen::from(Some(found.held().clone())), stamp }
     }
@@ -252,7 +252,8 @@ impl<K, V> Store<K, V> {
         Self { shards: (0..shards).map(|_| Shard::new()).collect(), capacity }
     }
 
-    /// What the map has for the key at some moment of this call. It takes no lock, unless the index lacks the key.
+    /// What the map has for the key at some moment of this call. It takes no lock, unless the
+    /// index lacks the key or this thread has no seat.
     #[inline(always)]
     pub(crate) fn look(&self, hash: u64, is: impl Fn(&K) -> bool) -> Seen<Entry<K, V>> {
         let shard = &self.shards[self.index(hash)];

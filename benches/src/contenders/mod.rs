@@ -28,7 +28,7 @@ pub struct Info {
 pub const OURS: &str = "ours";
 /// The peer that is nearest to ours.
 pub const FIBRE: &str = "fibre_cache";
-/// The floor with the most speed and one entry for each key.
+/// The floor that ours is compared with: its values outlive the map, as ours do.
 pub const FLOOR: &str = "floor: papaya";
 
 /// Longer than any run.

@@ -105,8 +105,8 @@ pub fn run(settings: &Settings) -> Part {
     table(&mut part, &cases, &columns, &[0, 1]);
     picture(&mut part, &cases, &columns);
     part.paragraph(
-        "The same caches, asked for keys that are drawn evenly, and for one key alone. On eight threads one key is \
-         the worst case: every thread writes the same reference count.",
+        "The same caches, asked for keys that are drawn evenly, and for one key alone. One key on \
+         eight threads is the worst case of a contender that counts references: all threads write one count.",
     );
     let workloads = [
         ("uniform, 1 thread", Order::Uniform, 1),

@@ -33,7 +33,7 @@ pub enum Group {
     Evictions,
     /// Fresh hits by the number of keys
     Growth,
-    /// A hundred and ten thousand threads that ask for one stale key. It comes last: so many threads leave traces
+    /// A hundred threads, then ten thousand, that ask for one stale key. It comes last: so many threads leave traces
     Burst,
 }
 

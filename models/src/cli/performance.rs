@@ -1,4 +1,4 @@
-//! The command `performance`: measures the speed of each engine and writes docs/PERFORMANCE.md.
+//! The command `performance`: measures the speed of each engine and writes the first part of docs/PERFORMANCE.md.
 
 use super::{Performance, name, refuse};
 use std::process::ExitCode;
