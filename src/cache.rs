@@ -242,8 +242,10 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// # }
     /// ```
     pub fn insert(&self, key: K, value: V) -> Version {
-        let hash = self.hash(&key);
-        let entry = self.shared.entry(Guarded::new(key), value, Duration::ZERO);
+        // A hasher or a clock may panic, and then a drop of these must not.
+        let (key, value) = (Guarded::new(key), Guarded::new(value));
+        let hash = self.hash(&*key);
+        let entry = self.shared.entry(key, value, Duration::ZERO);
         let Shared { store, leases, observer, .. } = &*self.shared;
         let (written, revoked) =
             store.insert(hash, entry, leases, self.shared.ends(), self.shared.room());

@@ -1,6 +1,7 @@
 //! What is done with a panic that was caught. A leaf: every file may use it, and it uses none.
 
 use std::any::Any;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Drops the payload of a panic. If the drop panics too, its payload is leaked.
@@ -41,13 +42,17 @@ impl<T> Guarded<T> {
         Self(Some(value))
     }
 
-    #[inline]
-    pub(crate) fn get(&self) -> Option<&T> {
-        self.0.as_ref()
-    }
-
     pub(crate) fn take(mut self) -> Option<T> {
         self.0.take()
+    }
+}
+
+impl<T> Deref for Guarded<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("a value is there until it is taken or dropped")
     }
 }
 

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{HeldJobs, HighBits, Identity, LowBits, PAYLOAD, STORAGE};
-use std::cell::RefCell;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -676,4 +676,87 @@ fn a_waiter_behind_two_hung_computes_never_waits_when_one_has_ended() {
     assert_eq!(waiter.join().expect("no panic"), Some(3));
     second.end.send(Ok(2)).expect("it waits");
     assert!(first.request.join().is_ok() && second.request.join().is_ok());
+}
+
+thread_local! {
+    static EQ_PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A key whose next comparison on this thread panics if it is armed.
+#[derive(Clone, Debug, Eq)]
+struct Fragile(u32);
+
+impl Hash for Fragile {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+}
+
+impl PartialEq for Fragile {
+    fn eq(&self, other: &Self) -> bool {
+        if EQ_PANICS.take() {
+            panics();
+        }
+        self.0 == other.0
+    }
+}
+
+/// What a drop of a value does, if the value has it.
+struct Does(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Drop for Does {
+    fn drop(&mut self) {
+        if let Some(does) = self.0.take() {
+            does();
+        }
+    }
+}
+
+/// The key has a slot, since its compute has failed: so its `Eq` is asked for the last time in the lease table, when the
+/// shard is locked. Meanwhile another thread asks for a key that the index lacks, and needs the shard's lock.
+#[test]
+fn an_insert_whose_eq_panics_never_drops_its_value_under_the_lock() {
+    let cache = Cache::<Fragile, Does>::builder(PAYLOAD, STORAGE).shards(1).build().expect("valid");
+    drop(cache.try_get_or_compute(&Fragile(1), |_| down()));
+    let (weak, (tell, told)) = (cache.downgrade(), mpsc::channel());
+    let value = Does(Some(Box::new(move || {
+        let cache = weak.upgrade().expect("held");
+        let (found, finds) = mpsc::channel();
+        thread::spawn(move || found.send(cache.get(&Fragile(2)).is_none()));
+        tell.send(finds.recv_timeout(Duration::from_secs(10))).expect("the test listens");
+    })));
+    EQ_PANICS.set(true);
+    let inserting = cache.clone();
+    let inserted = catch_unwind(AssertUnwindSafe(move || {
+        inserting.insert(Fragile(1), value);
+    }));
+    assert!(inserted.is_err());
+    assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(Ok(true)));
+}
+
+/// Replaces the value of the key between the look of a stale request and its re-check. So that request has the last
+/// reference of the old value.
+struct ReplacesOnce(Arc<Mutex<Option<Cache<u32, Does, With<ManualClock, Self, CallerRuns>>>>>);
+
+impl Observer for ReplacesOnce {
+    fn on(&self, _: u64, event: Event) {
+        if matches!(event, Event::StaleHit(_)) {
+            let cache = self.0.lock().expect("no panic").take();
+            if let Some(cache) = cache {
+                cache.insert(1, Does(None));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_whose_drop_panics_never_ends_the_request_that_held_it_last() {
+    let (clock, slot) = (ManualClock::new(), Arc::new(Mutex::new(None)));
+    let cache = Cache::builder(PAYLOAD, STORAGE).clock(clock.clone()).executor(CallerRuns);
+    let cache = cache.observer(ReplacesOnce(Arc::clone(&slot))).build().expect("valid");
+    cache.insert(1, Does(Some(Box::new(|| panics()))));
+    clock.advance(PAYLOAD);
+    *slot.lock().expect("no panic") = Some(cache.clone());
+    let found = cache.get_or_compute(&1, |_| unreachable!("it was replaced"));
+    assert!(found.is_ok_and(|found| !found.is_stale() && found.0.is_none()));
 }

@@ -119,7 +119,17 @@ impl Clock for Lagging {
 /// From a publication until after both deadlines, at every millisecond and with every lag that the clock may have.
 #[test]
 fn a_value_is_never_served_past_a_deadline_that_the_coarse_time_has_not_reached() {
-    let (payload, storage) = (Duration::from_millis(500), Duration::from_millis(800));
+    // The coarse time may be from before the publication, and a lag may be longer than a lifetime.
+    for lifetimes in
+        [(500, 800), (500, 500), (100, 130), (64, 300), (10, 800), (1, 2), (1, 1), (0, 9), (0, 0)]
+    {
+        never_served_late(lifetimes);
+    }
+}
+
+fn never_served_late(lifetimes: (u64, u64)) {
+    let (payload, storage) =
+        (Duration::from_millis(lifetimes.0), Duration::from_millis(lifetimes.1));
     let (time, behind) = (ManualClock::new(), Arc::new(AtomicU64::new(0)));
     let clock = Lagging(time.clone(), Arc::clone(&behind));
     let cache = Cache::builder(payload, storage).clock(clock).build().expect("valid");
@@ -132,7 +142,7 @@ fn a_value_is_never_served_past_a_deadline_that_the_coarse_time_has_not_reached(
             behind.store(lag * 1_000_000, Ordering::Relaxed);
             let seen = cache.get(&"key").map(|found| found.is_stale());
             let expected = (elapsed < storage).then_some(elapsed >= payload);
-            assert_eq!(seen, expected, "{elapsed:?} after, {lag} ms behind");
+            assert_eq!(seen, expected, "{lifetimes:?}: {elapsed:?} after, {lag} ms behind");
         }
     }
 }

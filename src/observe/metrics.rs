@@ -125,7 +125,7 @@ impl Snapshot {
 /// An observer that counts. Each kind of event has one counter, and totals are derived.
 ///
 /// 64 threads at a time count in memory of their own, so that they do not slow each other down; further ones share theirs.
-/// It takes 16 KiB. A snapshot adds all of it up.
+/// It takes about 16 KiB. A snapshot adds all of it up.
 ///
 /// ```
 /// use std::sync::Arc;

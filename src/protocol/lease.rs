@@ -152,8 +152,7 @@ impl<W: World, R: FnOnce(&Request<W>, Lease<W>) -> Option<Answer<W>>> QueuedRefr
         let Self { lease: mut queued, key, hash, nominated, refresh } = self;
         let Some(lease) = queued.begin() else { return };
         let shared = Arc::clone(&lease.shared);
-        let Some(of_key) = key.get() else { return };
-        let sought = Borrowed(of_key);
+        let sought = Borrowed(&*key);
         let request = Request::new(&shared, &sought, hash);
         request.nominated.set(nominated);
         let begins = shared.protocol.begins(&request, &lease);

@@ -53,10 +53,11 @@ impl<W: World> Request<'_, W> {
         // The clock or the observer may panic. Then the compute ends all the same, for whoever counts.
         let finished = OnPanic(|| self.emit(Event::ComputeFinished(lease.id(), false)));
         self.emit(Event::ComputeStarted(lease.id(), snapshot.version()));
-        let key = self.key.to_key();
+        let key = Guarded::new(self.key.to_key());
         let began = clock.now();
         let computing = self.computing(lease.id()).begin();
-        let result = catch_unwind(AssertUnwindSafe(|| compute(&key))).unwrap_or_else(|panic| {
+        let compute = || compute(&key).map(Guarded::new);
+        let result = catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
             let error = Error::Panicked(message(panic.as_ref()).into());
             discard(Err::<(), _>(panic));
             Err(error)
@@ -67,14 +68,14 @@ impl<W: World> Request<'_, W> {
         let discarded = self.discards(lease.id(), &result);
         self.emit(Event::ComputeFinished(lease.id(), result.is_ok()));
         discarded.disarm();
-        Computed { key: Guarded::new(key), result, took, began, ended }
+        Computed { key, result, took, began, ended }
     }
 
     /// Emits that the value of a compute is not published, if a panic comes before its publication.
     fn discards<'a>(
         &'a self,
         lease: LeaseId,
-        result: &Result<W::Value, Error>,
+        result: &Result<Guarded<W::Value>, Error>,
     ) -> OnPanic<impl FnMut() + use<'a, W>> {
         let has_value = result.is_ok();
         OnPanic(move || {

@@ -56,7 +56,7 @@ impl<Q: Eq + ToOwned + ?Sized> Sought<Q::Owned> for Borrowed<'_, Q> {
 pub struct Computed<W: World> {
     /// The key that was computed. Dropped after the release.
     pub(super) key: Guarded<W::Key>,
-    pub(super) result: Result<W::Value, Error>,
+    pub(super) result: Result<Guarded<W::Value>, Error>,
     pub(super) took: Duration,
     pub(super) began: Moment,
     /// Dropped after the release.

@@ -13,7 +13,8 @@ use crate::protocol::Protocol;
 use crate::protocol::world::{Shared, World};
 use crate::sync::Arc;
 use crate::tables::leases::SlotState;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::tables::store::Sweeping;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 /// What a sweep has removed.
@@ -47,13 +48,17 @@ impl<'a, W: World> Sweep<'a, W> {
 
     /// Removes the dead entries.
     pub fn entries(&self) -> usize {
-        let swept = self.shared.store.sweep(self.now, || self.shared.clock.now());
-        let keys = swept.len();
-        for (removed, replaced) in swept {
+        let Sweeping { entries, panicked } =
+            self.shared.store.sweep(self.now, || self.shared.clock.now());
+        let keys = entries.len();
+        for (removed, replaced) in entries {
             let emit = || self.shared.observer.on(removed.hash, Event::Swept(removed.version));
             // A panic must not stop the others: a second one while it unwinds would abort the process.
             discard(catch_unwind(AssertUnwindSafe(emit)));
             drop_each(Some(replaced));
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
         keys
     }

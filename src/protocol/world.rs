@@ -117,7 +117,7 @@ impl<W: World> Shared<W> {
     pub(crate) fn entry(
         &self,
         key: Guarded<W::Key>,
-        value: W::Value,
+        value: Guarded<W::Value>,
         delta: Duration,
     ) -> Arc<Entry<W::Key, W::Value>> {
         let draw = || {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// How many places may have an entry. With [`FULL`] of the places taken, one entry in a thousand finds its whole window
 /// taken.
-const WINDOW: usize = 16;
+const WINDOW: usize = 32;
 /// The places of the first segment. A window reaches into one more segment at most.
 const FEWEST: usize = WINDOW;
 /// No machine has memory for more.

@@ -2,9 +2,10 @@
 //!
 //! A thread that has a seat counts in memory that no other thread writes, with a load and a store. So counting costs no
 //! atomic update, and two threads never wait for each other's line of the processor's cache. The next thread on the seat
-//! counts on from there. Threads without a seat share a set.
+//! counts on from there. Threads without a seat share a set: to count takes no seat, because many threads that count never
+//! read.
 
-use crate::sync::seats::{SEATS, seat};
+use crate::sync::seats::{SEATS, taken};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// `N` counters of a thread. It begins a line of the processor's cache.
@@ -33,7 +34,7 @@ impl<const N: usize> Counts<N> {
     // ORDERING: a counter publishes nothing. A reader may see it a moment late.
     #[inline]
     pub fn add(&self, counter: usize) {
-        match seat().and_then(|seat| self.seats.get(seat)) {
+        match taken().and_then(|seat| self.seats.get(seat)) {
             Some(own) => {
                 let count = &own.0[counter];
                 count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

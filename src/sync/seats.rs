@@ -38,6 +38,12 @@ thread_local! {
     static GIVE_BACK: GiveBack = const { GiveBack };
 }
 
+/// The seat of this thread, if it has taken one.
+#[inline]
+pub fn taken() -> Option<usize> {
+    Some(SEAT.get()).filter(|seat| *seat < SEATS)
+}
+
 /// The seat of this thread, less than [`SEATS`]. A thread without a seat takes a free one.
 #[inline]
 pub fn seat() -> Option<usize> {

@@ -32,7 +32,8 @@ pub(crate) struct Entry<K, V> {
     /// 0 until it is published.
     version: Version,
     visited: Mark,
-    value: V,
+    /// Its drop may panic, and comes wherever the last reference is dropped: also in the request of another key.
+    value: Guarded<V>,
     expires_at: Moment,
     delta: u64,
 }
@@ -44,7 +45,7 @@ impl<K, V> Entry<K, V> {
     pub(crate) fn new(
         terms: &Terms,
         key: Guarded<K>,
-        value: V,
+        value: Guarded<V>,
         now: Moment,
         delta: Duration,
     ) -> Self {
@@ -76,11 +77,11 @@ impl<K, V> Entry<K, V> {
     /// Whether this is the entry's key.
     #[inline]
     pub(crate) fn is_of(&self, is: impl Fn(&K) -> bool) -> bool {
-        self.key.get().is_some_and(is)
+        is(&self.key)
     }
 
     pub(crate) fn key(&self) -> &K {
-        self.key.get().expect("an entry has its key until it is dropped")
+        &self.key
     }
 
     #[inline]
@@ -135,9 +136,13 @@ impl<K, V> Entry<K, V> {
         coarse < self.surely_fresh_until && !self.is_ahead_of(coarse, self.stale_at)
     }
 
-    /// Whether it is stale at every precise time that this coarse time can stand for.
+    /// Whether it is stale at every precise time that this coarse time can stand for. Between two times at which it is stale
+    /// it may be fresh: from the future at the first one, and past its deadline at the second. So one reason has to hold at
+    /// both.
     pub(crate) fn is_surely_stale(&self, coarse: Moment, lag: Duration) -> bool {
-        [coarse, coarse.after(lag)].iter().all(|now| self.freshness(*now) == Freshness::Stale)
+        let latest = coarse.after(lag);
+        let one_reason = coarse >= self.stale_at || self.is_ahead_of(latest, self.stale_at);
+        one_reason && [coarse, latest].iter().all(|now| self.freshness(*now) == Freshness::Stale)
     }
 
     /// `now` was read after the entry was.
@@ -156,7 +161,7 @@ impl<K, V> Entry<K, V> {
 /// The answer of a request: the value, without a copy of it, and what the cache knew of it.
 ///
 /// It dereferences to the value. It keeps the value and its key alive after the cache has dropped them. It may be kept, and
-/// sent to another thread. While a thread keeps eight answers, each further one costs it a reference count.
+/// sent to another thread. If it is the last one that holds them, it drops them, and catches a panic of their `Drop`. While a thread keeps eight answers, each further one costs it a reference count.
 #[derive(Debug)]
 pub struct Found<K, V> {
     entry: Held<Entry<K, V>>,

@@ -17,6 +17,8 @@ use crate::tables::fences::{Fences, Stamp};
 use crate::tables::leases::{Ends, LeaseTable, Overtakes, Revoked};
 use crate::tables::shards::{shard_index, shrink};
 use hashbrown::HashTable;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A shard of an unbounded cache has room for more than this. It evicts nothing, and keeps no deadlines.
 const UNBOUNDED: usize = usize::MAX / MAX_SHARDS;
@@ -102,6 +104,12 @@ pub(crate) struct Removed {
     pub(crate) version: Version,
 }
 
+/// What a sweep has removed, and the panic of the clock that has ended it.
+pub(crate) struct Sweeping<K, V> {
+    pub(crate) entries: Vec<(Removed, Arc<Entry<K, V>>)>,
+    pub(crate) panicked: Option<Box<dyn Any + Send>>,
+}
+
 /// A write that has put an entry into the store.
 pub(crate) struct Written<K, V> {
     pub(crate) entry: Arc<Entry<K, V>>,
@@ -181,11 +189,11 @@ impl<K, V> Shard<K, V> {
         if before.as_ref().is_some_and(|before| before.visited().take()) {
             entry.visited().set();
         }
-        self.index.put(hash, before.as_ref(), &entry);
         let current = before.as_ref().map(|before| before.version());
         let stored =
             current.and_then(|version| rows.entries.find_mut(hash, |stored| stored.is(version)));
         if let Some(stored) = stored {
+            self.index.put(hash, before.as_ref(), &entry);
             stored.entry = Arc::clone(&entry);
             return Written { entry, evicted: None, replaced: before.into_iter().collect() };
         }
@@ -195,6 +203,7 @@ impl<K, V> Shard<K, V> {
         if let Some(evicted) = &evicted {
             self.index.remove(evicted.hash, &evicted.entry);
         }
+        self.index.put(hash, None, &entry);
         let stored = Stored { hash, entry: Arc::clone(&entry) };
         rows.entries.insert_unique(hash, stored, |stored| stored.hash);
         let all = rows.entries.iter().map(|stored| (stored.hash, &stored.entry));
@@ -307,14 +316,11 @@ impl<K, V> Store<K, V> {
     /// reader up. `now` was read before that, so an entry may be younger than it seems. What looks dead is judged once
     /// more by `again`, a time that is read after the entry was: then an entry from the future means that the clock has
     /// stepped back.
-    pub(crate) fn sweep(
-        &self,
-        now: Moment,
-        again: impl Fn() -> Moment,
-    ) -> Vec<(Removed, Arc<Entry<K, V>>)> {
+    pub(crate) fn sweep(&self, now: Moment, again: impl Fn() -> Moment) -> Sweeping<K, V> {
         let is_dead =
             |stored: &Stored<K, V>, now| stored.entry.freshness(now) == Freshness::Expired;
         let mut swept = Vec::new();
+        let mut panicked = None;
         for shard in &self.shards {
             let dead = |stored: &Stored<K, V>| is_dead(stored, now).then(|| stored.entry.version());
             let mut dead: Vec<_> =
@@ -323,7 +329,14 @@ impl<K, V> Store<K, V> {
                 continue;
             }
             dead.sort_unstable();
-            let now = again();
+            // What was swept before must not be lost.
+            let now = match catch_unwind(AssertUnwindSafe(&again)) {
+                Ok(now) => now,
+                Err(panic) => {
+                    panicked = Some(panic);
+                    break;
+                }
+            };
             let mut table = shard.table.0.write();
             shard.index.change();
             let goes = |stored: &mut Stored<K, V>| {
@@ -341,7 +354,8 @@ impl<K, V> Store<K, V> {
                 entries.find(hash, |it| it.is(version)).is_some()
             });
         }
-        swept.into_iter().map(|stored| (stored.removed(), stored.entry)).collect()
+        let entries = swept.into_iter().map(|stored| (stored.removed(), stored.entry));
+        Sweeping { entries: entries.collect(), panicked }
     }
 
     #[inline]
@@ -397,7 +411,7 @@ impl<K: Eq, V> Store<K, V> {
     pub(crate) fn insert(
         &self,
         hash: u64,
-        entry: Arc<Entry<K, V>>,
+        mut entry: Arc<Entry<K, V>>,
         leases: &LeaseTable<K, V>,
         ends: Ends,
         room: usize,
@@ -408,7 +422,8 @@ impl<K: Eq, V> Store<K, V> {
         let mut table = shard.table.0.write();
         let before = table.rows.find(hash, |key| key == entry.key()).cloned();
         let stamp = table.tick();
-        let entry = entry.published(self.version(index, stamp));
+        // In place: it outlives the guard, also if the `Eq` of the lease table panics.
+        entry = entry.published(self.version(index, stamp));
         let inserted = Found::made(&entry);
         let Table { rows, fences, .. } = &mut *table;
         let put = || shard.put(rows, hash, Arc::clone(&entry), before, room);

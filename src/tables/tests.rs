@@ -204,7 +204,13 @@ fn entry() -> Arc<Entry<&'static str, ()>> {
     let lifetimes = Lifetimes::new(Duration::MAX, Duration::MAX, 0.0).expect("equal is allowed");
     let early = Early::new(1.0).expect("a beta");
     let terms = Terms { lifetimes, early, lag: Duration::ZERO };
-    Arc::new(Entry::new(&terms, Guarded::new("k"), (), Moment::ORIGIN, Duration::ZERO))
+    Arc::new(Entry::new(
+        &terms,
+        Guarded::new("k"),
+        Guarded::new(()),
+        Moment::ORIGIN,
+        Duration::ZERO,
+    ))
 }
 
 const ENDS: Ends = Ends { revokes: [true, false], forgets: true };

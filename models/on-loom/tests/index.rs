@@ -98,8 +98,8 @@ mod sync {
 /// A key and its value.
 type Entry = (u64, u64);
 
-/// Of 16 places both keys begin at place 3. Of 32 this one begins at place 19: it moves when the index grows.
-const KEY: u64 = 3 + 16;
+/// Of 32 places both keys begin at place 3. Of 64 this one begins at place 35: it moves when the index grows.
+const KEY: u64 = 3 + 32;
 const OTHER: u64 = 3;
 
 /// What a look found: the value of its key, and whether the writer was done before the look began.
@@ -164,7 +164,7 @@ fn a_look_never_finds_an_entry_that_was_removed_before_it_nor_that_of_another_ke
 #[test]
 fn a_look_beside_a_growth_finds_its_entry_or_nothing_and_finds_it_once_the_writer_is_done() {
     let grow = |index: &Index<Entry>, entries: [Arc<Entry>; 2]| {
-        index.fit(11, entries.iter().map(|entry| (entry.0, entry)));
+        index.fit(21, entries.iter().map(|entry| (entry.0, entry)));
     };
     assert_all("growth", grow, &[(Some(1), false), (None, false), (Some(1), true)]);
 }
@@ -173,7 +173,7 @@ fn a_look_beside_a_growth_finds_its_entry_or_nothing_and_finds_it_once_the_write
 #[test]
 fn a_look_never_finds_an_entry_that_was_removed_after_a_growth() {
     let grow = |index: &Index<Entry>, entries: [Arc<Entry>; 2]| {
-        index.fit(11, entries.iter().map(|entry| (entry.0, entry)));
+        index.fit(21, entries.iter().map(|entry| (entry.0, entry)));
         index.remove(KEY, &entries[0]);
     };
     assert_all("growth and removal", grow, &[(Some(1), false), (None, false), (None, true)]);
