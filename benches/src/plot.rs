@@ -17,6 +17,11 @@ pub fn lines(across: &str, up: &str, lines: &[Line], ticks: &HashMap<i64, &str>)
     text
 }
 
+/// Where a line ends.
+fn end(line: &Line) -> f64 {
+    line.points.last().map_or(0.0, |point| point.1)
+}
+
 fn draw(
     into: &mut String,
     (across, up): (&str, &str),
@@ -48,9 +53,14 @@ fn draw(
         .y_label_formatter(&|mops| format!("{mops:.0}"))
         .light_line_style(WHITE)
         .draw()?;
+    // In the order of their right ends, so that the names stand as the lines do.
+    let mut lines: Vec<_> = lines.iter().collect();
+    lines.sort_by(|one, other| end(other).total_cmp(&end(one)));
     for (number, line) in lines.iter().enumerate() {
         let ours = line.name.starts_with("ours");
-        let colour = Palette99::pick(number).to_rgba();
+        // Dark enough for a white page.
+        let hue = number as f64 / lines.len() as f64;
+        let colour = HSLColor(hue, 0.9, 0.36).to_rgba();
         let style = colour.stroke_width(if ours { 4 } else { 2 });
         let drawn = chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
         drawn
