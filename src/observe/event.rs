@@ -144,6 +144,7 @@ impl Observer for NoObserver {
 }
 
 impl<O: Observer + ?Sized> Observer for Arc<O> {
+    #[inline]
     fn on(&self, key: u64, event: Event) {
         O::on(self, key, event);
     }

@@ -174,6 +174,7 @@ impl Metrics {
         *baseline = read(&self.counts);
     }
 
+    #[inline]
     fn count(&self, counter: Counter) {
         self.counts.add(counter as usize);
     }
@@ -181,6 +182,7 @@ impl Metrics {
 
 /// The counter of an event, if it has one. A nomination is a hit too.
 // INVARIANT(metrics-balance): each kind of event has one counter; sums are derived.
+#[inline]
 fn counter_of(event: Event) -> Option<Counter> {
     Some(match event {
         Event::FreshHit(_) => Counter::hits_fresh,
