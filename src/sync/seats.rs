@@ -57,7 +57,7 @@ fn take() -> Option<usize> {
     if SEAT.get() == GIVEN_BACK || TAKEN.load(Ordering::Relaxed) == u64::MAX {
         return None;
     }
-    let lowest = |taken: u64| (taken != u64::MAX).then_some(taken | (taken + 1));
+    let lowest = |taken: u64| taken.checked_add(1).map(|next| taken | next);
     // ORDERING: acquire, as in `GiveBack`.
     let before = TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, lowest).ok()?;
     SEAT.set(before.trailing_ones() as usize);
