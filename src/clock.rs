@@ -108,7 +108,7 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 /// The machine's monotonic clock.
 ///
 /// On Linux and Android its [`coarse`](Clock::coarse) time is the kernel's: a load of the time of the last tick of the
-/// kernel, in 3 ns instead of 30 or more. Both are readings of one clock, so that they never drift apart. Its
+/// kernel, in 3 ns instead of 20 or more. Both are readings of one clock, so that they never drift apart. Its
 /// lag is 16 ticks of the kernel, 64 ms at 250 ticks a second. If the kernel is later, a value may be served past its
 /// deadline by the excess. On other systems both times are [`std::time::Instant`].
 #[derive(Clone, Debug)]

@@ -339,12 +339,12 @@ impl<'a, W: World> Request<'a, W> {
     pub fn recheck_before(&self) -> Recheck<W> {
         let seen = self.shared.store.look(self.hash, |key| self.key.is(key));
         let (looked, _) = self.looked.get();
-        if looked.is_some() && seen.get().map(Entry::version) == looked {
-            self.emit(Event::StillNeeded);
-            return Recheck::Needed(self.shared.store.looked(seen));
-        }
-        let (snapshot, now) = self.closely(self.timed(seen));
-        let recheck = self.recheck(snapshot, now, Event::SkippedBefore);
+        let recheck = if looked.is_some() && seen.get().map(Entry::version) == looked {
+            Recheck::Needed(self.shared.store.looked(seen))
+        } else {
+            let (snapshot, now) = self.closely(self.timed(seen));
+            self.recheck(snapshot, now, Event::SkippedBefore)
+        };
         if matches!(recheck, Recheck::Needed(_)) {
             self.emit(Event::StillNeeded);
         }

@@ -18,8 +18,8 @@ use crate::sync::slot::{OnceLock, Seen, Slot};
 use std::array::from_fn;
 use std::sync::Arc;
 
-/// How many places may have an entry. With [`FULL`] of the places taken, one entry in a thousand finds its whole window
-/// taken.
+/// How many places may have an entry. With [`FULL`] of the places taken, less than one entry in ten thousand finds its
+/// whole window taken.
 const WINDOW: usize = 32;
 /// The places of the first segment. A window reaches into one more segment at most.
 const FEWEST: usize = WINDOW;

@@ -125,13 +125,6 @@ impl<T> From<Option<Held<T>>> for Seen<T> {
 #[derive(Debug)]
 pub struct Held<T>(Arc<T>);
 
-impl<T> Held<T> {
-    /// The same entry with a reference of its own.
-    pub fn to_arc(&self) -> Arc<T> {
-        Arc::clone(&self.0)
-    }
-}
-
 impl<T> From<Arc<T>> for Held<T> {
     fn from(entry: Arc<T>) -> Self {
         Self(entry)
@@ -140,7 +133,7 @@ impl<T> From<Arc<T>> for Held<T> {
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
-        Self(self.to_arc())
+        Self(Arc::clone(&self.0))
     }
 }
 

@@ -51,15 +51,19 @@ pub fn seat() -> Option<usize> {
     if seat < SEATS { Some(seat) } else { take() }
 }
 
+/// The seats that are taken, and the lowest free one. Nothing if there is none: it may have been taken meanwhile.
+pub(super) fn and_lowest(taken: u64) -> Option<u64> {
+    taken.checked_add(1).map(|next| taken | next)
+}
+
 #[cold]
 fn take() -> Option<usize> {
     // ORDERING: only a hint, which saves a thread without a seat an update.
     if SEAT.get() == GIVEN_BACK || TAKEN.load(Ordering::Relaxed) == u64::MAX {
         return None;
     }
-    let lowest = |taken: u64| taken.checked_add(1).map(|next| taken | next);
     // ORDERING: acquire, as in `GiveBack`.
-    let before = TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, lowest).ok()?;
+    let before = TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, and_lowest).ok()?;
     SEAT.set(before.trailing_ones() as usize);
     // Its destructor is registered here. A thread that has run it already has no seat.
     if GIVE_BACK.try_with(|_| ()).is_err() {

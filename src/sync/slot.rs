@@ -80,11 +80,6 @@ impl<T> From<Option<Held<T>>> for Seen<T> {
 pub struct Held<T>(Guard<Option<Arc<T>>>);
 
 impl<T> Held<T> {
-    /// The same entry with a reference of its own.
-    pub fn to_arc(&self) -> Arc<T> {
-        Arc::clone(self.arc())
-    }
-
     #[inline]
     fn arc(&self) -> &Arc<T> {
         // No other value is made.
@@ -100,7 +95,7 @@ impl<T> From<Arc<T>> for Held<T> {
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
-        Self::from(self.to_arc())
+        Self::from(Arc::clone(self.arc()))
     }
 }
 

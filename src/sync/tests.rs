@@ -1,7 +1,7 @@
 //! Tests of the index. They stand apart from its source, which loom's tests compile too.
 
 use crate::sync::Index;
-use crate::sync::seats::seat;
+use crate::sync::seats::{and_lowest, seat};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -9,7 +9,11 @@ use std::thread;
 /// A key and a value. The hash of a key is the key, unless a test says otherwise.
 type Entry = (u64, u64);
 
+/// A thread without a seat finds nothing. The test of the seats takes all of them for a moment.
 fn value_of(index: &Index<Entry>, hash: u64, key: u64) -> Option<u64> {
+    while seat().is_none() {
+        thread::yield_now();
+    }
     index.get(hash, |entry| entry.0 == key).get().map(|entry| entry.1)
 }
 
@@ -119,16 +123,19 @@ fn a_look_beside_writes_never_returns_an_older_entry_than_the_last_before_it() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
+                let mut finds = 0;
                 while !over.load(Ordering::SeqCst) {
                     let from = ended.load(Ordering::SeqCst);
                     let seen = value_of(&index, 3, 3);
                     let to = begun.load(Ordering::SeqCst);
                     // The values are odd: an even write is a removal.
                     assert!(seen.is_none_or(|seen| (from | 1..=to).contains(&seen)));
+                    finds += usize::from(seen.is_some());
                 }
+                assert!(finds > 0, "it was beside nothing");
             });
         }
-        for write in 2..20_000 {
+        for write in 2..200_000 {
             begun.store(write, Ordering::SeqCst);
             if write % 2 == 0 {
                 index.remove(3, &newest);
@@ -137,7 +144,7 @@ fn a_look_beside_writes_never_returns_an_older_entry_than_the_last_before_it() {
                 newest = Arc::new((3, write));
                 index.put(3, None, &newest);
                 table.push(Arc::clone(&newest));
-                if write % 500 == 1 {
+                if write % 5_000 == 1 {
                     let other = Arc::new((write << 20 | 3, 0));
                     index.put(other.0, None, &other);
                     table.push(other);
@@ -148,6 +155,12 @@ fn a_look_beside_writes_never_returns_an_older_entry_than_the_last_before_it() {
         }
         over.store(true, Ordering::SeqCst);
     });
+}
+
+#[test]
+fn the_lowest_free_seat_is_taken_and_none_of_a_full_set() {
+    assert_eq!([0, 0b1011, u64::MAX >> 1].map(and_lowest), [Some(1), Some(0b1111), Some(u64::MAX)]);
+    assert_eq!(and_lowest(u64::MAX), None);
 }
 
 /// Each thread asks for a seat while all the others are there. Those of other tests may have some too.

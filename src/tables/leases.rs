@@ -488,7 +488,8 @@ impl<K: Eq, V> LeaseTable<K, V> {
         true
     }
 
-    /// Revokes the key's lease and calls `write`, which writes the key, in one section. The waiters get the inserted value, if there is one; otherwise they get what the compute that they wait for makes.
+    /// Revokes the key's lease and calls `write`, which writes the key, in one section. The waiters get the inserted value,
+    /// if there is one; otherwise they get what the compute that they wait for makes.
     ///
     /// `is` is the user's `Eq` and may panic: it comes before everything else, so that there is no write without its
     /// revocation. `write` comes last, and the waiters go on only after the section. So a waiter that has the

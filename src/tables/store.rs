@@ -278,8 +278,8 @@ impl<K, V> Store<K, V> {
     /// The snapshot of a look. A look takes no lock, and so it knows no later stamp than that of the entry's own write.
     #[inline]
     pub(crate) fn looked(&self, seen: Seen<Entry<K, V>>) -> MapSnapshot<K, V> {
-        let version = seen.get().map_or(0, |entry| entry.version().get());
-        MapSnapshot { seen, stamp: Stamp(version >> self.shards.len().trailing_zeros()) }
+        let version = seen.get().map_or(Version(0), Entry::version);
+        MapSnapshot { seen, stamp: self.stamp(version) }
     }
 
     /// What the map has for the key now. Nothing if a write has revoked the lease.
@@ -366,6 +366,12 @@ impl<K, V> Store<K, V> {
     /// Unique in the cache: the stamps of a shard grow, and each shard has the numbers of its own index.
     fn version(&self, index: usize, stamp: Stamp) -> Version {
         Version(stamp.0 * self.shards.len() as u64 + index as u64)
+    }
+
+    /// The stamp that the version was made from. The number of shards is a power of two, and a hit has no time to divide.
+    #[inline]
+    fn stamp(&self, version: Version) -> Stamp {
+        Stamp(version.0 >> self.shards.len().trailing_zeros())
     }
 
     /// How many fences a shard has.
