@@ -43,6 +43,9 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// Returns the key's value. A fresh value is returned as it is. A stale value is returned too, and at most
     /// one request refreshes it. An absent value is computed by one request, and the other requests wait.
     ///
+    /// `key` may be a borrowed form of the key, as `&str` of a `String`. Its `Hash` and `Eq` must be those of the key. A hit
+    /// does not copy it.
+    ///
     /// `compute` runs on the executor, or for an absent key on this thread. The cache holds no lock
     /// meanwhile, so it may take long.
     ///
@@ -334,7 +337,8 @@ impl<K: Key, V: Send + Sync + 'static, E: Parts> Cache<K, V, E> {
     /// ([`Builder::sweep_every`](crate::Builder::sweep_every)).
     ///
     /// A sweep may come at any moment. It changes only the memory that is used: see [`Cache::usage`]. While the expired
-    /// entries of a shard are removed, writes and misses of that shard wait. Fresh hits do not.
+    /// entries of a shard are removed, writes and misses of that shard wait. Fresh hits do
+    /// not, as long as at most 64 threads of the process read.
     ///
     /// ```
     /// # use std::time::Duration;
