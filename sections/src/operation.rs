@@ -67,7 +67,7 @@ pub enum Access {
 }
 
 impl Access {
-    fn commutes_with(self, other: Self) -> bool {
+    pub(crate) fn commutes_with(self, other: Self) -> bool {
         self == other && self != Self::Write
     }
 
@@ -169,30 +169,79 @@ impl fmt::Display for Kind {
 
 /// Every object that a step touched, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Footprint(SmallVec<[(Object, Access); 4]>);
+pub struct Footprint {
+    objects: SmallVec<[(Object, Access); 4]>,
+    effects: Effects,
+}
+
+/// What a step did to the announcements of other tasks, and to locks that outlive it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Effects {
+    /// The tasks that it spawned, and those whose announcement it changed.
+    changed: SmallVec<[TaskNumber; 2]>,
+    /// The locks that it took and did not release.
+    took: SmallVec<[Object; 2]>,
+    /// The locks that its task held before, and that it released.
+    freed: SmallVec<[Object; 2]>,
+}
 
 impl Footprint {
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.objects.clear();
+        self.effects.changed.clear();
+        self.effects.took.clear();
+        self.effects.freed.clear();
     }
 
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
-        match self.0.iter_mut().find(|(other, _)| *other == object) {
+        match self.objects.iter_mut().find(|(other, _)| *other == object) {
             Some((_, before)) => *before = before.and(access),
-            None => self.0.push((object, access)),
+            None => self.objects.push((object, access)),
         }
+    }
+
+    /// The step spawned the task, or changed what it is about to do.
+    pub(crate) fn change(&mut self, task: TaskNumber) {
+        self.effects.changed.push(task);
+    }
+
+    pub(crate) fn take(&mut self, lock: Object) {
+        self.effects.took.push(lock);
+    }
+
+    pub(crate) fn free(&mut self, lock: Object) {
+        match self.effects.took.iter().position(|other| *other == lock) {
+            Some(place) => drop(self.effects.took.remove(place)),
+            None => self.effects.freed.push(lock),
+        }
+    }
+
+    pub(crate) fn changed(&self) -> &[TaskNumber] {
+        &self.effects.changed
+    }
+
+    pub(crate) fn took(&self, lock: Object) -> bool {
+        self.effects.took.contains(&lock)
+    }
+
+    pub(crate) fn freed(&self, lock: Object) -> bool {
+        self.effects.freed.contains(&lock)
+    }
+
+    pub(crate) fn only_reads(&self, object: Object) -> bool {
+        self.objects().all(|(other, access)| other != object || access == Access::Read)
     }
 
     /// Whether two steps of different tasks can be swapped.
     // INVARIANT(independent-steps-commute): an object in both is read by both or added to by both.
     pub fn commutes_with(&self, other: &Self) -> bool {
-        self.0.iter().all(|(object, access)| {
-            other.0.iter().all(|(its, how)| its != object || access.commutes_with(*how))
+        self.objects.iter().all(|(object, access)| {
+            other.objects.iter().all(|(its, how)| its != object || access.commutes_with(*how))
         })
     }
 
     /// The objects, each with the kind of access.
     pub fn objects(&self) -> impl Iterator<Item = (Object, Access)> + '_ {
-        self.0.iter().copied()
+        self.objects.iter().copied()
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Ended {
     pub(crate) discovered: Option<Object>,
     /// A destructor synchronised while its task unwound, where the driver cannot choose.
     pub(crate) unexplored: bool,
+    /// The operations for which tasks wait in a deadlock.
+    pub(crate) waiting: Vec<(TaskNumber, Operation)>,
 }
 
 /// The setup of an execution.
@@ -87,6 +89,7 @@ impl Bridge {
                 error: state.error.take(),
                 discovered: state.discovered.take(),
                 unexplored: state.unexplored,
+                waiting: std::mem::take(&mut state.waiting),
             }
         });
         self.driver.end(ended);
@@ -188,6 +191,7 @@ impl Bridge {
         if let (Status::Announced(operation), true) = (state.status(MAIN), waiting.is_empty()) {
             waiting.push((MAIN, operation));
         }
+        state.waiting.clone_from(&waiting);
         state.deadlock = Some(waiting);
         state.aborting = true;
         self.unwind_next(state)

@@ -16,6 +16,7 @@
 mod announced;
 mod checkers;
 mod counts;
+mod judge;
 mod limits;
 mod log;
 mod native;

@@ -84,6 +84,19 @@ impl Program {
         self.0.iter().flatten().map(Op::spawns).sum()
     }
 
+    /// The number of tasks that spawn tasks.
+    pub fn spawning_tasks(&self) -> usize {
+        fn inside(ops: &[Op]) -> usize {
+            let nested: usize = ops
+                .iter()
+                .filter(|op| matches!(op, Op::Spawn(_)))
+                .map(|op| inside(op.body()))
+                .sum();
+            nested + usize::from(ops.iter().any(|op| op.spawns() > 0))
+        }
+        self.0.iter().map(|ops| inside(ops)).sum()
+    }
+
     /// An upper bound on the interleavings of Shuttle's scheduling points: their number if no task ever
     /// blocked.
     pub fn interleavings(&self) -> f64 {

@@ -118,7 +118,7 @@ fn check(program: Program, tally: &RefCell<Tally>) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
+pub(super) fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 

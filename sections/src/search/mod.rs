@@ -6,6 +6,9 @@
 //! another order. If all enabled tasks sleep, the execution is redundant.
 
 mod node;
+mod parts;
+mod past;
+mod races;
 mod sharing;
 mod worker;
 
@@ -23,6 +26,9 @@ use std::time::Duration;
 pub struct Search {
     /// One execution of each Mazurkiewicz trace, instead of every interleaving. On by default.
     pub reduce: bool,
+    /// With the reduction, explore only the orders that races ask for (source sets). On by default.
+    /// Without it sleep sets alone reduce: the same executions are shown, and far more are redundant.
+    pub sources: bool,
     /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
     pub preemptions: Option<u32>,
     /// The most executions, redundant ones included. A search that is cut off is not exhausted.
@@ -43,6 +49,7 @@ impl Default for Search {
     fn default() -> Self {
         Self {
             reduce: true,
+            sources: std::env::var_os("SECTIONS_SLEEP").is_none(),
             preemptions: None,
             executions: u64::MAX,
             time: Duration::MAX,

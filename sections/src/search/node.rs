@@ -1,5 +1,6 @@
 //! A decision on the current path: its children, and which of them are still unexplored.
 
+use super::races::Request;
 use crate::operation::{Footprint, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 
@@ -16,17 +17,55 @@ pub(super) struct Node {
     pub(super) sleep: Vec<(TaskNumber, Footprint)>,
     /// Tasks whose steps were explored from here.
     pub(super) done: Vec<(TaskNumber, Footprint)>,
+    /// The other children that are explored.
+    pub(super) wanted: Wanted,
+    /// Requests that wait until it is known what a step touches here.
+    pub(super) deferred: Vec<Request>,
     /// An index into `enabled`.
     pub(super) chosen: usize,
+    /// The tasks to run after the chosen step at first.
+    pub(super) guide: Vec<TaskNumber>,
     /// What the chosen step touched. Known at the next decision.
     pub(super) step: Option<Footprint>,
-    /// Whether another worker explores the remaining children.
-    pub(super) given_away: bool,
+}
+
+/// Which children of a node are explored after the first.
+#[derive(Clone)]
+pub(super) enum Wanted {
+    /// All of them.
+    All,
+    /// Those that races have asked for.
+    Of(Vec<Child>),
+}
+
+/// A child that is to be explored.
+#[derive(Clone)]
+pub(super) struct Child {
+    task: TaskNumber,
+    /// The tasks to run after it, for the order for which it was asked. It is a hint: it saves
+    /// executions that turn out to be redundant.
+    guide: Vec<TaskNumber>,
+}
+
+fn known(list: &[(TaskNumber, Footprint)], task: TaskNumber) -> bool {
+    list.iter().any(|(other, _)| *other == task)
 }
 
 impl Node {
     pub(super) fn task(&self) -> TaskNumber {
         self.enabled[self.chosen]
+    }
+
+    /// The operation of the chosen step.
+    pub(super) fn operation(&self) -> Operation {
+        let operation = self.pending_of(self.task());
+        operation.expect("a task that is enabled has announced an operation")
+    }
+
+    /// What the task is about to do here.
+    pub(super) fn pending_of(&self, task: TaskNumber) -> Option<Operation> {
+        let pending = self.pending.iter().find(|(other, _)| *other == task);
+        pending.map(|(_, operation)| *operation)
     }
 
     pub(super) fn preempts(&self, index: usize) -> bool {
@@ -35,22 +74,114 @@ impl Node {
 
     pub(super) fn open(&self, index: usize, bound: u32) -> bool {
         let task = self.enabled[index];
-        let known = |list: &[(TaskNumber, Footprint)]| list.iter().any(|(other, _)| *other == task);
-        !known(&self.sleep)
-            && !known(&self.done)
+        !known(&self.sleep, task)
+            && !known(&self.done, task)
             && self.preemptions + u32::from(self.preempts(index)) <= bound
-    }
-
-    /// The next unexplored child after the chosen one.
-    pub(super) fn next(&self, bound: u32) -> Option<usize> {
-        if self.given_away {
-            return None;
-        }
-        (self.chosen + 1..self.enabled.len()).find(|index| self.open(*index, bound))
     }
 
     pub(super) fn first(&self, bound: u32) -> Option<usize> {
         (0..self.enabled.len()).find(|index| self.open(*index, bound))
+    }
+
+    /// The next unexplored child after the chosen one.
+    fn next(&self, bound: u32) -> Option<usize> {
+        let wanted = |index: &usize| match &self.wanted {
+            Wanted::All => true,
+            Wanted::Of(children) => children.iter().any(|child| child.task == self.enabled[*index]),
+        };
+        let mut others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
+        others.find(|index| wanted(index) && self.open(*index, bound))
+    }
+
+    /// Goes on to the next unexplored child, if there is one.
+    pub(super) fn advance(&mut self, bound: u32) -> bool {
+        let chosen = self.task();
+        let known = |request: &mut Request| request.second == Some(chosen);
+        let known: Vec<_> = self.deferred.extract_if(.., known).collect();
+        known.into_iter().for_each(|request| self.request(request));
+        let Some(next) = self.next(bound) else { return false };
+        let footprint = self.step.take().unwrap_or_default();
+        self.done.push((self.task(), footprint));
+        self.chosen = next;
+        let task = self.task();
+        self.guide = match &mut self.wanted {
+            Wanted::All => Vec::new(),
+            Wanted::Of(children) => {
+                let child = children.iter_mut().find(|child| child.task == task);
+                child.map(|child| std::mem::take(&mut child.guide)).unwrap_or_default()
+            }
+        };
+        true
+    }
+
+    /// A race asks for another order.
+    pub(super) fn request(&mut self, request: Request) {
+        if matches!(self.wanted, Wanted::All)
+            || request.initials.iter().any(|task| self.explores(*task))
+        {
+            return;
+        }
+        if request.all {
+            let all = self.enabled.clone();
+            all.into_iter().for_each(|task| self.want(task, Vec::new()));
+            return;
+        }
+        match request.second {
+            // Its step is on the way to the other order only if it is the step that it will be there.
+            Some(task) if self.can_run(task) => match self.footprint(task) {
+                Some(footprint) if footprint.commutes_with(&request.way) => {}
+                Some(_) => self.want_one_of(&request),
+                None => {
+                    self.want(task, request.guide.clone());
+                    if !request.initials.is_empty() {
+                        self.deferred.push(request);
+                    }
+                }
+            },
+            _ => self.want_one_of(&request),
+        }
+    }
+
+    fn can_run(&self, task: TaskNumber) -> bool {
+        self.enabled.contains(&task)
+    }
+
+    fn want_one_of(&mut self, request: &Request) {
+        match request.initials.iter().find(|task| self.can_run(**task)) {
+            Some(task) => self.want(*task, request.guide.clone()),
+            // All of them are enough in any case.
+            None => self.request(Request { all: true, ..request.clone() }),
+        }
+    }
+
+    fn want(&mut self, task: TaskNumber, mut guide: Vec<TaskNumber>) {
+        if self.explores(task) {
+            return;
+        }
+        if let Some(place) = guide.iter().position(|other| *other == task) {
+            guide.remove(place);
+        }
+        if let Wanted::Of(wanted) = &mut self.wanted {
+            wanted.push(Child { task, guide });
+        }
+    }
+
+    /// Whether the task's step is explored from here, or sleeps here.
+    fn explores(&self, task: TaskNumber) -> bool {
+        let wanted = match &self.wanted {
+            Wanted::All => true,
+            Wanted::Of(wanted) => wanted.iter().any(|child| child.task == task),
+        };
+        wanted || task == self.task() || known(&self.done, task) || known(&self.sleep, task)
+    }
+
+    /// What the task's step touches here, if it was explored or sleeps.
+    fn footprint(&self, task: TaskNumber) -> Option<&Footprint> {
+        if task == self.task() {
+            return self.step.as_ref();
+        }
+        let mut known = self.done.iter().chain(&self.sleep);
+        known.find(|(other, _)| *other == task).map(|(_, footprint)| footprint)
     }
 
     /// The tasks that still sleep after the chosen step.
@@ -62,12 +193,4 @@ impl Node {
         };
         self.sleep.iter().chain(&self.done).filter(stay).cloned().collect()
     }
-
-    pub(super) fn close_chosen(&mut self) {
-        let footprint = self.step.take().unwrap_or_default();
-        self.done.push((self.task(), footprint));
-    }
 }
-
-/// A part of the tree: a path whose last node has unexplored children.
-pub(super) type Part = Vec<Node>;

@@ -1,6 +1,6 @@
-//! How the OS threads of a search share the tree: a queue of parts, and the limits.
+//! What the OS threads of a search share: the parts of the tree, the counts, and the limits.
 
-use super::node::Part;
+use super::parts::{Part, Parts};
 use super::worker::Worker;
 use super::{Coverage, Search};
 use crate::error::Error;
@@ -9,18 +9,18 @@ use crate::operation::Object;
 use crate::rules;
 use crate::schedule::Execution;
 use crate::scheduler::{Setup, run};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub(super) struct Queue {
-    pub(super) parts: VecDeque<Part>,
+    parts: Parts,
     /// The number of idle workers.
-    pub(super) idle: usize,
-    pub(super) begun: bool,
-    pub(super) stop: bool,
+    idle: usize,
+    begun: bool,
+    stop: bool,
     pub(super) cut: bool,
     pub(super) error: Option<Error>,
     pub(super) tried: BTreeSet<Object>,
@@ -42,14 +42,14 @@ pub(super) struct Shared {
     pub(super) executions: AtomicU64,
     pub(super) queue: Mutex<Queue>,
     pub(super) changed: Condvar,
-    /// The number of idle workers, readable without the lock.
-    pub(super) idle: AtomicUsize,
+    /// Whether no execution is to begin: readable without the lock.
+    stopped: AtomicBool,
 }
 
 impl Shared {
     pub(super) fn new(search: &Search, tried: Arc<BTreeSet<Object>>) -> Self {
         let queue = Queue {
-            parts: VecDeque::from([Part::new()]),
+            parts: Parts::new(search.preemptions.unwrap_or(u32::MAX)),
             idle: 0,
             begun: false,
             stop: false,
@@ -66,7 +66,7 @@ impl Shared {
             executions: AtomicU64::new(0),
             queue: Mutex::new(queue),
             changed: Condvar::new(),
-            idle: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -77,9 +77,14 @@ impl Shared {
     pub(super) fn stop(&self, change: impl FnOnce(&mut Queue)) {
         let mut queue = self.lock();
         queue.stop = true;
+        self.stopped.store(true, Ordering::Relaxed);
         change(&mut queue);
         drop(queue);
         self.changed.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     pub(super) fn fail(&self, error: Error) {
@@ -92,12 +97,11 @@ impl Shared {
     pub(super) fn take(&self) -> Option<Part> {
         let mut queue = self.lock();
         queue.idle += 1;
-        self.idle.fetch_add(1, Ordering::Relaxed);
         let part = loop {
             if queue.stop {
                 break None;
             }
-            if let Some(part) = queue.parts.pop_front() {
+            if let Some(part) = queue.parts.take() {
                 break Some(part);
             }
             if queue.begun && queue.idle == self.search.workers {
@@ -109,13 +113,13 @@ impl Shared {
         };
         queue.begun |= part.is_some();
         queue.idle -= 1;
-        self.idle.fetch_sub(1, Ordering::Relaxed);
         part
     }
 
-    pub(super) fn give(&self, part: Part) {
-        self.lock().parts.push_back(part);
-        self.changed.notify_one();
+    /// Ends or splits a part.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Parts)) {
+        change(&mut self.lock().parts);
+        self.changed.notify_all();
     }
 
     pub(super) fn run_workers<T, A, B, V>(self: &Arc<Self>, body: &B, visit: &V) -> Vec<A>

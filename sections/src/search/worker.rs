@@ -1,8 +1,11 @@
 //! One OS thread of a search. It replays the path of its part, extends it, and goes to the next child.
 
-use super::node::{Node, Part};
+use super::node::{Node, Wanted};
+use super::parts::{Part, SPLIT};
+use super::races::{Order, Request};
 use super::sharing::Shared;
 use crate::error::Error;
+use crate::operation::{Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::scheduler::{Choice, Driver, Ended, Point};
 use shuttle::scheduler::Schedule;
@@ -13,38 +16,65 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Worker {
     shared: Arc<Shared>,
     bound: u32,
+    /// Whether only the orders are explored that races ask for.
+    by_races: bool,
+    part: Option<Part>,
     /// The decisions of the current execution.
     path: Vec<Node>,
-    /// The nodes before this index belong to other workers.
+    /// The nodes before this index are joints: other workers explore their other children.
     base: usize,
+    /// Executions of this part.
+    executions: u64,
+    /// What races ask of joints.
+    requests: Vec<Request>,
     /// Decisions taken so far in this execution.
     depth: usize,
-    active: bool,
+    /// The tasks to run at first where the path ends, the next one last.
+    guide: Vec<TaskNumber>,
     redundant: bool,
     redundant_so_far: u64,
+    order: Order,
+    /// What the tasks wait for that cannot go on where the current execution is redundant.
+    blocked: Vec<(TaskNumber, Operation)>,
 }
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             bound: shared.search.preemptions.unwrap_or(u32::MAX),
+            by_races: shared.search.reduce && shared.search.sources,
             shared,
-            path: Part::new(),
+            part: None,
+            path: Vec::new(),
             base: 0,
+            executions: 0,
+            requests: Vec::new(),
             depth: 0,
-            active: false,
+            guide: Vec::new(),
             redundant: false,
             redundant_so_far: 0,
+            order: Order::default(),
+            blocked: Vec::new(),
         }
+    }
+
+    /// Begins a part. `false` if there is none.
+    fn take(&mut self) -> bool {
+        let Some(mut part) = self.shared.take() else { return false };
+        self.path = std::mem::take(&mut part.path);
+        self.base = self.path.len();
+        self.executions = 0;
+        self.order.cut(0);
+        self.part = Some(part);
+        true
     }
 
     /// Goes to the next child of the last node, or of the nearest node before it that has one.
     fn advance(&mut self) -> bool {
         while self.path.len() > self.base {
             let Some(node) = self.path.last_mut() else { return false };
-            if let Some(next) = node.next(self.bound) {
-                node.close_chosen();
-                node.chosen = next;
+            if node.advance(self.bound) {
+                self.order.cut(self.path.len() - 1);
                 return true;
             }
             self.path.pop();
@@ -52,24 +82,42 @@ impl Worker {
         false
     }
 
-    /// Gives the unexplored children of the first node that has any to the idle workers.
-    fn share(&mut self) {
-        if self.shared.idle.load(Ordering::Relaxed) == 0 {
+    /// Asks for the other orders of the races of the current execution.
+    fn ask(&mut self, waiting: &[(TaskNumber, Operation)]) {
+        let mut requests = Vec::new();
+        while self.order.len() < self.path.len() {
+            let is_new = self.order.len() + 1 >= self.base;
+            self.order.push(&self.path, &mut requests);
+            if !is_new {
+                // Whoever explored the path to this part first has asked for them.
+                requests.clear();
+            }
+        }
+        self.order.waiting(&self.path, waiting, &mut requests);
+        for request in requests {
+            if request.place >= self.base {
+                self.path[request.place].request(request);
+            } else if !self.requests.contains(&request) {
+                self.requests.push(request);
+            }
+        }
+    }
+
+    /// Goes on to the next execution of the part, or ends it, or splits it.
+    fn go_on(&mut self) {
+        self.executions += 1;
+        let splits = self.executions >= SPLIT && self.path.len() > self.base;
+        if !splits && self.advance() {
             return;
         }
-        let open = (self.base..self.path.len())
-            .find_map(|place| Some((place, self.path[place].next(self.bound)?)));
-        // This worker is about to explore the last node itself.
-        let Some((place, next)) = open.filter(|(place, _)| place + 1 < self.path.len()) else {
-            return;
-        };
-        let mut part: Part = self.path[..=place].to_vec();
-        self.path[place].given_away = true;
-        let node = &mut part[place];
-        let footprint = node.step.take().unwrap_or_default();
-        node.done.push((node.task(), footprint));
-        node.chosen = next;
-        self.shared.give(part);
+        let Some(part) = self.part.take() else { return };
+        let requests = std::mem::take(&mut self.requests);
+        if splits {
+            self.shared.change(|parts| parts.split(&part, self.base, &self.path, requests));
+        } else {
+            let first = self.base.checked_sub(1).and_then(|place| self.path[place].step.take());
+            self.shared.change(|parts| parts.end(&part, self.base, first, requests));
+        }
     }
 
     fn replay(&mut self, point: &Point) -> Result<Choice, Error> {
@@ -88,6 +136,17 @@ impl Worker {
         Ok(Choice { index, redundant: false })
     }
 
+    /// The child to which the guide leads, if it can run.
+    fn guided(&mut self, node: &Node) -> Option<usize> {
+        let task = self.guide.pop()?;
+        let index = node.enabled.iter().position(|other| *other == task);
+        let index = index.filter(|index| node.open(*index, self.bound));
+        if index.is_none() {
+            self.guide.clear();
+        }
+        index
+    }
+
     fn extend(&mut self, point: &Point) -> Choice {
         let (sleep, preemptions) = match self.path.last() {
             Some(node) if self.shared.search.reduce => (node.sleepers_below(), 0),
@@ -101,12 +160,17 @@ impl Worker {
             preemptions,
             sleep,
             done: Vec::new(),
+            wanted: if self.by_races { Wanted::Of(Vec::new()) } else { Wanted::All },
+            deferred: Vec::new(),
             chosen: 0,
+            guide: Vec::new(),
             step: None,
-            given_away: false,
         };
-        let Some(first) = node.first(self.bound) else {
+        let first = self.guided(&node).or_else(|| node.first(self.bound));
+        let Some(first) = first else {
             self.redundant = true;
+            let disabled = |(task, _): &&(TaskNumber, Operation)| !point.enabled.contains(task);
+            self.blocked = point.pending.iter().filter(disabled).copied().collect();
             return Choice { index: 0, redundant: true };
         };
         node.chosen = first;
@@ -119,12 +183,11 @@ impl Worker {
 impl Driver for Worker {
     fn begin(&mut self) -> Option<Schedule> {
         let shared = Arc::clone(&self.shared);
-        if !self.active {
-            let path = shared.take()?;
-            self.base = path.len().saturating_sub(1);
-            self.path = path;
-            self.active = true;
-        } else if shared.lock().stop {
+        if self.part.is_none() {
+            if !self.take() {
+                return None;
+            }
+        } else if shared.is_stopped() {
             return None;
         }
         let is_set = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
@@ -139,6 +202,9 @@ impl Driver for Worker {
         }
         self.depth = 0;
         self.redundant = false;
+        self.guide =
+            self.path.last_mut().map(|node| std::mem::take(&mut node.guide)).unwrap_or_default();
+        self.guide.reverse();
         Some(Schedule::new(0))
     }
 
@@ -178,10 +244,11 @@ impl Driver for Worker {
         if let Some(node) = self.path.last_mut().filter(|_| !self.redundant) {
             node.step.get_or_insert(ended.step);
         }
-        self.share();
-        if !self.advance() {
-            self.active = false;
+        if self.by_races {
+            let blocked = std::mem::take(&mut self.blocked);
+            self.ask(if self.redundant { &blocked } else { &ended.waiting });
         }
+        self.go_on();
     }
 }
 

@@ -64,7 +64,13 @@ impl State {
         self.touch(condvar, Access::Write);
         for Waiter { task, mutex, parked, .. } in std::mem::take(self.condvars.of(condvar)) {
             // A task that was unwound did not stop waiting.
-            if !parked || self.finished(task) {
+            if self.finished(task) {
+                continue;
+            }
+            if self.takes_steps() {
+                self.step.change(task);
+            }
+            if !parked {
                 continue;
             }
             let about_to_lock = Operation { kind: Kind::Lock, object: mutex };

@@ -23,6 +23,9 @@ impl State {
             return false;
         }
         let me = self.current;
+        if self.takes_steps() {
+            self.step.take(lock);
+        }
         self.task(me).holds += 1;
         let owners = self.locks.of(lock);
         if shared {
@@ -36,6 +39,9 @@ impl State {
     pub(crate) fn release(&mut self, lock: Object, shared: bool) {
         if on(Rule::FootprintHasReleases) {
             self.touch(lock, if shared { Access::Read } else { Access::Write });
+        }
+        if self.takes_steps() {
+            self.step.free(lock);
         }
         self.acquiring = false;
         let me = self.current;

@@ -96,6 +96,8 @@ pub(crate) struct State {
     pub(crate) aborting: bool,
     pub(crate) error: Option<Error>,
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
+    /// The same, kept for the driver.
+    pub(crate) waiting: Vec<(TaskNumber, Operation)>,
     /// The locks that some task tries, as far as the exploration knows.
     pub(crate) tried: Arc<BTreeSet<Object>>,
     /// A lock that is tried and that the exploration did not know of.
@@ -139,6 +141,7 @@ impl State {
         self.aborting = false;
         self.error = None;
         self.deadlock = None;
+        self.waiting.clear();
         self.tried = Arc::clone(tried);
         self.discovered = None;
         self.recording = recording;
@@ -158,11 +161,16 @@ impl State {
     }
 
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
-        // Main takes no steps, so its operations before and after the tasks conflict with nothing. A
-        // task that unwinds in an execution that is given up takes no step either.
-        if self.current != MAIN && !self.aborting {
+        if self.takes_steps() {
             self.step.touch(object, access);
         }
+    }
+
+    /// Whether what the running task does belongs to a step. Main takes no steps, so its operations
+    /// before and after the tasks conflict with nothing. A task that unwinds in an execution that is
+    /// given up takes no step either.
+    fn takes_steps(&self) -> bool {
+        self.current != MAIN && !self.aborting
     }
 
     /// Whether the task can do the operation that it announced.

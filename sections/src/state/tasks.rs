@@ -74,6 +74,9 @@ impl State {
     pub(crate) fn spawned(&mut self, task: TaskNumber) {
         self.task(task).status = Status::New;
         self.live += 1;
+        if self.takes_steps() {
+            self.step.change(task);
+        }
         // The child can run before the next operation of its parent.
         self.acquiring = false;
         self.unjoined += 1;
