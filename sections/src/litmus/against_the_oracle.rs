@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Programs of each mix; the environment can set another number.
-const PROGRAMS: usize = 100;
+const PROGRAMS: usize = 50;
 /// A program with more states than this, or with more executions, is shortened, never skipped.
-const STATES: usize = 20_000;
+const STATES: usize = 10_000;
 const EXECUTIONS: u64 = 5_000;
 
 /// Programs of a mix. The seed is fixed, and the environment can set another one.
@@ -151,3 +151,217 @@ fn random_programs_have_the_outcomes_of_the_explicit_state_oracle() {
     }
 }
 
+fn outcomes(program: &Program) -> Outcomes {
+    explore(program, usize::MAX, None).unwrap().outcomes
+}
+
+/// A program and the outcomes that its comment derives. Main notes the values of the mutexes, of the
+/// read-write lock and of the atomics.
+type Derived = (&'static str, Vec<Vec<Op>>, &'static [&'static str]);
+
+const NOTIFY_ONE: Op = Op::Notify { all: false, flag: false };
+const WAIT: Op = Op::Wait { checks: false, timed: false };
+
+fn derived() -> Vec<Derived> {
+    let lock = |mutex, body: &[Op]| Op::Lock(mutex, body.to_vec());
+    let try_lock = |mutex| Op::TryLock(mutex, Vec::new());
+    vec![
+        // One of the stores comes first, so the other task sees it.
+        (
+            "store buffering",
+            vec![vec![Op::Store(0, 1), Op::Load(1)], vec![Op::Store(1, 1), Op::Load(0)]],
+            &["0:0,0,0,0,1,1 1:0 2:1", "0:0,0,0,0,1,1 1:1 2:0", "0:0,0,0,0,1,1 1:1 2:1"],
+        ),
+        // 0 becomes 1 and then 2·1+2 in both mutexes, or 2 and then 2·2+1. Or each task holds one.
+        (
+            "opposite orders",
+            vec![vec![lock(0, &[lock(1, &[])])], vec![lock(1, &[lock(0, &[])])]],
+            &["0:4,4,0,0,0,0 1:0,0 2:1,1", "0:5,5,0,0,0,0 1:2,2 2:0,0", "1:0 2:0 deadlock"],
+        ),
+        // The try comes before the other task's lock, while it is held, or after it.
+        (
+            "a try against a holder",
+            vec![vec![lock(0, &[])], vec![try_lock(0)]],
+            &["0:1,0,0,0,0,0 1:0 2:-1", "0:4,0,0,0,0,0 1:0 2:1", "0:5,0,0,0,0,0 1:2 2:0"],
+        ),
+        // The second task tries what it holds itself. The sum of the additions is 3 in any order.
+        (
+            "a try of an own lock",
+            vec![vec![Op::Add(0, 1)], vec![lock(0, &[try_lock(0)]), Op::Add(0, 2)]],
+            &["0:2,0,0,0,3,0 2:0,-1"],
+        ),
+        // Only two readers at the same time can both see the other's store. They never write.
+        (
+            "readers overlap",
+            vec![
+                vec![Op::Read(vec![Op::Store(0, 1), Op::Load(1)])],
+                vec![Op::Read(vec![Op::Store(1, 1), Op::Load(0)])],
+            ],
+            &[
+                "0:0,0,0,0,1,1 1:0,0 2:0,1",
+                "0:0,0,0,0,1,1 1:0,1 2:0,0",
+                "0:0,0,0,0,1,1 1:0,1 2:0,1",
+            ],
+        ),
+        // The writer that comes first sees no store, and the other one sees it.
+        (
+            "writers exclude",
+            vec![
+                vec![Op::Write(vec![Op::Store(0, 1), Op::Load(1)])],
+                vec![Op::Write(vec![Op::Store(1, 1), Op::Load(0)])],
+            ],
+            &["0:0,0,0,4,1,1 1:0,0 2:1,1", "0:0,0,0,5,1,1 1:2,1 2:0,0"],
+        ),
+    ]
+}
+
+fn derived_of_condvars_and_tasks() -> Vec<Derived> {
+    let timed = Op::Wait { checks: false, timed: true };
+    let children = vec![Op::Spawn(vec![Op::Store(0, 1)]), Op::Load(0), Op::Join, Op::Load(0)];
+    let panics = vec![Op::Spawn(vec![Op::Lock(0, vec![Op::Panic])]), Op::Join];
+    vec![
+        // A notification wakes one of the tasks that wait. If none waits, it has no effect.
+        (
+            "one notification for two",
+            vec![vec![WAIT], vec![WAIT], vec![NOTIFY_ONE]],
+            &["1:-2,0 deadlock", "2:-2,0 deadlock", "deadlock"],
+        ),
+        // The task that notifies waits after its notification. Only the other one can have it.
+        (
+            "a late waiter",
+            vec![vec![WAIT], vec![NOTIFY_ONE, WAIT]],
+            &["1:-2,0 deadlock", "deadlock"],
+        ),
+        // Both are woken by two notifications if both wait before the first. If only one waits before the
+        // first, the second is for the other one, if it waits by then. Any subset is woken.
+        (
+            "two notifications for two",
+            vec![vec![WAIT], vec![WAIT], vec![NOTIFY_ONE, NOTIFY_ONE]],
+            &["0:0,0,0,0,0,0 1:-2,0 2:-2,0", "1:-2,0 deadlock", "2:-2,0 deadlock", "deadlock"],
+        ),
+        // The first is notified. Or it times out, and the second is notified, or waits too late.
+        (
+            "a time-out beside a waiter",
+            vec![vec![timed], vec![WAIT], vec![NOTIFY_ONE]],
+            &["0:0,0,0,0,0,0 1:-3,0 2:-2,0", "1:-2,0 deadlock", "1:-3,0 deadlock"],
+        ),
+        // Before the join the store is seen or not, after it it is seen.
+        ("a child", vec![children], &["0:0,0,0,0,1,0 1:0,1", "0:0,0,0,0,1,0 1:1,1"]),
+        // The child's mutex is 1·16+1 = 17 after its panic, and free.
+        (
+            "a panic with a lock",
+            vec![panics, vec![Op::Lock(0, vec![])]],
+            &["0:21,0,0,0,0,0 1:-4 2:0 17:2", "0:36,0,0,0,0,0 1:-4 2:17 17:0"],
+        ),
+        // The parent holds the lock for which its child waits.
+        (
+            "a join with a lock",
+            vec![vec![Op::Lock(0, vec![Op::Spawn(vec![Op::Lock(0, vec![])]), Op::Join])]],
+            &["1:0 deadlock"],
+        ),
+        // Notifier: holds the flag's mutex, so the woken task waits for it and sees the change.
+        (
+            "a woken task locks again",
+            vec![vec![WAIT], vec![Op::Lock(FLAG, vec![NOTIFY_ONE])]],
+            &["0:0,0,2,0,0,0 1:-2,2 2:0", "2:0 deadlock"],
+        ),
+    ]
+}
+
+#[test]
+fn the_oracle_and_the_search_have_exactly_the_derived_outcomes() {
+    for (name, tasks, expected) in derived().into_iter().chain(derived_of_condvars_and_tasks()) {
+        let expected: Outcomes = expected.iter().map(|outcome| (*outcome).to_owned()).collect();
+        let program = Program(tasks);
+        assert_eq!(outcomes(&program), expected, "{name}");
+        let (found, _) = search(&Arc::new(program), true, EXECUTIONS).unwrap();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// Shuttle's executions of a program. It has a scheduling point more often than this package.
+const EXECUTIONS_OF_SHUTTLE: usize = 2_000;
+const INTERLEAVINGS: f64 = 20_000.0;
+
+/// Compares `number` programs that Shuttle's search can finish. Returns how many have several outcomes.
+fn against_shuttle(mix: &Mix, number: usize) -> usize {
+    let few = programs(mix).filter(|program| program.interleavings() < INTERLEAVINGS);
+    let both = few.filter_map(|program| {
+        let its = Arc::new(program.clone());
+        let body = move || native::text::run(&its);
+        let found = by_shuttle(body, Choices::ThatMatter, EXECUTIONS_OF_SHUTTLE);
+        found.exhausted.then_some((program, found.outcomes))
+    });
+    let compared = both.take(number).map(|(program, found)| {
+        let expected = outcomes(&program);
+        assert_eq!(found, expected, "{}: {program:?}", mix.name);
+        usize::from(found.len() > 1)
+    });
+    compared.sum()
+}
+
+#[test]
+fn the_oracle_has_the_outcomes_that_shuttle_finds() {
+    for mix in mixes().iter().filter(|mix| mix.on_shuttle) {
+        let number = if mix.name == "as against Shuttle" { 300 } else { 30 };
+        let began = Instant::now();
+        let with_choice = against_shuttle(mix, number);
+        eprintln!("{}: {with_choice} of {number} in {:?}", mix.name, began.elapsed());
+        assert!(with_choice * 5 >= number, "{}: too few have a choice", mix.name);
+    }
+}
+
+/// The most programs of each mix until a mistake has to be noticed.
+const PATIENCE: usize = 200;
+
+/// The first program whose outcomes differ, by its mix and its place there.
+fn first_difference(
+    differs: impl Fn(&Arc<Program>, &Outcomes, Compared) -> bool,
+) -> Option<(&'static str, usize)> {
+    mixes().into_iter().find_map(|mix| {
+        let mut few = programs(&mix).take(PATIENCE).map(Arc::new);
+        let place = few.position(|program| {
+            let right = explore(&program, STATES / 4, None);
+            right.is_some_and(|right| differs(&program, &right.outcomes, mix.compared))
+        });
+        place.map(|place| (mix.name, place))
+    })
+}
+
+#[test]
+fn a_mistake_in_the_oracle_is_noticed() {
+    for fault in Fault::ALL {
+        let noticed = first_difference(|program, _, compared| {
+            let wrong = explore(program, STATES / 4, Some(*fault));
+            let found = search(program, true, EXECUTIONS);
+            let (Some(wrong), Some((found, _))) = (wrong, found) else { return false };
+            compared == Compared::Equal && wrong.outcomes != found
+        });
+        eprintln!("{fault:?}: {noticed:?}");
+        assert!(noticed.is_some(), "{fault:?}: no program shows it");
+    }
+}
+
+/// The rules that change outcomes. The others change counts and errors, or ledgers, or let locks have two
+/// owners, which is an assertion.
+const RULES: [Rule; 7] = [
+    Rule::FootprintHasReleases,
+    Rule::SleepersAreFiltered,
+    Rule::WokenWaitersAreChosen,
+    Rule::TriedLocksAnnounceReleases,
+    Rule::TimeoutsAreEnabled,
+    Rule::NewTasksRunFirst,
+    Rule::UpdatesAreNotAdditions,
+];
+
+#[test]
+fn the_oracle_notices_every_rule_that_is_switched_off() {
+    for rule in RULES {
+        let noticed = first_difference(|program, right, compared| {
+            let found = without(Some(rule), || search(program, true, EXECUTIONS));
+            compared == Compared::Equal && found.is_some_and(|(found, _)| found != *right)
+        });
+        eprintln!("{rule:?}: {noticed:?}");
+        assert!(noticed.is_some(), "{rule:?}: no program shows it");
+    }
+}

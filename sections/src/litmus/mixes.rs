@@ -96,7 +96,8 @@ fn bodies(op: impl Strategy<Value = Op> + 'static) -> Body {
 
 fn readers_and_writers() -> Tasks {
     let inner = bodies(prop_oneof![3 => access(), 1 => lock(2, &Just(Vec::new()).boxed())].boxed());
-    let op = prop_oneof![3 => read(&inner), 2 => write(&inner), 1 => access(), 1 => lock(2, &inner)];
+    let op =
+        prop_oneof![3 => read(&inner), 2 => write(&inner), 1 => access(), 1 => lock(2, &inner)];
     tasks(op.boxed(), 3, 2)
 }
 
@@ -117,8 +118,7 @@ fn time_outs() -> Tasks {
 fn nested_tries() -> Tasks {
     let simple = prop_oneof![2 => access(), 1 => notify(), 1 => wait(false)].boxed();
     let inner = bodies(prop_oneof![2 => simple, 2 => try_lock(3, &Just(Vec::new()).boxed())]);
-    let inner =
-        bodies(prop_oneof![2 => try_lock(3, &inner), 1 => lock(3, &inner), 1 => access()]);
+    let inner = bodies(prop_oneof![2 => try_lock(3, &inner), 1 => lock(3, &inner), 1 => access()]);
     let op = prop_oneof![2 => lock(3, &inner), 2 => try_lock(3, &inner), 1 => wait(false)];
     tasks(op.boxed(), 2, 1)
 }
@@ -171,7 +171,8 @@ fn panicking(simple: BoxedStrategy<Op>, spawning: bool) -> Tasks {
 fn opposite_orders() -> Tasks {
     let innermost = bodies(access());
     let one = |body: &Body| {
-        prop_oneof![3 => lock(2, body), 1 => read(body), 1 => write(body), 1 => lock(3, body)].boxed()
+        prop_oneof![3 => lock(2, body), 1 => read(body), 1 => write(body), 1 => lock(3, body)]
+            .boxed()
     };
     let inner = vec(one(&innermost), 1..=2).boxed();
     tasks(one(&inner), 2, 1)
@@ -195,8 +196,12 @@ fn everything() -> Tasks {
 
 /// Every mix.
 pub fn mixes() -> Vec<Mix> {
-    let mix = |name, programs, sees| {
-        Mix { name, programs, compared: Compared::Equal, on_shuttle: true, sees }
+    let mix = |name, programs, sees| Mix {
+        name,
+        programs,
+        compared: Compared::Equal,
+        on_shuttle: true,
+        sees,
     };
     vec![
         mix("as against Shuttle", program().boxed(), &[Choice, Deadlock, FailedTry, WakeUp]),

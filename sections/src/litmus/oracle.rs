@@ -7,6 +7,7 @@
 use super::checkers::Outcomes;
 use super::program::{FAILED, FLAG, Op, PANICKED, Program, TIMED_OUT, WOKEN, child};
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 /// The read-write lock. The mutexes have the numbers before it.
 const RWLOCK: usize = 3;
@@ -14,10 +15,16 @@ const RWLOCK: usize = 3;
 /// An instruction. A place is that of an instruction in the same code.
 #[derive(Clone, Debug)]
 enum Instruction {
-    Acquire { lock: usize, shared: bool },
+    Acquire {
+        lock: usize,
+        shared: bool,
+    },
     /// Takes the lock, or notes the failure and goes on at a place.
     Try(usize, usize),
-    Release { lock: usize, shared: bool },
+    Release {
+        lock: usize,
+        shared: bool,
+    },
     /// Notes the value of a lock.
     Note(usize),
     /// Notes and changes the value of a lock.
@@ -29,17 +36,21 @@ enum Instruction {
     /// If the flag is there, notes it and goes on at a place.
     Check(usize),
     Register,
-    Park { timed: bool },
+    Park {
+        timed: bool,
+    },
     NoteWaking,
     Spawn(usize),
     /// Joins the oldest child, or all of them.
-    Join { all: bool },
+    Join {
+        all: bool,
+    },
     Panic,
     Jump(usize),
 }
 use Instruction::{
-    Acquire, Atomic, Change, Check, Join, Jump, Note, NoteWaking, NotifyAll, NotifyOne, Panic, Park,
-    Raise, Register, Release, Spawn, Try,
+    Acquire, Atomic, Change, Check, Join, Jump, Note, NoteWaking, NotifyAll, NotifyOne, Panic,
+    Park, Raise, Register, Release, Spawn, Try,
 };
 
 /// Translates tasks. A task is the number of its code.
@@ -191,7 +202,7 @@ struct Task {
 /// leaves no mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct State {
-    tasks: BTreeMap<u32, Task>,
+    tasks: BTreeMap<u32, Rc<Task>>,
     written: [bool; 4],
     readers: [u8; 4],
     values: [i64; 4],
@@ -200,7 +211,7 @@ struct State {
 
 impl State {
     fn task(&mut self, label: u32) -> &mut Task {
-        self.tasks.entry(label).or_default()
+        Rc::make_mut(self.tasks.entry(label).or_default())
     }
 
     fn free(&self, lock: usize, shared: bool) -> bool {
@@ -283,6 +294,21 @@ pub enum Fault {
     WakingNeedsNoLock,
     JoinsDoNotWait,
     PanicsKeepLocks,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::LocksAreShared,
+        Self::ReadersExclude,
+        Self::TriesWait,
+        Self::NotifyOneWakesNobody,
+        Self::NotifyOneWakesAll,
+        Self::TimeoutsNeverCome,
+        Self::WakingNeedsNoLock,
+        Self::JoinsDoNotWait,
+        Self::PanicsKeepLocks,
+    ];
 }
 
 /// What the oracle found.
@@ -379,7 +405,7 @@ impl Oracle {
                 next.task(label).spawned += 1;
                 let its = child(label, next.task(label).spawned);
                 next.task(label).children.push(its);
-                let before = next.tasks.insert(its, Task { code, ..Task::default() });
+                let before = next.tasks.insert(its, Rc::new(Task { code, ..Task::default() }));
                 assert_eq!(before, None, "two tasks have the label {its}");
             }
             Join { all } => noted = Self::join(next, label, all),
@@ -404,7 +430,7 @@ impl Oracle {
 
     /// A task that waits at this moment is woken, whichever. Without one nothing happens.
     fn notify_one(&self, next: State) -> Vec<State> {
-        let mut waiters: Vec<_> = next.registered().collect();
+        let waiters: Vec<_> = next.registered().collect();
         if waiters.is_empty() || self.is(Fault::NotifyOneWakesNobody) {
             return vec![next];
         }
@@ -418,7 +444,7 @@ impl Oracle {
             next.task(label).waiting = Waiting::Notified;
             next
         };
-        waiters.drain(..).map(wake).collect()
+        waiters.into_iter().map(wake).collect()
     }
 
     /// A task that is not notified can go on only by its time-out, which may come at any moment.
@@ -446,13 +472,18 @@ pub fn explore(program: &Program, at_most: usize, fault: Option<Fault>) -> Optio
     let (mut outcomes, mut seen) = (Outcomes::new(), HashSet::from([start.clone()]));
     let mut open = vec![start];
     while let Some(state) = open.pop() {
-        let before = state.tasks.keys().flat_map(|label| oracle.steps(&state, *label));
-        let next: Vec<_> = before.collect();
+        let steps = state.tasks.keys().flat_map(|label| oracle.steps(&state, *label));
+        let next: Vec<_> = steps.collect();
         if next.is_empty() {
             let over = state.tasks.values().all(|task| oracle.over(task));
             outcomes.insert(state.outcome(programs, over));
         }
-        open.extend(next.into_iter().filter(|state| seen.insert(state.clone())));
+        for state in next {
+            if !seen.contains(&state) {
+                seen.insert(state.clone());
+                open.push(state);
+            }
+        }
         if seen.len() > at_most {
             return None;
         }
