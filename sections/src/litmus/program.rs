@@ -80,7 +80,7 @@ impl Op {
             Self::Lock(..) | Self::TryLock(..) | Self::Read(_) | Self::Write(_) => of_a_lock,
             Self::Notify { flag: true, .. } => of_a_lock + 1,
             Self::Wait { .. } => of_a_lock + 3,
-            // A panic of Shuttle's tasks releases as many locks as are around it, which are counted.
+            // A panic needs none: the releases are counted with their locks.
             _ => 1,
         };
         let mut its = task;
