@@ -130,7 +130,7 @@ fn spawns() -> Tasks {
     let inside = bodies(prop_oneof![simple.clone(), spawn(&child)]);
     let op =
         prop_oneof![3 => simple, 4 => spawn(&child), 1 => lock(2, &inside), 1 => read(&inside)];
-    tasks(op.boxed(), 3, 2)
+    tasks(op.boxed(), 2, 1)
 }
 
 fn early_joins() -> Tasks {
@@ -140,7 +140,7 @@ fn early_joins() -> Tasks {
     let op = prop_oneof![
         3 => simple, 3 => spawn(&child), 2 => Just(Op::Join), 1 => lock(2, &inside)
     ];
-    tasks(op.boxed(), 4, 3)
+    tasks(op.boxed(), 3, 2)
 }
 
 fn panics() -> Tasks {
