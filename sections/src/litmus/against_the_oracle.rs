@@ -141,7 +141,9 @@ fn differences(expected: &Outcomes, found: &Outcomes) -> String {
 #[test]
 fn random_programs_have_the_outcomes_of_the_explicit_state_oracle() {
     let number = from_environment("SECTIONS_PROGRAMS", PROGRAMS);
-    for mix in mixes() {
+    // The name of one mix, to look at it alone.
+    let only: String = from_environment("SECTIONS_MIX", String::new());
+    for mix in mixes().into_iter().filter(|mix| only.is_empty() || only == mix.name) {
         let mut tally = Tally::default();
         programs(&mix).take(number).for_each(|program| tally.check(program, mix.compared));
         eprintln!("{}: {tally:?}", mix.name);
