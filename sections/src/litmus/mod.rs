@@ -10,16 +10,21 @@
 //! - `outcomes`: every litmus against every checker.
 //! - `switched_off`: each soundness rule, and the test that fails without it.
 //! - `program`, `random`: random programs against the same checkers, and executions against traces.
+//! - `oracle`: the outcomes of a random program, by exploring all of its states.
+//! - `mixes`, `against_the_oracle`: random programs of many kinds against it.
 //! - `counts`: exact numbers of executions of straight-line programs.
 //! - `limits`: what a search is known to lose.
 
+mod against_the_oracle;
 mod announced;
 mod checkers;
 mod counts;
 mod judge;
 mod limits;
 mod log;
+mod mixes;
 mod native;
+mod oracle;
 mod outcomes;
 mod program;
 mod random;

@@ -1,4 +1,4 @@
-//! Random programs over two mutexes, a read-write lock, two atomics and a condition variable.
+//! Programs over three mutexes, a read-write lock, two atomics and a condition variable.
 
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
@@ -7,17 +7,30 @@ use proptest::prelude::{Strategy, any, prop_oneof};
 pub const FAILED: i64 = -1;
 /// The note of a waiter that is woken.
 pub const WOKEN: i64 = -2;
+/// The note of a waiter that times out.
+pub const TIMED_OUT: i64 = -3;
+/// The note of a task that joins one that has panicked.
+pub const PANICKED: i64 = -4;
+/// The mutex of the flag, under which tasks wait.
+pub const FLAG: usize = 2;
+
+/// The label of a task's child, counted from 1. No two tasks have the same, up to 15 children each.
+pub fn child(parent: u32, number: u32) -> u32 {
+    parent * 16 + number
+}
 
 /// An operation of a task.
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// Locks a mutex, notes and changes its value, and runs the body before it unlocks.
+    /// Locks a mutex, notes and changes its value, and runs the body before it unlocks. Nothing, if
+    /// the task holds the mutex.
     Lock(usize, Vec<Op>),
-    /// The same, if the mutex is free.
+    /// The same, if the mutex is free. It fails if the task itself holds the mutex.
     TryLock(usize, Vec<Op>),
-    /// Read-locks, notes the value, and runs the body.
+    /// Read-locks, notes the value, and runs the body. Nothing, if the task reads or writes.
     Read(Vec<Op>),
-    /// Write-locks, notes and changes the value, and runs the body.
+    /// Write-locks, notes and changes the value, and runs the body. Nothing, if the task reads or
+    /// writes.
     Write(Vec<Op>),
     /// Loads an atomic and notes the value.
     Load(usize),
@@ -29,12 +42,16 @@ pub enum Op {
     Add(usize, i64),
     /// Exchanges and notes the old value.
     CompareExchange(usize, i64, i64),
-    /// Notifies one or all, with or without the flag and its mutex.
+    /// Notifies one or all, with or without the flag and its mutex. Without, if the task holds it.
     Notify { all: bool, flag: bool },
-    /// Waits once, unless `checks` is set and the flag is there.
-    Wait { checks: bool },
+    /// Waits once, unless `checks` is set and the flag is there. Nothing, if the task holds the mutex.
+    Wait { checks: bool, timed: bool },
     /// Spawns a task, which the spawning task joins at its end.
     Spawn(Vec<Op>),
+    /// Joins the oldest child that is not joined. Nothing, if there is none.
+    Join,
+    /// Panics. The task drops its guards and joins its children.
+    Panic,
 }
 
 impl Op {
@@ -63,6 +80,7 @@ impl Op {
             Self::Lock(..) | Self::TryLock(..) | Self::Read(_) | Self::Write(_) => of_a_lock,
             Self::Notify { flag: true, .. } => of_a_lock + 1,
             Self::Wait { .. } => of_a_lock + 3,
+            // A panic needs none: the releases are counted with their locks.
             _ => 1,
         };
         let mut its = task;
@@ -122,7 +140,7 @@ impl Program {
     }
 }
 
-fn simple() -> impl Strategy<Value = Op> {
+pub fn simple() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => (0..2usize).prop_map(Op::Load),
         2 => (0..2usize, 1..3i64).prop_map(|(atomic, value)| Op::Store(atomic, value)),
@@ -132,7 +150,7 @@ fn simple() -> impl Strategy<Value = Op> {
             Op::CompareExchange(atomic, from, to)
         }),
         2 => any::<(bool, bool)>().prop_map(|(all, flag)| Op::Notify { all, flag }),
-        2 => any::<bool>().prop_map(|checks| Op::Wait { checks }),
+        2 => any::<bool>().prop_map(|checks| Op::Wait { checks, timed: false }),
     ]
 }
 
@@ -153,7 +171,7 @@ fn op() -> impl Strategy<Value = Op> {
 fn waiting() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => any::<(bool, bool)>().prop_map(|(all, flag)| Op::Notify { all, flag }),
-        3 => any::<bool>().prop_map(|checks| Op::Wait { checks }),
+        3 => any::<bool>().prop_map(|checks| Op::Wait { checks, timed: false }),
         1 => simple(),
     ]
 }

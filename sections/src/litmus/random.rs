@@ -51,7 +51,7 @@ impl Tally {
     }
 }
 
-fn notes(outcome: &str, value: i64) -> bool {
+pub fn notes(outcome: &str, value: i64) -> bool {
     let value = value.to_string();
     outcome.split([' ', ':', ',']).any(|word| word == value)
 }
@@ -118,7 +118,7 @@ fn check(program: Program, tally: &RefCell<Tally>) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-pub(super) fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
+pub fn from_environment<T: std::str::FromStr>(name: &str, default: T) -> T {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 

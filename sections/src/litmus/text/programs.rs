@@ -1,17 +1,23 @@
 //! The interpreter of random programs.
 
 use super::super::backend::{JoinHandle, Mutex, introduce, spawn};
-use super::{Atomic, Objects, join};
+use super::{Atomic, Objects};
 use crate::litmus::log::note;
-use crate::litmus::program::{FAILED, Op, Program, WOKEN};
+use crate::litmus::program::{FAILED, FLAG, Op, PANICKED, Program, TIMED_OUT, WOKEN, child};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs the program once. Main notes the final values.
 pub fn run(program: &Program) {
     let objects = Objects::new();
     let tasks = program.0.iter().zip(1..);
     let handles: Vec<_> = tasks.map(|(ops, label)| start(&objects, ops, label)).collect();
-    handles.into_iter().for_each(join);
+    // Main notes nothing before it has joined all: in a deadlock Shuttle's main joins the tasks that
+    // have ended, and this package's main joins none.
+    let panicked: Vec<_> = handles.into_iter().map(|handle| handle.join().is_err()).collect();
+    panicked.into_iter().filter(|panicked| *panicked).for_each(|_| note(0, PANICKED));
     let o = &objects;
     let finals = [*o.a.lock(), *o.b.lock(), *o.c.lock(), *o.r.read(), o.x.load(), o.y.load()];
     finals.into_iter().for_each(|value| note(0, value));
@@ -21,20 +27,38 @@ fn start(objects: &Arc<Objects>, ops: &[Op], label: u32) -> JoinHandle<()> {
     let (objects, ops) = (Arc::clone(objects), ops.to_vec());
     spawn(move || {
         introduce(label);
-        let mut actor =
-            Actor { o: &objects, label, mutexes: [false; 2], rwlock: false, children: Vec::new() };
-        actor.perform_all(&ops);
-        actor.children.into_iter().for_each(join);
+        let mut actor = Actor {
+            o: &objects,
+            label,
+            mutexes: [false; 3],
+            rwlock: false,
+            spawned: 0,
+            children: VecDeque::new(),
+        };
+        // A task that panics joins its children too. Main would not wait for them.
+        let performed = catch_unwind(AssertUnwindSafe(|| actor.perform_all(&ops)));
+        actor.children.into_iter().for_each(|child| join(child, label));
+        if let Err(panic) = performed {
+            resume_unwind(panic);
+        }
     })
+}
+
+/// Task `label` joins, and notes a panic.
+fn join(task: JoinHandle<()>, label: u32) {
+    if task.join().is_err() {
+        note(label, PANICKED);
+    }
 }
 
 /// A task that interprets its operations. It skips a lock that it holds already.
 struct Actor<'a> {
     o: &'a Arc<Objects>,
     label: u32,
-    mutexes: [bool; 2],
+    mutexes: [bool; 3],
     rwlock: bool,
-    children: Vec<JoinHandle<()>>,
+    spawned: u32,
+    children: VecDeque<JoinHandle<()>>,
 }
 
 impl<'a> Actor<'a> {
@@ -47,7 +71,7 @@ impl<'a> Actor<'a> {
     }
 
     fn mutex(&self, number: usize) -> &'a Mutex<i64> {
-        [&self.o.a, &self.o.b][number]
+        [&self.o.a, &self.o.b, &self.o.c][number]
     }
 
     fn atomic(&self, number: usize) -> &'a Atomic {
@@ -69,8 +93,14 @@ impl<'a> Actor<'a> {
                 self.note(found.unwrap_or_else(|found| found));
             }
             Op::Notify { all, flag } => self.notify(*all, *flag),
-            Op::Wait { checks } => self.wait(*checks),
+            Op::Wait { checks, timed } => self.wait(*checks, *timed),
             Op::Spawn(body) => self.spawn(body),
+            Op::Join => {
+                if let Some(child) = self.children.pop_front() {
+                    join(child, self.label);
+                }
+            }
+            Op::Panic => resume_unwind(Box::new("on purpose")),
         }
     }
 
@@ -119,25 +149,33 @@ impl<'a> Actor<'a> {
     }
 
     fn notify(&self, all: bool, flag: bool) {
-        let mut guard = flag.then(|| self.o.c.lock());
+        let mut guard = (flag && !self.mutexes[FLAG]).then(|| self.o.c.lock());
         if let Some(flag) = &mut guard {
             **flag += 1;
         }
         if all { self.o.v.notify_all() } else { self.o.v.notify_one() }
     }
 
-    fn wait(&self, checks: bool) {
+    fn wait(&self, checks: bool, timed: bool) {
+        if self.mutexes[FLAG] {
+            return;
+        }
         let flag = self.o.c.lock();
         if checks && *flag > 0 {
             return self.note(*flag);
         }
-        let flag = self.o.v.wait(flag);
-        self.note(WOKEN);
+        let (flag, timed_out) = if timed {
+            self.o.v.wait_timeout(flag, Duration::ZERO)
+        } else {
+            (self.o.v.wait(flag), false)
+        };
+        self.note(if timed_out { TIMED_OUT } else { WOKEN });
         self.note(*flag);
     }
 
     fn spawn(&mut self, body: &[Op]) {
-        let label = self.label * 4 + self.children.len() as u32 + 1;
-        self.children.push(start(self.o, body, label));
+        self.spawned += 1;
+        let label = child(self.label, self.spawned);
+        self.children.push_back(start(self.o, body, label));
     }
 }
