@@ -158,6 +158,9 @@ impl Order {
             row(&mut self.changing, *changed).push(place);
         }
         self.pasts.push(past);
+        if operation.kind == Kind::Release {
+            self.woken_before_the_release(path, &announced, requests);
+        }
         let second = Announced { task, operation, past: announced, until: place };
         for first in racing {
             requests.push(self.reversal(path, first, &second));
@@ -165,6 +168,27 @@ impl Order {
         self.blocked(path, &second, requests);
         for changed in step.changed() {
             self.changed(path, place, *changed, requests);
+        }
+    }
+
+    /// A broadcast that came while the last step releases a mutex on the way to a wait took from that
+    /// task the chance to be woken by something else.
+    fn woken_before_the_release(
+        &self,
+        path: &[Node],
+        announced: &Past,
+        requests: &mut Vec<Request>,
+    ) {
+        let place = self.pasts.len() - 1;
+        let (task, operation) = (path[place].task(), path[place].operation());
+        let mut past = announced.clone();
+        past.add(place);
+        let second = Announced { task, operation, past, until: place + 1 };
+        let mine = self.of_task.get(task).map_or(&[][..], Vec::as_slice);
+        let since = mine.iter().rev().nth(1).map_or(0, |step| step + 1);
+        let changing = self.changing.get(task).map_or(&[][..], Vec::as_slice);
+        for broadcast in changing.iter().filter(|step| **step >= since) {
+            requests.push(self.reversal(path, *broadcast, &second));
         }
     }
 
