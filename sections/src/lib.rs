@@ -11,6 +11,7 @@ mod search;
 mod shrink;
 pub mod simulation;
 mod state;
+pub mod std;
 pub mod sync;
 mod task_local;
 pub mod thread;
@@ -22,9 +23,11 @@ pub use error::Error;
 pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
 pub use replay::replay;
 pub use sample::Sample;
-pub use schedule::{Execution, Outcome, Schedule, Step};
+pub use schedule::{Execution, Outcome, Schedule, Step, TaskPanic};
 pub use search::{Coverage, Search};
 pub use shrink::{Failing, shrink};
+/// The primitives as `parking_lot` has them: without poison, so that `lock()` returns the guard.
+pub use sync as parking_lot;
 pub use task_local::{AccessError, LocalKey};
 
 /// Writes into the ledger with this number: a section of its own, or a part of the section of an acquisition directly
@@ -33,6 +36,7 @@ pub use task_local::{AccessError, LocalKey};
 /// A search keeps only the order of steps that conflict. If a property depends on more (did two
 /// computes overlap? did one request begin after another had ended?), call this at the beginnings and
 /// ends. Then they are sections of one object, and every order of them is explored.
+#[track_caller]
 pub fn ledger(number: u32) {
     let object = Object::ledger(number);
     if rules::on(rules::Rule::LedgersAreSections) {

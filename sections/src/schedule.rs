@@ -62,6 +62,22 @@ pub struct Step {
     pub footprint: Footprint,
     /// Whether the task that ran before could have gone on.
     pub preempts: bool,
+    /// The line that called the operation, in your code. For a release it is where a guard was dropped, if the compiler
+    /// tells.
+    pub place: Option<&'static Location<'static>>,
+    /// The values that the step's operations on atomics saw, or replaced.
+    pub values: Vec<String>,
+}
+
+/// A task that has panicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskPanic {
+    /// The task.
+    pub task: TaskNumber,
+    /// The message.
+    pub message: String,
+    /// Whether a task has joined it by its handle, which returns the panic.
+    pub seen: bool,
 }
 
 /// How an execution ended.
@@ -87,6 +103,8 @@ pub struct Execution<T> {
     pub preemptions: u32,
     /// All decisions, including those with only one enabled task.
     pub decisions: usize,
+    /// The tasks that have panicked, in the order of their ends.
+    pub panics: Vec<TaskPanic>,
     /// The steps. Empty in a search, unless it records.
     pub steps: Vec<Step>,
     /// The line that made each object, to find out what `object 0.7` is. Empty unless steps are

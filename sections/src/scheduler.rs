@@ -161,7 +161,8 @@ impl Bridge {
         if state.recording {
             record(&mut state.run, &state.step, &self.pending, &self.enabled);
             let footprint = Footprint::default();
-            state.run.steps.push(Step { task, operation, footprint, preempts });
+            let (place, values) = (state.place(task), Vec::new());
+            state.run.steps.push(Step { task, operation, footprint, preempts, place, values });
         }
         state.run.decisions += 1;
         if state.run.decisions > MAX_DECISIONS {
@@ -309,6 +310,7 @@ fn over(returned: std::thread::Result<()>) -> Option<Execution<()>> {
         schedule: Choices::new(run.choices).trying(&tried),
         preemptions: run.preemptions,
         decisions: run.decisions,
+        panics: run.panics,
         steps: run.steps,
         made_at: run.made_at,
         checksum: run.checksum.finalize(),
@@ -324,8 +326,8 @@ impl Execution<()> {
             (Outcome::Deadlock(waiting), _) => Outcome::Deadlock(waiting),
             (Outcome::Panicked(message), _) => Outcome::Panicked(message),
         };
-        let Self { schedule, preemptions, decisions, steps, made_at, checksum, .. } = self;
-        Execution { outcome, schedule, preemptions, decisions, steps, made_at, checksum }
+        let Self { schedule, preemptions, decisions, panics, steps, made_at, checksum, .. } = self;
+        Execution { outcome, schedule, preemptions, decisions, panics, steps, made_at, checksum }
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::operation::{Kind, Object, TaskNumber};
 use crate::simulation::runtime;
 use crate::state::{announce, locals, with};
+use crate::sync::announce_release;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Slot<T> = Arc<Mutex<Option<std::thread::Result<T>>>>;
+pub(crate) type Slot<T> = Arc<Mutex<Option<std::thread::Result<T>>>>;
 
 /// Starts a task. Its code before its first synchronising operation belongs to the step that spawned
 /// it. No other task can observe the difference.
@@ -16,16 +17,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let slot: Slot<T> = Arc::default();
-    let result = Arc::clone(&slot);
-    let work = move || {
-        // A panic must not end the execution. It is the task's result, or the execution is being given up.
-        let returned = catch_unwind(AssertUnwindSafe(task));
-        let dropped = catch_unwind(AssertUnwindSafe(locals::end));
-        let returned = returned.and_then(|value| dropped.map(|()| value));
-        *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
-        with(|state| state.finish());
-    };
+    let (work, slot) = work(task);
     let task = if with(|state| state.clockwork.is_some()) {
         let stack = runtime::stack(work);
         with(|state| state.enlist(stack))
@@ -34,6 +26,39 @@ where
     };
     with(|state| state.spawned(task));
     JoinHandle { task, slot }
+}
+
+/// What a task does, and where it puts its result.
+pub(crate) fn work<'a, F, T>(task: F) -> (impl FnOnce() + Send + 'a, Slot<T>)
+where
+    F: FnOnce() -> T + Send + 'a,
+    T: Send + 'a,
+{
+    let slot: Slot<T> = Arc::default();
+    let result = Arc::clone(&slot);
+    let work = move || {
+        // A panic must not end the execution. It is the task's result, or the execution is being given up.
+        let returned = catch_unwind(AssertUnwindSafe(task));
+        let dropped = catch_unwind(AssertUnwindSafe(locals::end));
+        let returned = returned.and_then(|value| dropped.map(|()| value));
+        if let Err(panic) = &returned {
+            with(|state| state.panicked(panic.as_ref()));
+        }
+        *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
+        // Some task may ask whether this one has finished. Then its end is a step.
+        let me = Object::of_task(crate::task());
+        drop(catch_unwind(|| announce_release(me)));
+        with(|state| state.finish());
+    };
+    (work, slot)
+}
+
+/// Waits for the end of a task.
+#[track_caller]
+pub(crate) fn wait_for(task: TaskNumber) {
+    let object = Object::of_task(task);
+    announce(Kind::Join, object);
+    with(|state| state.joined(object));
 }
 
 /// The handle of a task. Joining it waits for the task's end.
@@ -48,11 +73,15 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The panic of the task.
+    #[track_caller]
     pub fn join(self) -> std::thread::Result<T> {
-        let object = Object::of_task(self.task);
-        announce(Kind::Join, object);
-        with(|state| state.joined(object));
+        wait_for(self.task);
+        with(|state| state.panic_is_seen(self.task));
         self.result()
+    }
+
+    pub(crate) fn of(task: TaskNumber, slot: Slot<T>) -> Self {
+        Self { task, slot }
     }
 
     /// What the task has returned, if it has finished.

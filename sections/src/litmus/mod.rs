@@ -11,11 +11,13 @@
 //! - `switched_off`: each soundness rule, and the test that fails without it.
 //! - `program`, `random`: random programs against the same checkers, and executions against traces.
 //! - `counts`: exact numbers of executions of straight-line programs.
+//! - `like_std`: programs on the primitives as std has them, against Shuttle.
 //! - `limits`: what a search is known to lose.
 
 mod announced;
 mod checkers;
 mod counts;
+mod like_std;
 mod limits;
 mod log;
 mod native;

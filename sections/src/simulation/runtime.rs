@@ -74,6 +74,7 @@ pub(super) fn run<T: Send + 'static>(
             stacks[task] = None;
         }
     }
+    crate::std::sync::end();
     let returned = handle.result();
     let (run, deadlock, clockwork) = with(|state| {
         state.stop();

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) struct Aborted;
 
 impl State {
-    fn announce(&mut self, operation: Operation) -> Next {
+    fn announce(&mut self, operation: Operation, place: &'static Location<'static>) -> Next {
         if self.aborting {
             return Next::Abort;
         }
@@ -32,6 +32,7 @@ impl State {
         }
         self.acquiring = false;
         self.task(me).status = Status::Announced(operation);
+        self.task(me).place = Some(place);
         self.stay_awake();
         Next::Switch
     }
@@ -82,7 +83,9 @@ pub(crate) fn new_object() -> Object {
 }
 
 /// Announces the task's next operation, and returns when the task is chosen.
+#[track_caller]
 pub(crate) fn announce(kind: Kind, object: Object) {
+    let place = Location::caller();
     // Shuttle cannot schedule a task that unwinds. So the operations of its destructors belong to its
     // step.
     if std::thread::panicking() {
@@ -91,7 +94,7 @@ pub(crate) fn announce(kind: Kind, object: Object) {
     }
     let next = with(|state| {
         assert!(state.running, "sections: {kind:?} outside of an exploration");
-        state.announce(Operation { kind, object })
+        state.announce(Operation { kind, object }, place)
     });
     match next {
         Next::Go => {}
@@ -119,7 +122,9 @@ fn abort() -> ! {
 
 /// Parks a waiter until it is chosen. Returns `true` if a broadcast woke it, so that it is about to
 /// take its mutex again.
+#[track_caller]
 pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
+    let place = Location::caller();
     with(|state| {
         let me = state.current;
         let waiter = state.condvars.of(condvar).iter_mut().find(|waiter| waiter.task == me);
@@ -134,6 +139,7 @@ pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
         };
         state.acquiring = false;
         state.task(me).status = Status::Announced(operation);
+        state.task(me).place = Some(place);
         state.stay_awake();
     });
     pause();
@@ -171,4 +177,5 @@ pub(crate) fn end() {
     }
     with(|state| state.task(MAIN).status = Status::Running);
     super::locals::end();
+    crate::std::sync::end();
 }

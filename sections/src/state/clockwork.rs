@@ -293,7 +293,8 @@ impl State {
         self.clockwork().lay_down(task);
         if self.recording {
             let footprint = Footprint::default();
-            self.run.steps.push(Step { task, operation, footprint, preempts });
+            let (place, values) = (self.place(task), Vec::new());
+            self.run.steps.push(Step { task, operation, footprint, preempts, place, values });
             let now = self.clockwork().now();
             self.clockwork().times.push(now);
         }

@@ -17,14 +17,17 @@ pub(crate) use tasks::Status;
 use crate::error::Error;
 use crate::operation::{Access, Footprint, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
-use crate::schedule::Step;
+use crate::schedule::{Step, TaskPanic};
 use condvars::Waiter;
 use locks::Owners;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tasks::TaskState;
+
+static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
@@ -71,6 +74,8 @@ impl<T: Default> PerObject<T> {
 #[derive(Default)]
 pub(crate) struct State {
     running: bool,
+    /// No two executions of a process have the same number, so that a static can tell them apart.
+    execution: u64,
     /// The running task.
     pub(crate) current: TaskNumber,
     /// The task whose step was chosen last.
@@ -115,6 +120,8 @@ pub(crate) struct Run {
     pub(crate) redundant: bool,
     pub(crate) decisions: usize,
     pub(crate) steps: Vec<Step>,
+    /// The tasks that have panicked.
+    pub(crate) panics: Vec<TaskPanic>,
     /// Where each object was made.
     pub(crate) made_at: BTreeMap<Object, &'static Location<'static>>,
     pub(crate) checksum: crc32fast::Hasher,
@@ -124,6 +131,7 @@ impl State {
     /// Prepares the state for a new execution.
     pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
         self.running = true;
+        self.execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
         self.current = MAIN;
         self.last = MAIN;
         self.tasks.clear();
@@ -145,6 +153,24 @@ impl State {
         self.run = Run::default();
         self.clockwork = None;
         *self.task(MAIN) = TaskState { status: Status::Running, ..TaskState::default() };
+    }
+
+    /// The running task looks at something that is announced only if the exploration knows that some task looks at it: at
+    /// whether a lock is held, for example. If it does not know yet, the exploration begins again, and knows.
+    pub(crate) fn discover(&mut self, object: Object) {
+        if !self.tried.contains(&object) {
+            self.discovered = Some(object);
+        }
+    }
+
+    /// Whether an execution is under way on this OS thread.
+    pub(crate) fn running(&self) -> bool {
+        self.running
+    }
+
+    /// The number of this execution in this process.
+    pub(crate) fn execution(&self) -> u64 {
+        self.execution
     }
 
     pub(crate) fn stop(&mut self) {

@@ -6,6 +6,10 @@ use super::locals::Locals;
 use crate::error::Error;
 use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
+use crate::schedule::TaskPanic;
+use crate::scheduler::message;
+use std::any::Any;
+use std::panic::Location;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -23,6 +27,8 @@ pub(crate) enum Status {
 #[derive(Default)]
 pub(super) struct TaskState {
     pub(super) status: Status,
+    /// The line of the operation that it announced last.
+    pub(super) place: Option<&'static Location<'static>>,
     /// The number of objects that it has made.
     pub(super) made: u32,
     /// Whether its last wait timed out.
@@ -50,8 +56,40 @@ impl State {
         self.tasks.get(task).is_some_and(|task| task.status == Status::Finished)
     }
 
+    pub(crate) fn has_finished(&self, task: TaskNumber) -> bool {
+        self.finished(task)
+    }
+
+    /// The running task has panicked, and ends.
+    pub(crate) fn panicked(&mut self, panic: &(dyn Any + Send)) {
+        if !self.aborting {
+            let (task, message) = (self.current, message(panic));
+            self.run.panics.push(TaskPanic { task, message, seen: false });
+        }
+    }
+
+    /// A task has joined this one with its handle, and has its panic, if there is one.
+    pub(crate) fn panic_is_seen(&mut self, task: TaskNumber) {
+        for panic in self.run.panics.iter_mut().filter(|panic| panic.task == task) {
+            panic.seen = true;
+        }
+    }
+
     pub(crate) fn holds_a_lock(&self, task: TaskNumber) -> bool {
         self.tasks.get(task).is_some_and(|task| task.holds > 0)
+    }
+
+    /// The line of the operation that the task announced last.
+    pub(crate) fn place(&mut self, task: TaskNumber) -> Option<&'static Location<'static>> {
+        self.task(task).place
+    }
+
+    /// The running task's step has seen or written a value.
+    pub(crate) fn saw(&mut self, value: String) {
+        let me = self.current;
+        if let Some(step) = self.run.steps.last_mut().filter(|step| step.task == me) {
+            step.values.push(value);
+        }
     }
 
     /// The scheduler chose the task for the operation that it announced.

@@ -20,13 +20,15 @@ impl Condvar {
     }
 
     /// Waits for a notification.
-    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    #[track_caller]
+    pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.wait_as(Kind::Woken, guard, Duration::MAX).0
     }
 
     /// Waits for a notification or the time-out. The schedule chooses which comes, and the length of `timeout` does not
     /// matter. In a simulation it does: the time-out comes after so much virtual time. Returns `true` if it timed out.
-    pub fn wait_timeout<'a, T>(
+    #[track_caller]
+    pub fn wait_timeout<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
         timeout: Duration,
@@ -34,7 +36,8 @@ impl Condvar {
         self.wait_as(Kind::WokenOrTimeout, guard, timeout)
     }
 
-    fn wait_as<'a, T>(
+    #[track_caller]
+    fn wait_as<'a, T: ?Sized>(
         &self,
         kind: Kind,
         guard: MutexGuard<'a, T>,
@@ -58,12 +61,14 @@ impl Condvar {
     }
 
     /// Wakes one waiter.
+    #[track_caller]
     pub fn notify_one(&self) {
         announce(Kind::NotifyOne, self.0);
         with(|state| state.notify_one(self.0));
     }
 
     /// Wakes all waiters.
+    #[track_caller]
     pub fn notify_all(&self) {
         announce(Kind::NotifyAll, self.0);
         with(|state| state.notify_all(self.0));

@@ -19,8 +19,8 @@ fn own(lock: Object, shared: bool) {
     assert!(taken, "sections: {lock} is taken, and a destructor that unwinds cannot wait for it");
 }
 
-/// If some task tries the lock, its release can be observed and is announced.
-fn announce_release(lock: Object) {
+/// If some task tries the lock, or asks whether it is poisoned, or whether the task has finished, its release can be observed and is announced.
+pub(crate) fn announce_release(lock: Object) {
     if on(Rule::TriedLocksAnnounceReleases) && with(|state| state.tried.contains(&lock)) {
         announce(Kind::Release, lock);
     }

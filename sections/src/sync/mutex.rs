@@ -8,8 +8,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
 
 /// A mutex: `std::sync::Mutex` without poison.
-pub struct Mutex<T> {
-    pub(super) object: Object,
+pub struct Mutex<T: ?Sized> {
+    pub(crate) object: Object,
     inner: std::sync::Mutex<T>,
 }
 
@@ -20,19 +20,26 @@ impl<T> Mutex<T> {
         Self { object: new_object(), inner: std::sync::Mutex::new(value) }
     }
 
+    /// The value. This is not a section, because no other task has the mutex.
+    pub fn into_inner(self) -> T {
+        self.inner.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
     /// Waits until the mutex is free and takes it.
+    #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         announce(Kind::Lock, self.object);
         self.take()
     }
 
     /// Takes the mutex if it is free.
+    #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         announce(Kind::TryLock, self.object);
         let taken = with(|state| {
-            if !state.tried.contains(&self.object) {
-                state.discovered = Some(self.object);
-            }
+            state.discover(self.object);
             state.acquire(self.object, false)
         });
         taken.then(|| self.guard())
@@ -53,8 +60,15 @@ impl<T> Mutex<T> {
     }
 
     /// The value. This is not a section, because no other task has the mutex.
-    pub fn into_inner(self) -> T {
-        self.inner.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    #[track_caller]
+    fn from(value: T) -> Self {
+        Self::new(value)
     }
 }
 
@@ -65,20 +79,20 @@ impl<T: Default> Default for Mutex<T> {
     }
 }
 
-impl<T> fmt::Debug for Mutex<T> {
+impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Mutex").field(&self.object).finish()
     }
 }
 
 /// The right to use a mutex's value. Dropping it releases the mutex.
-pub struct MutexGuard<'a, T> {
+pub struct MutexGuard<'a, T: ?Sized> {
     pub(super) mutex: &'a Mutex<T>,
     /// `None` after a wait has released it.
     inner: Option<std::sync::MutexGuard<'a, T>>,
 }
 
-impl<'a, T> MutexGuard<'a, T> {
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Releases the mutex as a part of the step that waits.
     pub(super) fn release_to_wait(mut self) -> &'a Mutex<T> {
         self.inner = None;
@@ -87,7 +101,7 @@ impl<'a, T> MutexGuard<'a, T> {
     }
 }
 
-impl<T> Drop for MutexGuard<'_, T> {
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         if self.inner.is_none() {
             return;
@@ -98,7 +112,7 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-impl<T> Deref for MutexGuard<'_, T> {
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -106,13 +120,13 @@ impl<T> Deref for MutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.inner.as_mut().expect("a guard is used only until it waits")
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
     }
