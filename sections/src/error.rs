@@ -1,6 +1,7 @@
 //! The reasons why an exploration has no result.
 
 use crate::operation::{Operation, TaskNumber};
+use crate::schedule::Schedule;
 use std::fmt;
 
 /// Why an exploration has no result.
@@ -43,6 +44,17 @@ pub enum Error {
         /// The limit.
         decisions: usize,
     },
+    /// The closure that judges the executions panicked.
+    Judge {
+        /// The message.
+        message: String,
+        /// The schedule of the execution that it judged.
+        schedule: Schedule,
+    },
+    /// This text is no schedule.
+    NoSchedule(String),
+    /// An execution failed with this schedule, and its replay did not.
+    NotRepeated(Schedule),
     /// Shuttle gave up with this message.
     Shuttle(String),
 }
@@ -85,6 +97,18 @@ impl fmt::Display for Error {
                 f,
                 "an execution has not ended after {decisions} decisions: a scenario has to end under \
                  every schedule"
+            ),
+            Self::Judge { message, schedule } => write!(
+                f,
+                "the judge panicked at the execution with the choices {:?}: {message}",
+                schedule.choices()
+            ),
+            Self::NoSchedule(text) => write!(f, "{text} is no schedule"),
+            Self::NotRepeated(schedule) => write!(
+                f,
+                "an execution failed with the choices {:?}, and its replay did not: the scenario depends on \
+                 something that is not announced",
+                schedule.choices()
             ),
             Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }

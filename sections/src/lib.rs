@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod error;
 mod operation;
+mod quiet;
 mod replay;
+mod report;
 mod rules;
 mod sample;
 mod schedule;
@@ -19,6 +22,7 @@ pub mod thread;
 #[cfg(test)]
 mod litmus;
 
+pub use check::{check, check_dfs, check_pct, check_random};
 pub use error::Error;
 pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
 pub use replay::replay;
@@ -53,4 +57,20 @@ pub fn task() -> TaskNumber {
 /// The number of decisions so far in this execution. The current step is the last of them.
 pub fn decisions() -> usize {
     state::with(|state| state.run.decisions)
+}
+
+/// What has a name among the objects: the primitives.
+pub trait Announced {
+    /// Its name.
+    fn object(&self) -> Object;
+}
+
+/// Gives a primitive a name for reports and [`Execution::names`].
+pub fn named(primitive: &impl Announced, name: &str) {
+    let object = primitive.object();
+    state::with(|state| {
+        if state.recording {
+            state.run.names.insert(object, name.to_owned());
+        }
+    });
 }

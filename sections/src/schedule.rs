@@ -110,6 +110,8 @@ pub struct Execution<T> {
     /// The line that made each object, to find out what `object 0.7` is. Empty unless steps are
     /// recorded. For an object that a derived `Default` makes, the line is not in your code.
     pub made_at: BTreeMap<Object, &'static Location<'static>>,
+    /// The names that objects were given: see [`named`](crate::named). Empty unless steps are recorded.
+    pub names: BTreeMap<Object, String>,
     /// A checksum (CRC-32) over what every task was about to do at each decision. Zero unless steps are
     /// recorded.
     pub checksum: u32,

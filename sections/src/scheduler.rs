@@ -262,7 +262,12 @@ pub(crate) fn run<T: 'static>(
         let mut value = None;
         let returned = catch_unwind(AssertUnwindSafe(|| value = Some(body())));
         if let Some(execution) = over(returned) {
-            visit(execution.with(value));
+            let schedule = execution.schedule.clone();
+            let judged = catch_unwind(AssertUnwindSafe(|| visit(execution.with(value))));
+            if let Err(panic) = judged {
+                let message = message(panic.as_ref());
+                state::with(|state| state.fail(Error::Judge { message, schedule }));
+            }
         }
     };
     run_all(Box::new(driver), setup, Box::new(execution))
@@ -313,6 +318,7 @@ fn over(returned: std::thread::Result<()>) -> Option<Execution<()>> {
         panics: run.panics,
         steps: run.steps,
         made_at: run.made_at,
+        names: run.names,
         checksum: run.checksum.finalize(),
     })
 }
@@ -326,8 +332,28 @@ impl Execution<()> {
             (Outcome::Deadlock(waiting), _) => Outcome::Deadlock(waiting),
             (Outcome::Panicked(message), _) => Outcome::Panicked(message),
         };
-        let Self { schedule, preemptions, decisions, panics, steps, made_at, checksum, .. } = self;
-        Execution { outcome, schedule, preemptions, decisions, panics, steps, made_at, checksum }
+        let Self {
+            outcome: _,
+            schedule,
+            preemptions,
+            decisions,
+            panics,
+            steps,
+            made_at,
+            names,
+            checksum,
+        } = self;
+        Execution {
+            outcome,
+            schedule,
+            preemptions,
+            decisions,
+            panics,
+            steps,
+            made_at,
+            names,
+            checksum,
+        }
     }
 }
 

@@ -124,6 +124,7 @@ pub(crate) struct Run {
     pub(crate) panics: Vec<TaskPanic>,
     /// Where each object was made.
     pub(crate) made_at: BTreeMap<Object, &'static Location<'static>>,
+    pub(crate) names: BTreeMap<Object, String>,
     pub(crate) checksum: crc32fast::Hasher,
 }
 

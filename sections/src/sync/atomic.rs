@@ -200,6 +200,12 @@ macro_rules! atomic {
             }
         }
 
+        impl $(<$T>)? crate::Announced for $Atomic $(<$T>)? {
+            fn object(&self) -> Object {
+                self.0
+            }
+        }
+
         impl $(<$T>)? From<$Value> for $Atomic $(<$T>)? {
             #[track_caller]
             fn from(value: $Value) -> Self {

@@ -88,3 +88,9 @@ impl Default for Condvar {
         Self::new()
     }
 }
+
+impl crate::Announced for Condvar {
+    fn object(&self) -> crate::Object {
+        self.0
+    }
+}

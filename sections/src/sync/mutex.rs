@@ -131,3 +131,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
         fmt::Debug::fmt(&**self, f)
     }
 }
+
+impl<T: ?Sized> crate::Announced for Mutex<T> {
+    fn object(&self) -> crate::Object {
+        self.object
+    }
+}

@@ -153,3 +153,9 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
         self.inner.as_mut().expect("a guard holds its lock until it is dropped")
     }
 }
+
+impl<T: ?Sized> crate::Announced for RwLock<T> {
+    fn object(&self) -> crate::Object {
+        self.object
+    }
+}

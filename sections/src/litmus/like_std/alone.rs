@@ -195,11 +195,14 @@ fn a_receiver_times_out_or_receives() {
     let outcomes = found(|| {
         let (sender, receiver) = channel();
         let task = thread::spawn(move || sender.send(1).unwrap_or(()));
-        note(0, match receiver.recv_timeout(Duration::from_secs(1)) {
-            Ok(number) => number,
-            Err(RecvTimeoutError::Timeout) => -1,
-            Err(RecvTimeoutError::Disconnected) => -2,
-        });
+        note(
+            0,
+            match receiver.recv_timeout(Duration::from_secs(1)) {
+                Ok(number) => number,
+                Err(RecvTimeoutError::Timeout) => -1,
+                Err(RecvTimeoutError::Disconnected) => -2,
+            },
+        );
         task.join().unwrap();
     });
     assert_eq!(outcomes, expected(&["0:-1", "0:1"]));

@@ -43,7 +43,10 @@ fn programs_on_std_like_primitives_have_the_outcomes_that_they_have_on_shuttles(
         for reduce in [false, true] {
             let found = outcomes(ours.1, reduce);
             if found != shuttle.outcomes {
-                wrong.push(format!("{} ({reduce}): {found:?}, Shuttle {:?}", ours.0, shuttle.outcomes));
+                wrong.push(format!(
+                    "{} ({reduce}): {found:?}, Shuttle {:?}",
+                    ours.0, shuttle.outcomes
+                ));
             }
         }
     }

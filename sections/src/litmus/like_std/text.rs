@@ -290,10 +290,13 @@ fn try_recv() {
     let _other = sender.clone();
     let sending = spawn(move || sender.send(5).unwrap());
     for _ in 0..2 {
-        note(0, match receiver.try_recv() {
-            Ok(number) => number,
-            Err(error) => -i64::from(error == std::sync::mpsc::TryRecvError::Disconnected),
-        });
+        note(
+            0,
+            match receiver.try_recv() {
+                Ok(number) => number,
+                Err(error) => -i64::from(error == std::sync::mpsc::TryRecvError::Disconnected),
+            },
+        );
     }
     join([sending]);
 }

@@ -117,3 +117,9 @@ impl Default for Condvar {
         Self::new()
     }
 }
+
+impl crate::Announced for Condvar {
+    fn object(&self) -> crate::Object {
+        crate::Announced::object(&self.0)
+    }
+}

@@ -153,3 +153,9 @@ impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
         fmt::Display::fmt(&**self, f)
     }
 }
+
+impl<T: ?Sized> crate::Announced for Mutex<T> {
+    fn object(&self) -> crate::Object {
+        self.inner.object
+    }
+}

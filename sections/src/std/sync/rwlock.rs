@@ -160,3 +160,9 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
         &mut self.inner
     }
 }
+
+impl<T: ?Sized> crate::Announced for RwLock<T> {
+    fn object(&self) -> crate::Object {
+        self.inner.object
+    }
+}

@@ -1,0 +1,1405 @@
+//! Tests of Shuttle's own suite (`tests/basic/` of shuttle 0.9.9), ported by `use` lines alone.
+//!
+//! Copyright Amazon.com, Inc. or its affiliates. All Rights Reserved. SPDX-License-Identifier: Apache-2.0
+
+mod mutex {
+    use sections::std::sync::{Mutex, TryLockError};
+    use sections::std::thread;
+    use sections::{check_dfs, check_random};
+    use std::collections::HashSet;
+    use std::sync::Arc;
+
+    #[test]
+    fn basic_lock_test() {
+        check_dfs(
+            move || {
+                let lock = Arc::new(Mutex::new(0usize));
+                let lock_clone = Arc::clone(&lock);
+
+                thread::spawn(move || {
+                    let mut counter = lock_clone.lock().unwrap();
+                    *counter += 1;
+                });
+
+                let mut counter = lock.lock().unwrap();
+                *counter += 1;
+            },
+            None,
+        );
+
+        // TODO would be cool if we were allowed to smuggle the lock out of the run,
+        // TODO so we can assert invariants about it *after* execution ends
+    }
+
+    fn deadlock() {
+        let lock1 = Arc::new(Mutex::new(0usize));
+        let lock2 = Arc::new(Mutex::new(0usize));
+        let lock1_clone = Arc::clone(&lock1);
+        let lock2_clone = Arc::clone(&lock2);
+
+        thread::spawn(move || {
+            let _l1 = lock1_clone.lock().unwrap();
+            let _l2 = lock2_clone.lock().unwrap();
+        });
+
+        let _l2 = lock2.lock().unwrap();
+        let _l1 = lock1.lock().unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn deadlock_default() {
+        check_dfs(deadlock, None);
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn deadlock_random() {
+        // 200 tries should be enough to find a deadlocking execution
+        check_random(deadlock, 200);
+    }
+
+    /// Two concurrent threads, one doing two successive atomic increments, the other doing
+    /// an atomic multiplication by 2. The multiplication can go before, between, and after
+    /// the increments. Thus we expect to see final values
+    /// * 2 (`0 * 2 + 1 + 1`),
+    /// * 3 (`(0 + 1) * 2 + 1`), and
+    /// * 4 (`(0 + 1 + 1) * 2`).
+    #[test]
+    fn unlock_yields() {
+        let observed_values = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let observed_values_clone = Arc::clone(&observed_values);
+
+        check_dfs(
+            move || {
+                let lock = Arc::new(Mutex::new(0usize));
+
+                let add_thread = {
+                    let lock = Arc::clone(&lock);
+                    thread::spawn(move || {
+                        *lock.lock().unwrap() += 1;
+                        *lock.lock().unwrap() += 1;
+                    })
+                };
+                let mul_thread = {
+                    let lock = Arc::clone(&lock);
+                    thread::spawn(move || {
+                        *lock.lock().unwrap() *= 2;
+                    })
+                };
+
+                add_thread.join().unwrap();
+                mul_thread.join().unwrap();
+
+                let value = Arc::try_unwrap(lock).unwrap().into_inner().unwrap();
+                observed_values_clone.lock().unwrap().insert(value);
+            },
+            None,
+        );
+
+        let observed_values = Arc::try_unwrap(observed_values).unwrap().into_inner().unwrap();
+        assert_eq!(observed_values, HashSet::from([2, 3, 4]));
+    }
+
+    /// Two concurrent threads trying to do an atomic increment using `try_lock`.
+    /// One `try_lock` must succeed, while the other may or may not succeed.
+    /// Thus we expect to see final values 1 and 2.
+    #[test]
+    fn concurrent_try_increment() {
+        let observed_values = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let observed_values_clone = Arc::clone(&observed_values);
+
+        check_dfs(
+            move || {
+                let lock = Arc::new(Mutex::new(0usize));
+
+                let threads = (0..2)
+                    .map(|_| {
+                        let lock = Arc::clone(&lock);
+                        thread::spawn(move || {
+                            match lock.try_lock() {
+                                Ok(mut guard) => {
+                                    *guard += 1;
+                                }
+                                Err(TryLockError::WouldBlock) => (),
+                                Err(_) => panic!("unexpected TryLockError"),
+                            };
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                for thd in threads {
+                    thd.join().unwrap();
+                }
+
+                let value = Arc::try_unwrap(lock).unwrap().into_inner().unwrap();
+                observed_values_clone.lock().unwrap().insert(value);
+            },
+            None,
+        );
+
+        let observed_values = Arc::try_unwrap(observed_values).unwrap().into_inner().unwrap();
+        assert_eq!(observed_values, HashSet::from([1, 2]));
+    }
+
+    /// Two concurrent threads, one doing an atomic increment by 1 using `lock`,
+    /// the other trying to do an atomic increment by 1 followed by trying to do
+    /// an atomic increment by 2 using `try_lock`. The `lock` must succeed, while
+    /// both `try_lock`s may or may not succeed. Thus we expect to see final values
+    /// * 1 (both `try_lock`s fail),
+    /// * 2 (second `try_lock` fails),
+    /// * 3 (first `try_lock` fails), and
+    /// * 4 (both `try_lock`s succeed).
+    #[test]
+    fn concurrent_lock_try_lock() {
+        let observed_values = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let observed_values_clone = Arc::clone(&observed_values);
+
+        check_dfs(
+            move || {
+                let lock = Arc::new(Mutex::new(0usize));
+
+                let lock_thread = {
+                    let lock = Arc::clone(&lock);
+                    thread::spawn(move || {
+                        *lock.lock().unwrap() += 1;
+                    })
+                };
+                let try_lock_thread = {
+                    let lock = Arc::clone(&lock);
+                    thread::spawn(move || {
+                        for n in 1..3 {
+                            match lock.try_lock() {
+                                Ok(mut guard) => {
+                                    *guard += n;
+                                }
+                                Err(TryLockError::WouldBlock) => (),
+                                Err(_) => panic!("unexpected TryLockError"),
+                            };
+                        }
+                    })
+                };
+
+                lock_thread.join().unwrap();
+                try_lock_thread.join().unwrap();
+
+                let value = Arc::try_unwrap(lock).unwrap().into_inner().unwrap();
+                observed_values_clone.lock().unwrap().insert(value);
+            },
+            None,
+        );
+
+        let observed_values = Arc::try_unwrap(observed_values).unwrap().into_inner().unwrap();
+        assert_eq!(observed_values, HashSet::from([1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn double_try_lock() {
+        check_dfs(
+            || {
+                let mutex = Mutex::new(());
+                let _guard_1 = mutex.try_lock().unwrap();
+                assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn mutex_into_inner() {
+        check_dfs(
+            || {
+                let lock = Arc::new(Mutex::new(0u64));
+
+                let threads = (0..2)
+                    .map(|_| {
+                        let lock = lock.clone();
+                        thread::spawn(move || {
+                            *lock.lock().unwrap() += 1;
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                for thread in threads {
+                    thread.join().unwrap();
+                }
+
+                let lock = Arc::try_unwrap(lock).unwrap();
+                assert_eq!(lock.into_inner().unwrap(), 2);
+            },
+            None,
+        )
+    }
+}
+
+mod rwlock {
+    use sections::std::sync::RwLock;
+    use sections::std::thread;
+    use sections::{check, check_dfs, check_random};
+    use std::collections::HashSet;
+    use std::sync::{Arc, TryLockError};
+
+    fn deadlock() {
+        let lock1 = Arc::new(RwLock::new(0usize));
+        let lock2 = Arc::new(RwLock::new(0usize));
+        let lock1_clone = Arc::clone(&lock1);
+        let lock2_clone = Arc::clone(&lock2);
+
+        thread::spawn(move || {
+            let _l1 = lock1_clone.read().unwrap();
+            let _l2 = lock2_clone.read().unwrap();
+        });
+
+        let _l2 = lock2.write().unwrap();
+        let _l1 = lock1.write().unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn deadlock_default() {
+        // Round-robin should always fail this deadlock test
+        check(deadlock);
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn deadlock_random() {
+        // 200 tries should be enough to find a deadlocking execution
+        check_random(deadlock, 200);
+    }
+
+    #[test]
+    fn rwlock_two_writers() {
+        check_random(
+            || {
+                let lock = Arc::new(RwLock::new(1));
+                let lock2 = lock.clone();
+
+                thread::spawn(move || {
+                    let mut w = lock.write().unwrap();
+                    *w += 1;
+                    thread::yield_now();
+                });
+
+                thread::spawn(move || {
+                    let mut w = lock2.write().unwrap();
+                    *w += 1;
+                    thread::yield_now();
+                });
+            },
+            100,
+        );
+    }
+
+    #[test]
+    fn rwlock_default() {
+        struct Point(u32, u32);
+        impl Default for Point {
+            fn default() -> Self {
+                Self(21, 42)
+            }
+        }
+
+        check_dfs(
+            || {
+                let point: RwLock<Point> = Default::default();
+
+                let r = point.read().unwrap();
+                assert_eq!(r.0, 21);
+                assert_eq!(r.1, 42);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn rwlock_into_inner() {
+        check_dfs(
+            || {
+                let lock = Arc::new(RwLock::new(0u64));
+
+                let threads = (0..2)
+                    .map(|_| {
+                        let lock = lock.clone();
+                        thread::spawn(move || {
+                            *lock.write().unwrap() += 1;
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                for thread in threads {
+                    thread.join().unwrap();
+                }
+
+                let lock = Arc::try_unwrap(lock).unwrap();
+                assert_eq!(lock.into_inner().unwrap(), 2);
+            },
+            None,
+        )
+    }
+
+    /// Two concurrent threads trying to do an atomic increment using `try_write`.
+    /// One `try_write` must succeed, while the other may or may not succeed.
+    /// Thus we expect to see final values 1 and 2.
+    #[test]
+    fn concurrent_try_increment() {
+        let observed_values = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let observed_values_clone = Arc::clone(&observed_values);
+
+        check_dfs(
+            move || {
+                let lock = Arc::new(RwLock::new(0usize));
+
+                let threads = (0..2)
+                    .map(|_| {
+                        let lock = Arc::clone(&lock);
+                        thread::spawn(move || {
+                            match lock.try_write() {
+                                Ok(mut guard) => {
+                                    *guard += 1;
+                                }
+                                Err(TryLockError::WouldBlock) => (),
+                                Err(_) => panic!("unexpected TryLockError"),
+                            };
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                for thd in threads {
+                    thd.join().unwrap();
+                }
+
+                let value = Arc::try_unwrap(lock).unwrap().into_inner().unwrap();
+                observed_values_clone.lock().unwrap().insert(value);
+            },
+            None,
+        );
+
+        let observed_values = Arc::try_unwrap(observed_values).unwrap().into_inner().unwrap();
+        assert_eq!(observed_values, HashSet::from([1, 2]));
+    }
+
+    /// Three concurrent threads, one doing an atomic increment by 1 using `write`, one trying to do an
+    /// atomic increment by 1 followed by trying to do an atomic increment by 2 using `try_write`, and a
+    /// third that peeks at the value using `try_read.` The `write` must succeed, while each `try_write`
+    /// may or may not succeed.
+    #[test]
+    fn concurrent_write_try_write_try_read() {
+        let observed_values = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let observed_values_clone = Arc::clone(&observed_values);
+
+        check_dfs(
+            move || {
+                let lock = Arc::new(RwLock::new(0usize));
+
+                let write_thread = {
+                    let lock = Arc::clone(&lock);
+                    thread::spawn(move || {
+                        *lock.write().unwrap() += 1;
+                    })
+                };
+                let try_write_thread = {
+                    let lock = Arc::clone(&lock);
+                    thread::spawn(move || {
+                        for n in 1..3 {
+                            match lock.try_write() {
+                                Ok(mut guard) => {
+                                    *guard += n;
+                                }
+                                Err(TryLockError::WouldBlock) => (),
+                                Err(_) => panic!("unexpected TryLockError"),
+                            };
+                        }
+                    })
+                };
+
+                let read_value = match lock.try_read() {
+                    Ok(guard) => Some(*guard),
+                    Err(TryLockError::WouldBlock) => None,
+                    Err(_) => panic!("unexpected TryLockError"),
+                };
+
+                write_thread.join().unwrap();
+                try_write_thread.join().unwrap();
+
+                let final_value = Arc::try_unwrap(lock).unwrap().into_inner().unwrap();
+                observed_values_clone.lock().unwrap().insert((final_value, read_value));
+            },
+            None,
+        );
+
+        let observed_values = Arc::try_unwrap(observed_values).unwrap().into_inner().unwrap();
+        // The idea here is that the `try_read` can interleave anywhere between the (successful) writes,
+        // but can also just fail.
+        let expected_values = HashSet::from([
+            // Both `try_write`s fail
+            (1, None),
+            (1, Some(0)),
+            (1, Some(1)),
+            // Second `try_write` fails
+            (2, None),
+            (2, Some(0)),
+            (2, Some(1)),
+            (2, Some(2)),
+            // First `try_write` fails
+            (3, None),
+            (3, Some(0)),
+            (3, Some(1)),
+            // (3, Some(2)), // If first `try_write` failed, the value of the lock is never 2
+            (3, Some(3)),
+            // Both `try_write`s succeed
+            (4, None),
+            (4, Some(0)),
+            (4, Some(1)),
+            (4, Some(2)),
+            (4, Some(3)),
+            (4, Some(4)),
+        ]);
+        assert_eq!(observed_values, expected_values);
+    }
+
+    #[test]
+    fn double_try_write() {
+        check_dfs(
+            || {
+                let rwlock = RwLock::new(());
+                let _guard_1 = rwlock.try_write().unwrap();
+                assert!(matches!(rwlock.try_write(), Err(TryLockError::WouldBlock)));
+            },
+            None,
+        )
+    }
+}
+
+mod condvar {
+    use sections::check_dfs;
+    use sections::std::sync::{Condvar, Mutex};
+    use sections::std::thread;
+    use std::sync::Arc;
+
+    #[test]
+    fn notify_one() {
+        check_dfs(
+            || {
+                let lock = Arc::new(Mutex::new(false));
+                let cond = Arc::new(Condvar::new());
+
+                {
+                    let lock = Arc::clone(&lock);
+                    let cond = Arc::clone(&cond);
+                    thread::spawn(move || {
+                        let mut guard = lock.lock().unwrap();
+                        while !*guard {
+                            guard = cond.wait(guard).unwrap();
+                        }
+                    });
+                }
+
+                *lock.lock().unwrap() = true;
+                // Note: it's valid to signal a condvar while not holding the corresponding lock
+                cond.notify_one();
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn notify_one_while() {
+        check_dfs(
+            || {
+                let lock = Arc::new(Mutex::new(false));
+                let cond = Arc::new(Condvar::new());
+
+                {
+                    let lock = Arc::clone(&lock);
+                    let cond = Arc::clone(&cond);
+                    thread::spawn(move || {
+                        let guard = lock.lock().unwrap();
+                        let guard = cond.wait_while(guard, |flag| !*flag).unwrap();
+                        assert!(*guard);
+                    });
+                }
+
+                *lock.lock().unwrap() = true;
+                // Note: it's valid to signal a condvar while not holding the corresponding lock
+                cond.notify_one();
+            },
+            None,
+        )
+    }
+
+    fn two_workers<F>(signal_thread: F)
+    where
+        F: Fn(Arc<Condvar>),
+    {
+        let lock = Arc::new(Mutex::new(false));
+        let cond = Arc::new(Condvar::new());
+
+        for _ in 0..2 {
+            let lock = Arc::clone(&lock);
+            let cond = Arc::clone(&cond);
+            thread::spawn(move || {
+                let mut guard = lock.lock().unwrap();
+                while !*guard {
+                    guard = cond.wait(guard).unwrap();
+                }
+            });
+        }
+
+        *lock.lock().unwrap() = true;
+        signal_thread(cond);
+    }
+
+    #[test]
+    fn notify_all() {
+        check_dfs(|| two_workers(|cond| cond.notify_all()), None)
+    }
+
+    #[test]
+    fn multiple_notify_one() {
+        check_dfs(
+            || {
+                two_workers(|cond| {
+                    cond.notify_one();
+                    cond.notify_one();
+                })
+            },
+            None,
+        )
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn notify_one_deadlock() {
+        check_dfs(
+            || {
+                two_workers(|cond| {
+                    cond.notify_one();
+                    // only one signal, so there exists an execution where the second worker is never woken
+                })
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn notify_one_all() {
+        check_dfs(
+            || {
+                two_workers(|cond| {
+                    cond.notify_one();
+                    cond.notify_all();
+                })
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn notify_all_one() {
+        check_dfs(
+            || {
+                two_workers(|cond| {
+                    cond.notify_all();
+                    cond.notify_one();
+                })
+            },
+            None,
+        )
+    }
+
+    #[test]
+    #[should_panic(expected = "found the failing execution")]
+    fn notify_one_order() {
+        check_dfs(
+            || {
+                // All the complexity in this test is to arrange a specific order of threads arriving in the
+                // waiters queue for `cond`. We arrange for Thread 1 to always be the first thread to wait
+                // on `cond`, but for both threads to be waiting on `cond` before we call `cond.notify_one`.
+                // Therefore, either thread should be eligible to wake up, and if Thread 2 wakes up, it can
+                // cause the assertion in this test to fail.
+                //
+                // This test does not fail in Loom, because its Condvar impl always chooses the first waiter
+                // to unblock, which is not a guarantee Condvar provides.
+
+                // The actual lock and condvar we care about
+                let lock = Arc::new(Mutex::new(0u8));
+                let cond = Arc::new(Condvar::new());
+
+                // Auxiliary cond used to sequence the threads in the desired way
+                let sequencer_cond = Arc::new(Condvar::new());
+
+                // Thread 1
+                {
+                    let lock = Arc::clone(&lock);
+                    let cond = Arc::clone(&cond);
+                    let sequencer_cond = Arc::clone(&sequencer_cond);
+                    thread::spawn(move || {
+                        let mut guard = lock.lock().unwrap();
+                        while *guard != 1 {
+                            guard = sequencer_cond.wait(guard).unwrap();
+                        }
+                        *guard = 2;
+                        sequencer_cond.notify_all();
+
+                        while *guard < 5 {
+                            guard = cond.wait(guard).unwrap();
+                        }
+                        *guard = 10;
+                    });
+                }
+
+                // Thread 2
+                {
+                    let lock = Arc::clone(&lock);
+                    let cond = Arc::clone(&cond);
+                    let sequencer_cond = Arc::clone(&sequencer_cond);
+                    thread::spawn(move || {
+                        let mut guard = lock.lock().unwrap();
+                        while *guard != 3 {
+                            guard = sequencer_cond.wait(guard).unwrap();
+                        }
+                        *guard = 4;
+                        sequencer_cond.notify_all();
+
+                        while *guard < 5 {
+                            guard = cond.wait(guard).unwrap();
+                        }
+                        *guard = 20;
+                    });
+                }
+
+                // Thread 0
+                let mut guard = lock.lock().unwrap();
+                *guard = 1;
+                sequencer_cond.notify_all();
+                while *guard != 2 {
+                    guard = sequencer_cond.wait(guard).unwrap();
+                }
+                *guard = 3;
+                sequencer_cond.notify_all();
+                while *guard != 4 {
+                    guard = sequencer_cond.wait(guard).unwrap();
+                }
+                *guard = 5;
+
+                // At this point we are guaranteed that both Thread 1 and Thread 2 are waiting on `cond`,
+                // and that Thread 1 was the first thread to enter the waiter queue. If we haven't
+                // implemented `notify_one` correctly, it might always wake Thread 1.
+                cond.notify_one();
+
+                drop(guard);
+
+                // Check whether Thread 2 was woken
+                assert_ne!(*lock.lock().unwrap(), 20, "found the failing execution");
+
+                // Not necessary for the test; just prevent deadlock
+                cond.notify_one();
+            },
+            None,
+        )
+    }
+}
+
+mod mpsc {
+    use sections::check_dfs;
+    use sections::std::sync::mpsc::{channel, sync_channel};
+    use sections::std::thread;
+
+    /// The body is a task here, so the others count from 2.
+    fn me() -> usize {
+        sections::task() - 1
+    }
+
+    /// There are no vector clocks.
+    fn check_clock(_: impl Fn(usize, u32) -> bool) {}
+
+    #[test]
+    fn mpsc_loom_basic_sequential_usage() {
+        check_dfs(
+            move || {
+                let (s, r) = channel();
+                s.send(5).unwrap();
+                let val = r.recv().unwrap();
+                assert_eq!(val, 5);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_loom_basic_parallel_usage() {
+        check_dfs(
+            || {
+                let (s, r) = channel();
+                thread::spawn(move || {
+                    assert_eq!(me(), 1);
+                    s.send(5).unwrap();
+                });
+                check_clock(|i, c| (c > 0) == (i == 0));
+                let val = r.recv().unwrap();
+                // After receiving a message from thread 1, we have a causal dependency on it
+                check_clock(|i, c| (c > 0) == (i == 0 || i == 1));
+                assert_eq!(val, 5);
+            },
+            None,
+        );
+    }
+
+    fn ignore_result<A, B>(_: Result<A, B>) {}
+
+    #[test]
+    #[should_panic(expected = "expected panic: sends can happen in any order")]
+    fn mpsc_loom_non_commutative_senders1() {
+        check_dfs(
+            || {
+                let (s, r) = channel();
+                let s2 = s.clone();
+                thread::spawn(move || {
+                    ignore_result(s.send(5));
+                });
+                thread::spawn(move || {
+                    ignore_result(s2.send(6));
+                });
+                let val = r.recv().unwrap();
+                assert_eq!(val, 5, "expected panic: sends can happen in any order");
+                ignore_result(r.recv());
+            },
+            None,
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "expected panic: sends can happen in any order")]
+    fn mpsc_loom_non_commutative_senders2() {
+        check_dfs(
+            || {
+                let (s, r) = channel();
+                let s2 = s.clone();
+                thread::spawn(move || {
+                    ignore_result(s.send(5));
+                });
+                thread::spawn(move || {
+                    ignore_result(s2.send(6));
+                });
+                let val = r.recv().unwrap();
+                assert_eq!(val, 6, "expected panic: sends can happen in any order");
+                ignore_result(r.recv());
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_drop_sender_unbounded() {
+        check_dfs(
+            || {
+                let (tx, rx) = channel::<i32>();
+                thread::spawn(move || {
+                    drop(tx);
+                });
+                assert!(rx.recv().is_err());
+                // no message was sent, hence no causal dependency
+                check_clock(|i, c| (c > 0) == (i == 0));
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_drop_receiver_unbounded() {
+        check_dfs(
+            || {
+                let (tx, rx) = channel();
+                drop(rx);
+                assert!(tx.send(1).is_err());
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_drop_sender_bounded() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<i32>(10);
+                thread::spawn(move || {
+                    assert!(rx.recv().is_err());
+                });
+                drop(tx);
+                check_clock(|i, c| (c > 0) == (i == 0));
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_drop_receiver_bounded() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel(10);
+                drop(rx);
+                assert!(tx.send(1).is_err());
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_drop_sender_rendezvous() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<i32>(0);
+                drop(tx);
+                assert!(rx.recv().is_err());
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_drop_receiver_rendezvous() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel(0);
+                drop(rx);
+                assert!(tx.send(1).is_err());
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_bounded_sender_buffered() {
+        check_dfs(
+            || {
+                let (tx, _rx) = sync_channel::<i32>(10);
+                let handle = thread::spawn(move || {
+                    for _ in 0..10 {
+                        tx.send(1).unwrap();
+                    }
+                    42
+                });
+                let r = handle.join().unwrap();
+                assert_eq!(r, 42);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn mpsc_bounded_sender_blocked() {
+        check_dfs(
+            || {
+                let (tx, _rx) = sync_channel::<i32>(10);
+                let handle = thread::spawn(move || {
+                    for _ in 0..11 {
+                        tx.send(1).unwrap();
+                    }
+                    42
+                });
+                let r = handle.join().unwrap();
+                assert_eq!(r, 42);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_rendezvous_channel() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<i32>(0);
+                thread::spawn(move || {
+                    // This will wait for the parent thread to start receiving
+                    tx.send(53).unwrap();
+                });
+                let v = rx.recv().unwrap();
+                assert_eq!(v, 53);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn mpsc_rendezvous_sender_block() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<i32>(0);
+                tx.send(53).unwrap();
+                rx.recv().unwrap();
+                rx.recv().unwrap();
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_rendezvous_two_threads() {
+        check_dfs(
+            || {
+                let (tx1, rx) = sync_channel::<i32>(0);
+                let tx2 = tx1.clone();
+                thread::spawn(move || {
+                    tx1.send(10).unwrap();
+                });
+                thread::spawn(move || {
+                    tx2.send(20).unwrap();
+                });
+                let v1 = rx.recv().unwrap();
+                let v2 = rx.recv().unwrap();
+                assert_eq!(v1 + v2, 30);
+            },
+            None,
+        );
+    }
+}
+
+mod once {
+    use sections::check_dfs;
+    use sections::std::sync::Once;
+    use std::panic;
+
+    #[test]
+    fn poison() {
+        static O: Once = Once::new();
+
+        check_dfs(
+            || {
+                let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                    O.call_once(|| {
+                        panic!("expected panic");
+                    })
+                }));
+                assert!(result.is_err(), "`call_once` should panic");
+
+                let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                    O.call_once(|| {
+                        // no-op
+                    });
+                }));
+                assert!(result.is_err(), "cell should be poisoned");
+
+                let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                    O.call_once_force(|state| {
+                        assert!(state.is_poisoned());
+                    });
+                }));
+                assert!(result.is_ok(), "`call_once_force` ignores poison");
+
+                let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                    O.call_once(|| unreachable!("previous call should have initialized the cell"));
+                }));
+                assert!(result.is_ok(), "cell should no longer be poisoned");
+            },
+            None,
+        );
+    }
+}
+
+mod barrier {
+    use sections::check_dfs;
+    use sections::std::sync::Barrier;
+    use sections::std::sync::mpsc::channel;
+    use sections::std::thread;
+    use std::sync::Arc;
+
+    fn barrier_test(n: usize, c: usize) {
+        let barrier = Arc::new(Barrier::new(c));
+        let (tx, rx) = channel();
+
+        let handles = (0..n - 1)
+            .map(|_| {
+                let barrier = Arc::clone(&barrier);
+                let tx = tx.clone();
+                thread::spawn(move || {
+                    tx.send(barrier.wait().is_leader()).unwrap();
+                })
+            })
+            .collect::<Vec<_>>();
+
+        // At this point, all spawned threads should be blocked,
+        // so we shouldn't get anything from the port
+        // TODO uncomment this line after we add support for try_recv()
+        // assert!(matches!(rx.try_recv(), Err(TryRecvError::Empty)));
+
+        let mut leader_found = barrier.wait().is_leader();
+
+        // Now, the barrier is cleared and we should get data.
+        for _ in 0..n - 1 {
+            if rx.recv().unwrap() {
+                assert!(!leader_found);
+                leader_found = true;
+            }
+        }
+        assert!(leader_found);
+
+        // Wait for all threads
+        for handle in handles {
+            handle.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn barrier_test_one_thread() {
+        check_dfs(|| barrier_test(1, 1), None);
+    }
+
+    #[test]
+    fn barrier_test_reuse_one() {
+        check_dfs(
+            || {
+                let barrier = Barrier::new(1);
+                for _ in 0..5 {
+                    assert!(barrier.wait().is_leader());
+                }
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn barrier_test_reuse_different_thread() {
+        check_dfs(
+            || {
+                let barrier = Barrier::new(1);
+                assert!(barrier.wait().is_leader());
+
+                let thd = thread::spawn(move || {
+                    assert!(barrier.wait().is_leader());
+                });
+
+                thd.join().unwrap();
+            },
+            None,
+        );
+    }
+}
+
+mod thread {
+    use sections::std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+    use sections::std::sync::{Condvar, Mutex};
+    use sections::std::thread;
+    use sections::{check_dfs, check_random};
+    use std::sync::Arc;
+
+    #[test]
+    fn thread_scope() {
+        check_dfs(
+            || {
+                let mut trigger = false;
+                thread::scope(|s| {
+                    s.spawn(|| {
+                        trigger = true;
+                    });
+                });
+                assert!(trigger);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn thread_scope_multiple() {
+        check_dfs(
+            || {
+                let mut data = vec![1, 2, 3, 4, 5, 6];
+
+                thread::scope(|s| {
+                    let (left, right) = data.split_at_mut(3);
+
+                    s.spawn(|| {
+                        for x in left {
+                            *x *= 10;
+                        }
+                    });
+
+                    s.spawn(|| {
+                        for x in right {
+                            *x += 100;
+                        }
+                    });
+                });
+
+                assert_eq!(data, vec![10, 20, 30, 104, 105, 106]);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn thread_scope_join() {
+        check_dfs(
+            || {
+                let num = Mutex::new(10);
+
+                thread::scope(|s| {
+                    let handle = s.spawn(|| {
+                        let mut num_guard = num.lock().unwrap();
+                        *num_guard *= 10;
+                        *num_guard
+                    });
+
+                    assert_eq!(handle.join().unwrap(), 100);
+
+                    let handle = s.spawn(|| {
+                        let mut num_guard = num.lock().unwrap();
+                        *num_guard += 10;
+                        *num_guard
+                    });
+
+                    assert_eq!(handle.join().unwrap(), 110);
+                });
+
+                assert_eq!(*num.lock().unwrap(), 110);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn thread_join() {
+        check_random(
+            || {
+                let lock = Arc::new(Mutex::new(false));
+                let lock_clone = Arc::clone(&lock);
+                let handle = thread::spawn(move || {
+                    *lock_clone.lock().unwrap() = true;
+                    1
+                });
+                let ret = handle.join();
+                assert_eq!(ret.unwrap(), 1);
+                assert!(*lock.lock().unwrap());
+            },
+            100,
+        );
+    }
+
+    #[test]
+    fn thread_join_drop() {
+        check_random(
+            || {
+                let lock = Arc::new(Mutex::new(false));
+                let lock_clone = Arc::clone(&lock);
+                let handle = thread::spawn(move || {
+                    *lock_clone.lock().unwrap() = true;
+                    1
+                });
+                drop(handle);
+                *lock.lock().unwrap() = true;
+            },
+            100,
+        );
+    }
+
+    #[test]
+    fn thread_identity() {
+        check_dfs(
+            || {
+                let lock = std::sync::Arc::new(Mutex::new(None));
+                let lock2 = lock.clone();
+
+                let builder = thread::Builder::new().name("producer".into());
+                let _handle = builder
+                    .spawn(move || {
+                        let me = thread::current();
+                        assert_eq!(me.name(), Some("producer"));
+                        let id = me.id();
+
+                        thread::yield_now();
+
+                        let me = thread::current();
+                        assert_eq!(me.name(), Some("producer"));
+                        assert_eq!(me.id(), id);
+
+                        *lock2.lock().unwrap() = Some(id);
+                    })
+                    .unwrap();
+
+                let id = *lock.lock().unwrap();
+                if let Some(id) = id {
+                    assert_ne!(id, thread::current().id());
+                }
+            },
+            None,
+        );
+    }
+
+    /// Test the common usage of park where a thread calls park in a loop waiting for a flag to be set.
+    #[test]
+    fn thread_park() {
+        check_dfs(
+            || {
+                let shared_state = Arc::new(AtomicU8::new(0));
+                let wakeup = Arc::new(AtomicBool::new(false));
+                let thd = {
+                    let shared_state = Arc::clone(&shared_state);
+                    let wakeup = Arc::clone(&wakeup);
+                    thread::spawn(move || {
+                        while !wakeup.load(Ordering::SeqCst) {
+                            thread::park();
+                        }
+                        assert_eq!(shared_state.load(Ordering::SeqCst), 42);
+                    })
+                };
+
+                shared_state.store(42, Ordering::SeqCst);
+
+                wakeup.store(true, Ordering::SeqCst);
+                thd.thread().unpark();
+                thd.join().unwrap();
+            },
+            Some(150), // We can't exhaust all orderings because of the infinite loop in the thread.
+        )
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn thread_park_deadlock() {
+        check_dfs(
+            || {
+                let thd = thread::spawn(thread::park);
+                thread::park();
+                thd.join().unwrap();
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn thread_unpark_park() {
+        check_dfs(
+            || {
+                thread::current().unpark();
+                thread::park();
+            },
+            None,
+        )
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn thread_unpark_not_cumulative() {
+        check_dfs(
+            || {
+                thread::current().unpark();
+                thread::current().unpark();
+                thread::park();
+                thread::park();
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn thread_unpark_unblock() {
+        check_dfs(
+            || {
+                let lock = Arc::new(Mutex::new(false));
+                let condvar = Arc::new(Condvar::new());
+
+                let reader = {
+                    let lock = Arc::clone(&lock);
+                    let condvar = Arc::clone(&condvar);
+                    thread::spawn(move || {
+                        let mut guard = lock.lock().unwrap();
+                        while !*guard {
+                            guard = condvar.wait(guard).unwrap();
+                        }
+                    })
+                };
+
+                let _writer = {
+                    let lock = Arc::clone(&lock);
+                    let condvar = Arc::clone(&condvar);
+                    thread::spawn(move || {
+                        let mut guard = lock.lock().unwrap();
+                        *guard = true;
+                        condvar.notify_one();
+                    })
+                };
+
+                reader.thread().unpark();
+            },
+            None,
+        )
+    }
+}
+
+mod lazy_static {
+    use sections::check_dfs;
+    use sections::std::thread;
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    #[test]
+    fn basic() {
+        sections::lazy_static! {
+            static ref HASH_MAP: HashMap<u32, u32> = {
+                let mut m = HashMap::new();
+                m.insert(1, 1);
+                m
+            };
+        }
+
+        check_dfs(|| assert_eq!(HASH_MAP.get(&1), Some(&1)), None);
+    }
+
+    #[test]
+    fn racing_init() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static COUNTER: AtomicUsize = AtomicUsize::new(0);
+
+        sections::lazy_static! {
+            static ref HASH_MAP: HashMap<u32, u32> = {
+                let mut m = HashMap::new();
+                m.insert(1, 1);
+                COUNTER.fetch_add(1, Ordering::SeqCst);
+                m
+            };
+        }
+
+        check_dfs(
+            || {
+                let thds = (0..2)
+                    .map(|_| {
+                        thread::spawn(move || {
+                            assert_eq!(HASH_MAP.get(&1), Some(&1));
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                for thd in thds {
+                    thd.join().unwrap();
+                }
+
+                assert_eq!(COUNTER.swap(0, Ordering::SeqCst), 1);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn chained() {
+        sections::lazy_static! {
+            static ref S1: Arc<usize> = Default::default();
+            static ref S2: Arc<usize> = Arc::new(**S1);
+        }
+
+        check_dfs(
+            move || {
+                let thd = thread::spawn(|| {
+                    assert_eq!(**S2, 0);
+                });
+
+                assert_eq!(**S1, 0);
+
+                thd.join().unwrap();
+            },
+            None,
+        );
+    }
+}
