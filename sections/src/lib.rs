@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+pub mod future;
 mod operation;
 mod quiet;
 mod replay;
@@ -18,6 +19,7 @@ pub mod std;
 pub mod sync;
 mod task_local;
 pub mod thread;
+pub mod tracked;
 
 #[cfg(test)]
 mod litmus;

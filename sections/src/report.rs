@@ -151,10 +151,12 @@ pub(crate) fn parse(text: &str) -> Option<Schedule> {
 mod tests {
     use super::{parse, write_schedule};
     use crate::{Object, Schedule};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     #[test]
     fn a_schedule_survives_being_written_and_read() {
-        let tried = [Object::made_by(1, 2), Object::of_task(3)].into();
+        let tried = Arc::new(BTreeSet::from([Object::made_by(1, 2), Object::of_task(3)]));
         let schedules = [Schedule::default(), Schedule::new(vec![0, 2, 1]).trying(&tried)];
         for schedule in schedules {
             assert_eq!(parse(&write_schedule(&schedule)), Some(schedule));

@@ -17,6 +17,7 @@ impl State {
         if self.aborting {
             return Next::Abort;
         }
+        self.announcements += 1;
         let me = self.current;
         let joins = matches!(operation.kind, Kind::Join | Kind::End);
         if me == MAIN && !joins {

@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
     /// The locks that some task tries, as far as the exploration knows.
     pub(crate) tried: Arc<BTreeSet<Object>>,
+    /// How many operations were announced on this OS thread.
+    pub(crate) announcements: u64,
     /// A lock that is tried and that the exploration did not know of.
     pub(crate) discovered: Option<Object>,
     /// Whether steps are recorded.

@@ -134,7 +134,7 @@ pub fn available_parallelism() -> io::Result<std::num::NonZeroUsize> {
 
 /// Whether the task has finished.
 #[track_caller]
-fn is_finished(task: TaskNumber) -> bool {
+pub(crate) fn is_finished(task: TaskNumber) -> bool {
     let object = Object::of_task(task);
     announce(Kind::Load, object);
     with(|state| {

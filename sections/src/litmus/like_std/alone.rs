@@ -7,6 +7,7 @@ use crate::std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use crate::std::sync::mpsc::{RecvTimeoutError, TryRecvError, channel, sync_channel};
 use crate::std::sync::{LazyLock, Mutex, Once, OnceLock};
 use crate::std::thread;
+use crate::{future, tracked};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -278,4 +279,95 @@ fn an_update_loses_no_addition() {
         note(0, shared.0.load(SeqCst) as i64);
     });
     assert_eq!(outcomes, expected(&["0:2"]));
+}
+
+/// Each of the two drops its owner. The one that is last runs the destructor, which adds its label: either may be last.
+#[test]
+fn either_owner_is_the_last_if_the_drop_of_the_value_synchronises() {
+    struct Dying(Arc<AtomicUsize>);
+    impl Drop for Dying {
+        fn drop(&mut self) {
+            note(crate::task() as u32, self.0.load(SeqCst) as i64);
+        }
+    }
+    let body = || {
+        let counter = Arc::new(AtomicUsize::new(7));
+        let first = tracked::Arc::new(Dying(counter));
+        let second = first.clone();
+        let tasks = [thread::spawn(move || drop(first)), thread::spawn(move || drop(second))];
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    };
+    // The body is task 1.
+    assert_eq!(found(body), expected(&["2:7", "3:7"]));
+}
+
+/// The other owner is there, or is gone.
+#[test]
+fn a_look_at_the_count_sees_every_order_of_drops() {
+    let outcomes = found(|| {
+        let first = tracked::Arc::new(0);
+        let (second, weak) = (first.clone(), tracked::Arc::downgrade(&first));
+        let task = thread::spawn(move || drop(second));
+        note(0, tracked::Arc::strong_count(&first) as i64);
+        note(0, i64::from(tracked::Arc::try_unwrap(first).is_ok()));
+        note(0, i64::from(weak.upgrade().is_some()));
+        task.join().unwrap();
+    });
+    // An owner that is not the last is dropped by `try_unwrap`'s caller. Then the other may be there for the upgrade.
+    assert_eq!(outcomes, expected(&["0:1,1,0", "0:2,0,0", "0:2,0,1", "0:2,1,0"]));
+}
+
+/// Nobody looks, so that no clone and no drop is a section: as many executions as with std's.
+#[test]
+fn owners_that_nobody_looks_at_cost_nothing() {
+    fn executions<S: Clone + Send + 'static>(shared: fn() -> S) -> u64 {
+        let body = move || {
+            let shared = shared();
+            let tasks = [0, 1].map(|_| {
+                let shared = shared.clone();
+                thread::spawn(move || drop(shared.clone()))
+            });
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+        };
+        super::by_sections(body, false, 1).unwrap().1.complete
+    }
+    assert_eq!(executions(|| tracked::Arc::new(0)), executions(|| Arc::new(0)));
+}
+
+/// The future of the other is polled before or after the abort. The abort is too late if it has ended.
+#[test]
+fn an_aborted_future_has_run_to_an_await_or_not_at_all() {
+    let outcomes = found(|| {
+        let other = future::spawn(async {
+            note(1, 1);
+            future::yield_now().await;
+            note(1, 2);
+            5
+        });
+        other.abort();
+        note(0, future::block_on(other).unwrap_or(-1));
+    });
+    assert_eq!(outcomes, expected(&["0:-1", "0:-1 1:1", "0:5 1:1,2"]));
+}
+
+/// Each waits for the other's result, which is passed on by hand. No order loses the wake-up.
+#[test]
+fn a_future_that_waits_is_woken_whatever_comes_first() {
+    let outcomes = found(|| {
+        let (sender, receiver) = channel();
+        let one = future::spawn(async move { sender.send(1).is_ok() });
+        let two = future::spawn(async move { i64::from(one.await.unwrap()) });
+        note(0, future::block_on(async { two.await.unwrap() }));
+        note(0, receiver.recv().unwrap());
+    });
+    assert_eq!(outcomes, expected(&["0:1,1"]));
+}
+
+/// Nobody wakes it.
+#[test]
+fn a_future_without_a_waker_is_a_deadlock() {
+    let outcomes = found(|| {
+        future::block_on(std::future::pending::<()>());
+    });
+    assert_eq!(outcomes, expected(&["deadlock"]));
 }
