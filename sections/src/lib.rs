@@ -3,6 +3,7 @@
 mod check;
 mod error;
 pub mod future;
+pub mod lazy_static;
 mod operation;
 mod quiet;
 mod replay;
@@ -14,6 +15,7 @@ mod scheduler;
 mod search;
 mod shrink;
 pub mod simulation;
+pub mod spin;
 mod state;
 pub mod std;
 pub mod sync;

@@ -119,6 +119,8 @@ pub enum Kind {
     Sleep,
     /// Starts a task. It is not announced, because a step may spawn.
     Spawn,
+    /// Waits until something changes that an iteration of a loop has read: see [`spin`](crate::spin).
+    Await,
     /// Waits for the end of a task.
     Join,
     /// Main waits for the end of every task.
@@ -169,6 +171,7 @@ impl fmt::Display for Kind {
             Self::Ledger => "write into",
             Self::Sleep => "sleep as",
             Self::Spawn => "spawn",
+            Self::Await => "see a change, as",
             Self::Join | Self::End => "join",
         })
     }

@@ -62,8 +62,7 @@ pub struct Step {
     pub footprint: Footprint,
     /// Whether the task that ran before could have gone on.
     pub preempts: bool,
-    /// The line that called the operation, in your code. For a release it is where a guard was dropped, if the compiler
-    /// tells.
+    /// The line that called the operation, in your code. A destructor has none: it does not know who dropped it.
     pub place: Option<&'static Location<'static>>,
     /// The values that the step's operations on atomics saw, or replaced.
     pub values: Vec<String>,

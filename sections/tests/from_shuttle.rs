@@ -1,4 +1,22 @@
 //! Tests of Shuttle's own suite (`tests/basic/` of shuttle 0.9.9), ported by `use` lines alone.
+//! `Runner::new(PctScheduler::new(..))` is `check_pct`.
+//!
+//! Not ported, and why:
+//!
+//! - What differs from std on purpose: `double_read`, `read_upgrade`, `double_try_read`, `read_try_read` (a second read
+//!   lock of a task is refused by Shuttle), `double_lock` (a deadlock here, a panic of its own there),
+//!   `thread_park_spuriously_wakeup`, `thread_unpark_after_spurious_wakeup` (no spurious wake-ups here).
+//! - Shuttle's own interior: vector clocks, labels, tags, task names and signatures, metrics, annotations, schedules as
+//!   text, portfolios, tear-down, tracing; `thread_builder_name` asks for a task's name by Shuttle's number.
+//! - Counts of executions, and steps as a bound: `dfs`, `execution`, `pct`. Executions are counted by trace here.
+//! - Any panic fails an execution of Shuttle. Here one that somebody joins is that task's result:
+//!   `mpsc_oneshot_single_thread_recv_chan_close`, `basic/panic.rs`.
+//! - What is shared through std's primitives and seen at a `yield_now`: `mutex_rwlock_interaction`, `async_atomic`. Such
+//!   accesses are not announced, and `yield_now` is no section.
+//! - Time-outs that never come (`notify_one_timeout`): here they come.
+//! - `spawn_local`, whose future is not `Send`, and the batch semaphore. Futures that nobody awaits and that wait for ever
+//!   (`join_handle_abort`): a deadlock here.
+//! - Primitives that are used outside of an execution: `mpsc_send_from_outside_runtime`.
 //!
 //! Copyright Amazon.com, Inc. or its affiliates. All Rights Reserved. SPDX-License-Identifier: Apache-2.0
 
@@ -234,6 +252,7 @@ mod mutex {
 
 mod rwlock {
     use sections::std::sync::RwLock;
+    use sections::std::sync::mpsc::channel;
     use sections::std::thread;
     use sections::{check, check_dfs, check_random};
     use std::collections::HashSet;
@@ -465,6 +484,93 @@ mod rwlock {
                 let rwlock = RwLock::new(());
                 let _guard_1 = rwlock.try_write().unwrap();
                 assert!(matches!(rwlock.try_write(), Err(TryLockError::WouldBlock)));
+            },
+            None,
+        )
+    }
+
+    fn two_readers_and_one_writer() {
+        let lock1 = Arc::new(RwLock::new(1));
+
+        // Spawn two readers, each tries to acquire both locks
+        for _ in 0..2 {
+            let rlock1 = lock1.clone();
+            thread::spawn(move || {
+                let r1 = rlock1.read().unwrap();
+                thread::yield_now();
+                assert!(*r1 > 0);
+            });
+        }
+
+        // Writer runs on the main thread
+        let mut w = lock1.write().unwrap();
+        *w += 1;
+    }
+
+    #[test]
+    fn rwlock_two_readers_and_one_writer_exhaustive() {
+        check_dfs(two_readers_and_one_writer, None);
+    }
+
+    #[test]
+    fn rwlock_allows_multiple_readers() {
+        check_dfs(
+            || {
+                let lock1 = Arc::new(RwLock::new(1));
+                let lock2 = lock1.clone();
+
+                let (s1, r1) = channel::<usize>();
+                let (s2, r2) = channel::<usize>();
+
+                thread::spawn(move || {
+                    let w = lock1.read().unwrap();
+                    s1.send(*w).unwrap(); // Send value to other thread
+                    let r = r2.recv().unwrap(); // Wait for value from other thread
+                    assert_eq!(r, 1);
+                });
+
+                thread::spawn(move || {
+                    let w = lock2.read().unwrap();
+                    s2.send(*w).unwrap();
+                    let r = r1.recv().unwrap();
+                    assert_eq!(r, 1);
+                });
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn write_try_write() {
+        check_dfs(
+            || {
+                let rwlock = RwLock::new(());
+                let _guard_1 = rwlock.write().unwrap();
+                assert!(matches!(rwlock.try_write(), Err(TryLockError::WouldBlock)));
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn try_read_upgrade() {
+        check_dfs(
+            || {
+                let rwlock = RwLock::new(());
+                let _guard_1 = rwlock.try_read().unwrap();
+                assert!(matches!(rwlock.try_write(), Err(TryLockError::WouldBlock)));
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn try_write_downgrade() {
+        check_dfs(
+            || {
+                let rwlock = RwLock::new(());
+                let _guard_1 = rwlock.try_write().unwrap();
+                assert!(matches!(rwlock.try_read(), Err(TryLockError::WouldBlock)));
             },
             None,
         )
@@ -703,7 +809,7 @@ mod condvar {
 
 mod mpsc {
     use sections::check_dfs;
-    use sections::std::sync::mpsc::{channel, sync_channel};
+    use sections::std::sync::mpsc::{RecvError, TryRecvError, TrySendError, channel, sync_channel};
     use sections::std::thread;
 
     /// The body is a task here, so the others count from 2.
@@ -955,12 +1061,179 @@ mod mpsc {
             None,
         );
     }
+
+    #[test]
+    fn mpsc_try_recv() {
+        check_dfs(
+            || {
+                let (tx, rx) = channel::<i32>();
+                assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+                tx.send(1).unwrap();
+                assert_eq!(rx.try_recv(), Ok(1));
+                assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_try_send_buffered() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<i32>(1);
+                assert_eq!(tx.try_send(1), Ok(()));
+                assert_eq!(rx.recv(), Ok(1));
+                assert_eq!(tx.try_send(2), Ok(()));
+                assert_eq!(rx.recv(), Ok(2));
+                drop(rx);
+                assert_eq!(tx.try_send(3), Err(TrySendError::Disconnected(3)));
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_try_send_rendezvous() {
+        check_dfs(
+            || {
+                let (tx, _rx) = sync_channel::<i32>(0);
+                assert_eq!(tx.try_send(1), Err(TrySendError::Full(1)));
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn test_nested_recv_iter() {
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<i32>(0);
+                let (total_tx, total_rx) = sync_channel::<i32>(0);
+
+                let _t = thread::spawn(move || {
+                    let mut acc = 0;
+                    for x in rx.iter() {
+                        acc += x;
+                    }
+                    total_tx.send(acc).unwrap();
+                });
+
+                tx.send(3).unwrap();
+                tx.send(1).unwrap();
+                tx.send(2).unwrap();
+                drop(tx);
+                assert_eq!(total_rx.recv().unwrap(), 6);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_oneshot_single_thread_peek_close() {
+        check_dfs(
+            || {
+                let (tx, rx) = channel::<i32>();
+                drop(tx);
+                assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
+                assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
+            },
+            None,
+        );
+    }
+
+    fn mpsc_senders_with_blocking_inner(num_senders: usize, channel_size: usize) {
+        assert!(num_senders >= channel_size);
+        let num_receives = num_senders - channel_size;
+        let (tx, rx) = sync_channel::<usize>(channel_size);
+        let senders = (0..num_senders)
+            .map(move |i| {
+                let tx = tx.clone();
+                thread::spawn(move || {
+                    tx.send(i).unwrap();
+                })
+            })
+            .collect::<Vec<_>>();
+
+        // Receive enough messages to ensure no sender will block
+        for _ in 0..num_receives {
+            rx.recv().unwrap();
+        }
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn mpsc_some_senders_with_blocking() {
+        // Two senders blocked simultaneously on a full channel.
+        check_dfs(|| mpsc_senders_with_blocking_inner(3, 1), None);
+        // Buffer depth > 1 with one blocked sender.
+        check_dfs(|| mpsc_senders_with_blocking_inner(3, 2), None);
+    }
+
+    #[test]
+    fn mpsc_many_senders_drop_receiver() {
+        const NUM_SENDERS: usize = 4;
+        const CHANNEL_SIZE: usize = 2;
+        check_dfs(
+            || {
+                let (tx, rx) = sync_channel::<usize>(CHANNEL_SIZE);
+                let senders = (0..NUM_SENDERS)
+                    .map(move |i| {
+                        let tx = tx.clone();
+                        thread::spawn(move || {
+                            let _ = tx.send(i);
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                // Drop the receiver; this will unblock any waiting senders
+                drop(rx);
+
+                // Make sure all senders finish
+                for sender in senders {
+                    sender.join().unwrap();
+                }
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn mpsc_buffering_behavior() {
+        check_dfs(
+            || {
+                let (send, recv) = channel();
+                let handle = thread::spawn(move || {
+                    send.send(1u8).unwrap();
+                    send.send(2).unwrap();
+                    send.send(3).unwrap();
+                    drop(send);
+                });
+
+                // wait for the thread to join so we ensure the sender is dropped
+                handle.join().unwrap();
+
+                // values sent before the sender disconnects are still available afterwards
+                assert_eq!(Ok(1), recv.recv());
+                assert_eq!(Ok(2), recv.recv());
+                assert_eq!(Ok(3), recv.recv());
+                // but after the values are exhausted, recv() returns an error
+                assert_eq!(Err(RecvError), recv.recv());
+            },
+            None,
+        );
+    }
 }
 
 mod once {
-    use sections::check_dfs;
     use sections::std::sync::Once;
+    use sections::std::thread;
+    use sections::{check_dfs, check_pct};
+    use std::collections::HashSet;
     use std::panic;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn poison() {
@@ -997,6 +1270,184 @@ mod once {
             None,
         );
     }
+
+    fn basic<F>(num_threads: usize, checker: F)
+    where
+        F: FnOnce(Box<dyn Fn() + Send + Sync + 'static>),
+    {
+        let initializer = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let initializer_clone = Arc::clone(&initializer);
+
+        checker(Box::new(move || {
+            let once = Arc::new(Once::new());
+            let counter = Arc::new(AtomicUsize::new(0));
+
+            assert!(!once.is_completed());
+
+            let threads = (0..num_threads)
+                .map(|_| {
+                    let once = Arc::clone(&once);
+                    let counter = Arc::clone(&counter);
+                    let initializer = Arc::clone(&initializer);
+                    thread::spawn(move || {
+                        once.call_once(|| {
+                            counter.fetch_add(1, Ordering::SeqCst);
+                            initializer.lock().unwrap().insert(thread::current().id());
+                        });
+
+                        assert!(once.is_completed());
+                        assert_eq!(counter.load(Ordering::SeqCst), 1);
+                    })
+                })
+                .collect::<Vec<_>>();
+
+            for thread in threads {
+                thread.join().unwrap();
+            }
+
+            assert!(once.is_completed());
+            assert_eq!(counter.load(Ordering::SeqCst), 1);
+        }));
+
+        assert_eq!(initializer_clone.lock().unwrap().len(), num_threads);
+    }
+
+    #[test]
+    fn basic_dfs() {
+        basic(2, |f| check_dfs(f, None));
+    }
+
+    #[test]
+    fn basic_pct() {
+        basic(10, |f| check_pct(f, 1000, 3));
+    }
+
+    fn basic_static<F>(num_threads: usize, checker: F)
+    where
+        F: FnOnce(Box<dyn Fn() + Send + Sync + 'static>),
+    {
+        static O: Once = Once::new();
+
+        let initializer = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let initializer_clone = Arc::clone(&initializer);
+
+        checker(Box::new(move || {
+            let counter = Arc::new(AtomicUsize::new(0));
+
+            assert!(!O.is_completed());
+
+            let threads = (0..num_threads)
+                .map(|_| {
+                    let counter = Arc::clone(&counter);
+                    let initializer = Arc::clone(&initializer);
+                    thread::spawn(move || {
+                        O.call_once(|| {
+                            counter.fetch_add(1, Ordering::SeqCst);
+                            initializer.lock().unwrap().insert(thread::current().id());
+                        });
+
+                        assert!(O.is_completed());
+                        assert_eq!(counter.load(Ordering::SeqCst), 1);
+                    })
+                })
+                .collect::<Vec<_>>();
+
+            for thread in threads {
+                thread.join().unwrap();
+            }
+
+            assert!(O.is_completed());
+            assert_eq!(counter.load(Ordering::SeqCst), 1);
+        }));
+
+        assert_eq!(initializer_clone.lock().unwrap().len(), num_threads);
+    }
+
+    #[test]
+    fn basic_static_dfs() {
+        basic_static(2, |f| check_dfs(f, None));
+    }
+
+    #[test]
+    fn multiple() {
+        static O1: Once = Once::new();
+        static O2: Once = Once::new();
+
+        let initializer = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        let initializer_clone = Arc::clone(&initializer);
+
+        check_dfs(
+            move || {
+                let counter = Arc::new(AtomicUsize::new(0));
+
+                let thd = {
+                    let counter = Arc::clone(&counter);
+                    thread::spawn(move || {
+                        O1.call_once(|| {
+                            counter.fetch_add(1, Ordering::SeqCst);
+                        });
+                        O2.call_once(|| {
+                            counter.fetch_add(4, Ordering::SeqCst);
+                        });
+                    })
+                };
+
+                O1.call_once(|| {
+                    counter.fetch_add(2, Ordering::SeqCst);
+                });
+                O2.call_once(|| {
+                    counter.fetch_add(8, Ordering::SeqCst);
+                });
+
+                thd.join().unwrap();
+
+                let counter = counter.load(Ordering::SeqCst);
+                // lower two bits for C1, upper two bits for C2
+                assert!(
+                    counter & (1 + 2) == 1 || counter & (1 + 2) == 2,
+                    "exactly one of the O1 calls should have run"
+                );
+                assert!(
+                    counter & (4 + 8) == 4 || counter & (4 + 8) == 8,
+                    "exactly one of the O2 calls should have run"
+                );
+                initializer.lock().unwrap().insert(counter);
+            },
+            None,
+        );
+
+        let initializer = Arc::try_unwrap(initializer_clone).unwrap().into_inner().unwrap();
+        assert_eq!(initializer.len(), 4);
+        assert!(initializer.contains(&5));
+        assert!(initializer.contains(&6));
+        assert!(initializer.contains(&9));
+        assert!(initializer.contains(&10));
+    }
+
+    fn moved<F>(checker: F)
+    where
+        F: FnOnce(Box<dyn Fn() + Send + Sync + 'static>),
+    {
+        checker(Box::new(move || {
+            let once = Box::new(Once::new());
+            assert!(!once.is_completed());
+            once.call_once(|| {});
+            assert!(once.is_completed());
+
+            // The `Once` is still completed, even if its moved to another address.
+            let once = Box::new(*once);
+            assert!(once.is_completed());
+
+            // Other `Once`s are not completed.
+            let different_once = Once::new();
+            assert!(!different_once.is_completed());
+        }));
+    }
+
+    #[test]
+    fn moved_dfs() {
+        moved(|f| check_dfs(f, None));
+    }
 }
 
 mod barrier {
@@ -1004,7 +1455,9 @@ mod barrier {
     use sections::std::sync::Barrier;
     use sections::std::sync::mpsc::channel;
     use sections::std::thread;
+    use std::collections::HashSet;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn barrier_test(n: usize, c: usize) {
         let barrier = Arc::new(Barrier::new(c));
@@ -1075,6 +1528,98 @@ mod barrier {
             },
             None,
         );
+    }
+
+    #[test]
+    fn barrier_simple() {
+        // Run two threads, one incrementing and the other decrementing a shared counter,
+        // with each one pausing at the barrier after a single operation.
+        // Check the invariant that the counter is always within +/- 1 of the starting value.
+        check_dfs(
+            || {
+                let barrier = Arc::new(Barrier::new(2));
+                let counter = Arc::new(AtomicUsize::new(100));
+
+                let barrier2 = Arc::clone(&barrier);
+                let counter2 = Arc::clone(&counter);
+
+                // incrementer
+                thread::spawn(move || {
+                    for _ in 0..5 {
+                        let old = counter2.fetch_add(1, Ordering::SeqCst);
+                        assert!((99..=100).contains(&old));
+                        barrier2.wait();
+                    }
+                });
+
+                // decrementer
+                thread::spawn(move || {
+                    for _ in 0..5 {
+                        let old = counter.fetch_sub(1, Ordering::SeqCst);
+                        assert!((100..=101).contains(&old));
+                        barrier.wait();
+                    }
+                });
+            },
+            None,
+        );
+    }
+
+    fn barrier_test_nondeterministic_leader(batch_size: usize, num_threads: usize) {
+        // Don't test cases that might deadlock; every thread needs to be released eventually
+        assert_eq!(num_threads % batch_size, 0);
+
+        let seen_leaders = Arc::new(std::sync::Mutex::new(HashSet::new()));
+        {
+            let seen_leaders = Arc::clone(&seen_leaders);
+            check_dfs(
+                move || {
+                    let barrier = Arc::new(Barrier::new(batch_size));
+                    let leaders = Arc::new(std::sync::Mutex::new(vec![]));
+                    let handles = (0..num_threads)
+                        .map(|i| {
+                            let barrier = Arc::clone(&barrier);
+                            let leaders = Arc::clone(&leaders);
+
+                            thread::spawn(move || {
+                                let result = barrier.wait();
+                                if result.is_leader() {
+                                    leaders.lock().unwrap().push(i);
+                                }
+                            })
+                        })
+                        .collect::<Vec<_>>();
+
+                    for thd in handles {
+                        thd.join().unwrap();
+                    }
+
+                    let leaders = Arc::try_unwrap(leaders).unwrap().into_inner().unwrap();
+                    seen_leaders.lock().unwrap().insert(leaders);
+                },
+                None,
+            );
+        }
+
+        let seen_leaders = Arc::try_unwrap(seen_leaders).unwrap().into_inner().unwrap();
+        let num_batches = num_threads / batch_size;
+        // Number of ways to unique order `r` distinct elements from list of `n` total elements.
+        let perm = |n: usize, r: usize| (n - r + 1..=n).reduce(|acc, i| acc * i).unwrap_or(1);
+
+        // Every execution should have one leader per batch
+        assert!(seen_leaders.iter().all(|l| l.len() == num_batches));
+        // There should be `num_threads permute num_batches` different leader vectors
+        assert_eq!(seen_leaders.len(), perm(num_threads, num_batches));
+    }
+
+    #[test]
+    fn barrier_test_nondeterministic_leader_1() {
+        barrier_test_nondeterministic_leader(1, 4);
+    }
+
+    #[test]
+    fn barrier_test_nondeterministic_leader_2() {
+        barrier_test_nondeterministic_leader(2, 4);
     }
 }
 
@@ -1329,9 +1874,9 @@ mod thread {
 }
 
 mod lazy_static {
-    use sections::check_dfs;
-    use sections::std::thread;
-    use std::collections::HashMap;
+    use sections::std::thread::{self, ThreadId};
+    use sections::{check_dfs, check_random, lazy_static};
+    use std::collections::{HashMap, HashSet};
     use std::sync::Arc;
 
     #[test]
@@ -1401,5 +1946,293 @@ mod lazy_static {
             },
             None,
         );
+    }
+
+    #[track_caller]
+    fn run_mutex_test(num_threads: usize, tester: impl FnOnce(Box<dyn Fn() + Send + Sync>)) {
+        use std::sync::Mutex;
+
+        sections::lazy_static! {
+            static ref THREADS: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
+        }
+
+        let initializers = Arc::new(Mutex::new(HashSet::new()));
+        let initializers_clone = Arc::clone(&initializers);
+
+        tester(Box::new(move || {
+            let thds = (0..num_threads)
+                .map(|_| {
+                    thread::spawn(|| {
+                        THREADS.lock().unwrap().push(thread::current().id());
+                    })
+                })
+                .collect::<Vec<_>>();
+
+            for thd in thds {
+                thd.join().unwrap();
+            }
+
+            assert_eq!(THREADS.lock().unwrap().len(), num_threads);
+            initializers.lock().unwrap().insert(THREADS.lock().unwrap().clone());
+        }));
+
+        let initializers = Arc::try_unwrap(initializers_clone).unwrap().into_inner().unwrap();
+        assert_eq!(initializers.len(), (1..num_threads + 1).product::<usize>());
+    }
+
+    #[test]
+    fn mutex_dfs() {
+        run_mutex_test(2, |f| check_dfs(f, None));
+    }
+
+    #[test]
+    fn mutex_random() {
+        // Not guaranteed to pass, but should be pretty likely for 4 threads to see all 24 interleavings
+        // in 10,000 iterations of a random scheduler
+        run_mutex_test(4, |f| check_random(f, 10_000));
+    }
+
+    #[test]
+    fn racing_init_explicit() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static COUNTER: AtomicUsize = AtomicUsize::new(0);
+
+        sections::lazy_static! {
+            static ref HASH_MAP: HashMap<u32, u32> = {
+                let mut m = HashMap::new();
+                m.insert(1, 1);
+                COUNTER.fetch_add(1, Ordering::SeqCst);
+                m
+            };
+        }
+
+        check_dfs(
+            || {
+                let thds = (0..2)
+                    .map(|_| {
+                        thread::spawn(move || {
+                            lazy_static::initialize(&HASH_MAP);
+                            assert_eq!(HASH_MAP.get(&1), Some(&1));
+                        })
+                    })
+                    .collect::<Vec<_>>();
+
+                for thd in thds {
+                    thd.join().unwrap();
+                }
+
+                assert_eq!(COUNTER.swap(0, Ordering::SeqCst), 1);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn init_with_yield() {
+        sections::lazy_static! {
+            static ref THING: Arc<usize> = {
+                // check that it's valid to yield in the initializer
+                thread::yield_now();
+                Default::default()
+            };
+        }
+
+        check_dfs(
+            || {
+                let thd = thread::spawn(|| {
+                    assert_eq!(**THING, 0);
+                });
+
+                assert_eq!(**THING, 0);
+
+                thd.join().unwrap();
+            },
+            None,
+        );
+    }
+}
+
+mod future {
+    use sections::future;
+    use sections::std::sync::Mutex;
+    use sections::std::thread;
+    use sections::{check_dfs, check_random};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    async fn add(a: u32, b: u32) -> u32 {
+        a + b
+    }
+
+    #[test]
+    fn async_fncall() {
+        check_dfs(
+            move || {
+                let sum = add(3, 5);
+                future::spawn(async move {
+                    let r = sum.await;
+                    assert_eq!(r, 8u32);
+                });
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn async_with_join() {
+        check_dfs(
+            move || {
+                thread::spawn(|| {
+                    let join = future::spawn(async move { add(10, 32).await });
+
+                    future::spawn(async move {
+                        assert_eq!(join.await.unwrap(), 42u32);
+                    });
+                });
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn async_with_threads() {
+        check_dfs(
+            move || {
+                thread::spawn(|| {
+                    let v1 = async { 3u32 };
+                    let v2 = async { 2u32 };
+                    future::spawn(async move {
+                        assert_eq!(5u32, v1.await + v2.await);
+                    });
+                });
+                thread::spawn(|| {
+                    let v1 = async { 5u32 };
+                    let v2 = async { 6u32 };
+                    future::spawn(async move {
+                        assert_eq!(11u32, v1.await + v2.await);
+                    });
+                });
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn async_block_on() {
+        check_dfs(
+            || {
+                let v = future::block_on(async { 42u32 });
+                assert_eq!(v, 42u32);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn async_spawn() {
+        check_dfs(
+            || {
+                let t = future::spawn(async { 42u32 });
+                let v = future::block_on(async { t.await.unwrap() });
+                assert_eq!(v, 42u32);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn async_spawn_chain() {
+        check_dfs(
+            || {
+                let t1 = future::spawn(async { 1u32 });
+                let t2 = future::spawn(async move { t1.await.unwrap() });
+                let v = future::block_on(async move { t2.await.unwrap() });
+                assert_eq!(v, 1u32);
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn async_thread_yield() {
+        // This tests if thread::yield_now can be called from within an async block
+        check_dfs(
+            || {
+                future::spawn(async move {
+                    thread::yield_now();
+                });
+                future::spawn(async move {});
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn async_mutex() {
+        // This test checks that futures can acquire Shuttle sync mutexes.
+        // The future should only block on acquiring a lock when
+        // another task holds the lock.
+        check_dfs(
+            move || {
+                let lock = Arc::new(Mutex::new(0u64));
+
+                let t1 = {
+                    let lock = Arc::clone(&lock);
+                    future::spawn(async move {
+                        let mut l = lock.lock().unwrap();
+                        *l += 1;
+                    })
+                };
+
+                let t2 = future::block_on(async move {
+                    t1.await.unwrap();
+                    *lock.lock().unwrap()
+                });
+
+                assert_eq!(t2, 1);
+            },
+            None,
+        )
+    }
+
+    #[test]
+    fn async_yield() {
+        check_dfs(
+            || {
+                let v = future::block_on(async {
+                    future::yield_now().await;
+                    42u32
+                });
+                assert_eq!(v, 42u32);
+            },
+            None,
+        )
+    }
+
+    fn async_counter() {
+        let counter = Arc::new(AtomicUsize::new(0));
+
+        let tasks: Vec<_> = (0..10)
+            .map(|_| {
+                let counter = Arc::clone(&counter);
+                future::spawn(async move {
+                    let c = counter.load(Ordering::SeqCst);
+                    future::yield_now().await;
+                    counter.fetch_add(c, Ordering::SeqCst);
+                })
+            })
+            .collect();
+
+        future::block_on(async move {
+            for t in tasks {
+                t.await.unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn async_counter_random() {
+        check_random(async_counter, 5000)
     }
 }

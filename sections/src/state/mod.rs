@@ -9,6 +9,7 @@ mod condvars;
 pub(crate) mod locals;
 mod locks;
 mod tasks;
+mod watching;
 
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
@@ -103,6 +104,8 @@ pub(crate) struct State {
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
     /// The locks that some task tries, as far as the exploration knows.
     pub(crate) tried: Arc<BTreeSet<Object>>,
+    /// Some task waits in a loop: see [`spin`](crate::spin).
+    pub(crate) watching: bool,
     /// How many operations were announced on this OS thread.
     pub(crate) announcements: u64,
     /// A lock that is tried and that the exploration did not know of.
@@ -148,6 +151,7 @@ impl State {
         self.step.clear();
         self.acquiring = false;
         self.aborting = false;
+        self.watching = false;
         self.error = None;
         self.deadlock = None;
         self.tried = Arc::clone(tried);
@@ -187,6 +191,19 @@ impl State {
     }
 
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
+        self.touch_perhaps(object, access);
+        self.touched(object, access);
+    }
+
+    /// The running task has accessed an object, and has changed it unless it only read.
+    pub(crate) fn touched(&mut self, object: Object, access: Access) {
+        if self.watching {
+            self.watched(object, access);
+        }
+    }
+
+    /// What the step may do with an object. What it did, [`touched`](Self::touched) says.
+    pub(crate) fn touch_perhaps(&mut self, object: Object, access: Access) {
         // Main takes no steps, so its operations before and after the tasks conflict with nothing. A
         // task that unwinds in an execution that is given up takes no step either.
         if self.current != MAIN && !self.aborting {
@@ -209,6 +226,7 @@ impl State {
                 let (joined, _) = object.place();
                 self.finished(joined) && (task != MAIN || self.live == 0)
             }
+            Kind::Await => self.sees_a_change(task),
             Kind::End => self.live == 0,
             _ => true,
         }

@@ -3,6 +3,7 @@
 use super::State;
 use super::clockwork::Timed;
 use super::locals::Locals;
+use super::watching::Watch;
 use crate::error::Error;
 use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
@@ -38,6 +39,7 @@ pub(super) struct TaskState {
     /// In a simulation, what it waits for the clock for.
     pub(super) timed: Timed,
     pub(super) locals: Locals,
+    pub(super) watch: Option<Watch>,
 }
 
 impl State {
@@ -79,9 +81,11 @@ impl State {
         self.tasks.get(task).is_some_and(|task| task.holds > 0)
     }
 
-    /// The line of the operation that the task announced last.
+    /// The line of the operation that the task announced last, unless it is a line of this package: a destructor does not
+    /// know who dropped it.
     pub(crate) fn place(&mut self, task: TaskNumber) -> Option<&'static Location<'static>> {
-        self.task(task).place
+        let ours = file!().strip_suffix("state/tasks.rs").unwrap_or(file!());
+        self.task(task).place.filter(|place| !place.file().starts_with(ours))
     }
 
     /// The running task's step has seen or written a value.

@@ -26,6 +26,35 @@ fn step<V: fmt::Debug, R>(
         state.touch(object, access);
         state.recording
     });
+    do_it(kind, recording, value, work)
+}
+
+/// An exchange. If it fails, it has changed nothing, though the step is a write.
+#[track_caller]
+fn exchange<V: fmt::Debug, R, E>(
+    object: Object,
+    value: impl Fn() -> V,
+    work: impl FnOnce() -> Result<R, E>,
+) -> Result<R, E> {
+    announce(Kind::Update, object);
+    let (recording, watching) = with(|state| {
+        state.touch_perhaps(object, Access::Write);
+        (state.recording, state.watching)
+    });
+    let result = do_it(Kind::Update, recording, value, work);
+    if watching {
+        let access = if result.is_ok() { Access::Write } else { Access::Read };
+        with(|state| state.touched(object, access));
+    }
+    result
+}
+
+fn do_it<V: fmt::Debug, R>(
+    kind: Kind,
+    recording: bool,
+    value: impl Fn() -> V,
+    work: impl FnOnce() -> R,
+) -> R {
     if !recording {
         return work();
     }
@@ -94,8 +123,9 @@ macro_rules! atomic {
                 _: Ordering,
                 _: Ordering,
             ) -> Result<$Value, $Value> {
-                self.step(Kind::Update, Access::Write, |it| {
-                    it.compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst)
+                let value = || self.1.load(Ordering::SeqCst);
+                exchange(self.0, value, || {
+                    self.1.compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst)
                 })
             }
 

@@ -3,11 +3,11 @@
 use super::found;
 use crate::litmus::checkers::Outcomes;
 use crate::litmus::log::note;
-use crate::std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use crate::std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use crate::std::sync::mpsc::{RecvTimeoutError, TryRecvError, channel, sync_channel};
 use crate::std::sync::{LazyLock, Mutex, Once, OnceLock};
 use crate::std::thread;
-use crate::{future, tracked};
+use crate::{future, spin, tracked};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -370,4 +370,78 @@ fn a_future_without_a_waker_is_a_deadlock() {
         future::block_on(std::future::pending::<()>());
     });
     assert_eq!(outcomes, expected(&["deadlock"]));
+}
+
+/// The flag is set before the loop or during it. Without the wait the loop could go on for ever.
+#[test]
+fn a_loop_that_waits_for_a_store_ends() {
+    let outcomes = found(|| {
+        let shared = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let its = Arc::clone(&shared);
+        let task = thread::spawn(move || {
+            its.1.store(7, SeqCst);
+            its.0.store(1, SeqCst);
+        });
+        while shared.0.load(SeqCst) == 0 {
+            spin::yield_now();
+        }
+        note(0, shared.1.load(SeqCst) as i64);
+        task.join().unwrap();
+    });
+    assert_eq!(outcomes, expected(&["0:7"]));
+}
+
+/// A lock that spins: both orders, and no addition is lost, though failed exchanges are waits.
+#[test]
+fn a_lock_that_spins_excludes_and_ends() {
+    let outcomes = found(|| {
+        let shared = Arc::new((AtomicBool::new(false), AtomicUsize::new(0)));
+        let tasks = [1, 2].map(|label: u32| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                while shared.0.compare_exchange(false, true, SeqCst, SeqCst).is_err() {
+                    spin::spin_loop();
+                }
+                let before = shared.1.load(SeqCst);
+                shared.1.store(before + 1, SeqCst);
+                shared.0.store(false, SeqCst);
+                note(label, before as i64);
+            })
+        });
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+    assert_eq!(outcomes, expected(&["1:0 2:1", "1:1 2:0"]));
+}
+
+/// Nobody stores what the loop waits for: if the other store comes last, or if it comes first.
+#[test]
+fn a_loop_that_nobody_ends_is_a_deadlock() {
+    let outcomes = found(|| {
+        let shared = Arc::new(AtomicUsize::new(0));
+        let its = Arc::clone(&shared);
+        let task = thread::spawn(move || its.store(1, SeqCst));
+        while shared.load(SeqCst) < 2 {
+            spin::yield_now();
+        }
+        task.join().unwrap();
+    });
+    assert_eq!(outcomes, expected(&["deadlock"]));
+}
+
+/// The loop reads two numbers, and either may change between its reads or after them: no change is missed.
+#[test]
+fn a_change_between_two_reads_of_an_iteration_is_seen() {
+    let outcomes = found(|| {
+        let shared = Arc::new([0; 2].map(AtomicUsize::new));
+        let tasks = [0, 1].map(|place: usize| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared[place].store(1, SeqCst))
+        });
+        while shared[0].load(SeqCst) + shared[1].load(SeqCst) < 2 {
+            spin::yield_now();
+        }
+        note(0, 1);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+    assert_eq!(outcomes, expected(&["0:1"]));
 }
