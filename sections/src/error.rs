@@ -1,6 +1,7 @@
 //! The reasons why an exploration has no result.
 
 use crate::operation::{Operation, TaskNumber};
+use crate::schedule::Schedule;
 use std::fmt;
 
 /// Why an exploration has no result.
@@ -42,6 +43,14 @@ pub enum Error {
     Endless {
         /// The limit.
         decisions: usize,
+    },
+    /// A task panicked, and a destructor on the way of the panic waits for another task. No task can run until the
+    /// panic is caught.
+    CannotUnwind {
+        /// The choices that lead to it.
+        schedule: Schedule,
+        /// What the destructor waits for, with the task that panicked. Then what the others are about to do.
+        waiting: Vec<(TaskNumber, Operation)>,
     },
     /// Shuttle gave up with this message.
     Shuttle(String),
@@ -85,6 +94,13 @@ impl fmt::Display for Error {
                 f,
                 "an execution has not ended after {decisions} decisions: a scenario has to end under \
                  every schedule"
+            ),
+            Self::CannotUnwind { schedule, waiting } => write!(
+                f,
+                "a task panicked, and a destructor waits for another task before the panic is caught: [{}], \
+                 after the choices {:?}",
+                list(waiting),
+                schedule.choices()
             ),
             Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }

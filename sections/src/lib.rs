@@ -4,6 +4,7 @@ mod error;
 mod operation;
 mod replay;
 mod rules;
+mod run;
 mod sample;
 mod schedule;
 mod scheduler;

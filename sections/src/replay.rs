@@ -1,8 +1,9 @@
 //! Runs one execution again, from its schedule.
 
 use crate::error::Error;
+use crate::run::run;
 use crate::schedule::{Execution, Schedule};
-use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
+use crate::scheduler::{Choice, Driver, Ended, Point, Setup};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs `body` once, along `schedule`, and records its steps.

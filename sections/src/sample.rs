@@ -3,8 +3,9 @@
 
 use crate::error::Error;
 use crate::operation::Object;
+use crate::run::run;
 use crate::schedule::Execution;
-use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
+use crate::scheduler::{Choice, Driver, Ended, Point, Setup};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -47,7 +48,7 @@ impl Sample {
     where
         T: 'static,
         A: Default + Send + 'static,
-        S: Scheduler + 'static,
+        S: Scheduler + Send + 'static,
         B: Fn() -> T + Clone + Send + Sync + 'static,
         V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Clone + Send + Sync + 'static,
     {
@@ -97,7 +98,7 @@ struct Faults {
 }
 
 struct Sampler {
-    scheduler: Box<dyn Scheduler>,
+    scheduler: Box<dyn Scheduler + Send>,
     /// Whom it chose last, whether or not that one can go on: PCT takes priority from it.
     last: Option<TaskId>,
     sample: Sample,

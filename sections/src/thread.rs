@@ -2,7 +2,7 @@
 
 use crate::operation::{Kind, Object, TaskNumber};
 use crate::simulation::runtime;
-use crate::state::{announce, locals, with};
+use crate::state::{Aborted, announce, locals, with};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +23,9 @@ where
         let returned = catch_unwind(AssertUnwindSafe(task));
         let dropped = catch_unwind(AssertUnwindSafe(locals::end));
         let returned = returned.and_then(|value| dropped.map(|()| value));
+        let given_up = returned.as_ref().is_err_and(|panic| panic.is::<Aborted>());
         *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
-        with(|state| state.finish());
+        with(|state| state.finish(given_up));
     };
     let task = if with(|state| state.clockwork.is_some()) {
         let stack = runtime::stack(work);

@@ -12,6 +12,7 @@
 //! - `program`, `random`: random programs against the same checkers, and executions against traces.
 //! - `counts`: exact numbers of executions of straight-line programs.
 //! - `limits`: what a search is known to lose.
+//! - `verdicts`: programs that must not get a verdict which is wrong, with the error or the outcomes that they get.
 
 mod announced;
 mod checkers;
@@ -24,6 +25,7 @@ mod program;
 mod random;
 mod switched_off;
 mod traces;
+mod verdicts;
 
 /// A program with so few outcomes that a comment can derive them by hand.
 #[derive(Clone, Copy)]

@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::operation::Object;
 #[cfg(test)]
 use crate::rules;
+use crate::run::run;
 use crate::schedule::Execution;
-use crate::scheduler::{Setup, run};
+use crate::scheduler::Setup;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -4,8 +4,8 @@
 //! steps, so it runs on stacks of our own.
 
 use super::{Simulated, Simulation};
+use crate::run::message;
 use crate::schedule::Outcome;
-use crate::scheduler::message;
 use crate::state::{Chooser, Clockwork, Stack, Turn, with};
 use crate::thread;
 use std::sync::Arc;

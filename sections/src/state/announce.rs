@@ -1,7 +1,7 @@
 //! The place where a task meets the scheduler. It announces its next operation and pauses until it is
 //! chosen.
 
-use super::{State, Status, with};
+use super::{State, Status, unwinding, with};
 use crate::error::Error;
 use crate::operation::{Kind, MAIN, Object, Operation};
 use crate::rules::{Rule, on};
@@ -83,10 +83,8 @@ pub(crate) fn new_object() -> Object {
 
 /// Announces the task's next operation, and returns when the task is chosen.
 pub(crate) fn announce(kind: Kind, object: Object) {
-    // Shuttle cannot schedule a task that unwinds. So the operations of its destructors belong to its
-    // step.
     if std::thread::panicking() {
-        with(|state| state.unexplored |= !state.aborting);
+        unwinding::go_on(Operation { kind, object });
         return;
     }
     let next = with(|state| {
@@ -120,6 +118,11 @@ fn abort() -> ! {
 /// Parks a waiter until it is chosen. Returns `true` if a broadcast woke it, so that it is about to
 /// take its mutex again.
 pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
+    if std::thread::panicking() && with(|state| state.clockwork.is_none()) {
+        // No other task comes before the end of the wait, so only a time-out does.
+        unwinding::go_on(Operation { kind, object: condvar });
+        return false;
+    }
     with(|state| {
         let me = state.current;
         let waiter = state.condvars.of(condvar).iter_mut().find(|waiter| waiter.task == me);

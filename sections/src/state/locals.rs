@@ -11,6 +11,13 @@ pub(super) struct Locals {
     ended: bool,
 }
 
+impl Locals {
+    /// A task that was dropped as it was has values, and nothing could run their destructors.
+    pub(super) fn forget(self) {
+        self.values.into_iter().for_each(std::mem::forget);
+    }
+}
+
 /// A thread-local of the running task.
 pub(crate) enum Local {
     /// It is there.

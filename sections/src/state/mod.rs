@@ -9,6 +9,7 @@ mod condvars;
 pub(crate) mod locals;
 mod locks;
 mod tasks;
+mod unwinding;
 
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
@@ -94,6 +95,8 @@ pub(crate) struct State {
     acquiring: bool,
     /// Every task unwinds, because the execution is given up.
     pub(crate) aborting: bool,
+    /// A destructor of a task that unwinds can never go on.
+    pub(crate) stuck: bool,
     pub(crate) error: Option<Error>,
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
     /// The locks that some task tries, as far as the exploration knows.
@@ -126,7 +129,7 @@ impl State {
         self.running = true;
         self.current = MAIN;
         self.last = MAIN;
-        self.tasks.clear();
+        self.tasks.drain(..).for_each(|task| task.locals.forget());
         self.live = 0;
         self.unjoined = 0;
         self.main_has_waited = false;
@@ -137,6 +140,7 @@ impl State {
         self.step.clear();
         self.acquiring = false;
         self.aborting = false;
+        self.stuck = false;
         self.error = None;
         self.deadlock = None;
         self.tried = Arc::clone(tried);

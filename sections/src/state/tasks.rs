@@ -32,6 +32,8 @@ pub(super) struct TaskState {
     /// In a simulation, what it waits for the clock for.
     pub(super) timed: Timed,
     pub(super) locals: Locals,
+    /// Whether it ended because the execution was given up.
+    pub(super) given_up: bool,
 }
 
 impl State {
@@ -48,6 +50,11 @@ impl State {
 
     pub(super) fn finished(&self, task: TaskNumber) -> bool {
         self.tasks.get(task).is_some_and(|task| task.status == Status::Finished)
+    }
+
+    /// Whether the task has ended by itself.
+    pub(super) fn returned(&self, task: TaskNumber) -> bool {
+        self.finished(task) && !self.tasks[task].given_up
     }
 
     pub(crate) fn holds_a_lock(&self, task: TaskNumber) -> bool {
@@ -93,10 +100,11 @@ impl State {
     }
 
     /// The running task has finished.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, given_up: bool) {
         let me = self.current;
         self.touch(Object::of_task(me), Access::Write);
-        self.task(me).status = Status::Finished;
+        let task = self.task(me);
+        (task.status, task.given_up) = (Status::Finished, given_up);
         self.live -= 1;
     }
 }

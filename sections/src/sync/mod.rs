@@ -16,6 +16,7 @@ use crate::state::{announce, with};
 /// Marks the lock as taken by the running task, which was chosen because the lock is free.
 fn own(lock: Object, shared: bool) {
     let taken = with(|state| state.acquire(lock, shared));
+    // Only in a simulation: a search asks first.
     assert!(taken, "sections: {lock} is taken, and a destructor that unwinds cannot wait for it");
 }
 

@@ -1,0 +1,213 @@
+//! Programs that could get a wrong verdict: an error where the search would be blind, or every outcome.
+
+use super::checkers::Outcomes;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::thread::{JoinHandle, spawn};
+use crate::{Coverage, Error, Execution, Kind, Outcome, Sample, Schedule, Search, replay};
+use shuttle::scheduler::RandomScheduler;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+/// All outcomes of a body, and what the search covered.
+fn search<T: std::fmt::Debug + 'static>(
+    body: impl Fn() -> T + Clone + Send + Sync + 'static,
+    workers: usize,
+) -> Result<(Outcomes, Coverage), Error> {
+    let judge = |outcomes: &mut Outcomes, execution: Execution<T>| {
+        outcomes.insert(match execution.outcome {
+            Outcome::Returned(value) => format!("{value:?}"),
+            Outcome::Deadlock(_) => "deadlock".to_owned(),
+            Outcome::Panicked(message) => format!("panicked: {message}"),
+        });
+        ControlFlow::Continue(())
+    };
+    let (coverage, found) = Search { workers, ..Search::default() }.run(body, judge)?;
+    Ok((found.into_iter().flatten().collect(), coverage))
+}
+
+fn error<T: std::fmt::Debug + 'static>(
+    body: impl Fn() -> T + Clone + Send + Sync + 'static,
+) -> Error {
+    let errors = [1, 2].map(|workers| search(body.clone(), workers).expect_err("it is refused"));
+    assert_eq!(std::mem::discriminant(&errors[0]), std::mem::discriminant(&errors[1]));
+    let [error, _] = errors;
+    error
+}
+
+fn outcomes(texts: &[&str]) -> Outcomes {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// Holds a lock, and takes another one when it is dropped.
+struct Again<'a> {
+    _held: MutexGuard<'a, ()>,
+    other: &'a Mutex<()>,
+    even_while_unwinding: bool,
+}
+
+impl Drop for Again<'_> {
+    fn drop(&mut self) {
+        if self.even_while_unwinding || !std::thread::panicking() {
+            drop(self.other.lock());
+        }
+    }
+}
+
+/// Two tasks take two locks in opposite orders, and the second one again when they drop the first.
+fn crossed(even_while_unwinding: [bool; 2]) {
+    let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+    let tasks = [0, 1].map(|first| {
+        let locks = Arc::clone(&locks);
+        spawn(move || {
+            let other = &locks[1 - first];
+            let even_while_unwinding = even_while_unwinding[first];
+            let _again = Again { _held: locks[first].lock(), other, even_while_unwinding };
+            drop(other.lock());
+        })
+    });
+    tasks.into_iter().for_each(|task| drop(task.join()));
+}
+
+/// Destructors that lock while a deadlock unwinds change nothing of what a search finds. In the last case each waits
+/// for the other for ever.
+#[test]
+fn a_deadlock_is_shown_whatever_its_destructors_wait_for() {
+    for workers in [1, 2] {
+        let expected = search(|| crossed([false, false]), workers).unwrap();
+        assert_eq!(expected.0, outcomes(&["()", "deadlock"]));
+        for which in [[true, false], [false, true], [true, true]] {
+            assert_eq!(search(move || crossed(which), workers).unwrap(), expected, "{which:?}");
+        }
+    }
+}
+
+/// A destructor that insists on a result which a given-up task does not have.
+#[test]
+fn a_deadlock_is_shown_whatever_its_destructors_join() {
+    struct Pool(Vec<JoinHandle<()>>);
+    impl Drop for Pool {
+        fn drop(&mut self) {
+            self.0.drain(..).for_each(|task| task.join().unwrap());
+        }
+    }
+    let body = || {
+        let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+        let tasks = [0, 1].map(|first| {
+            let locks = Arc::clone(&locks);
+            spawn(move || {
+                let _one = locks[first].lock();
+                let _other = locks[1 - first].lock();
+            })
+        });
+        drop(Pool(tasks.into()));
+    };
+    let (found, coverage) = search(body, 1).unwrap();
+    assert_eq!((found, coverage.complete), (outcomes(&["()", "deadlock"]), 3));
+    assert!(coverage.exhausted);
+}
+
+#[test]
+fn a_replay_and_a_sample_show_a_deadlock_that_cannot_unwind() {
+    let random = || RandomScheduler::new_from_seed(1, 50);
+    let judge = |found: &mut Vec<Schedule>, execution: Execution<()>| {
+        if let Outcome::Deadlock(_) = execution.outcome {
+            found.push(execution.schedule);
+        }
+        ControlFlow::Continue(())
+    };
+    let body = || crossed([true, true]);
+    let (executions, found) = Sample::default().run(random, body, judge).unwrap();
+    assert_eq!(executions, 50);
+    assert!(!found.is_empty());
+    for schedule in found {
+        let again = replay(&schedule, body).unwrap();
+        assert!(matches!(again.outcome, Outcome::Deadlock(waiting) if waiting.len() == 2));
+        assert_eq!(again.schedule, schedule);
+    }
+}
+
+/// A panic in the function that judges is reported, also where it runs before a deadlock is given up.
+#[test]
+fn a_judge_that_panics_ends_the_search() {
+    for which in [[false, false], [true, true]] {
+        let judge = |seen: &mut u32, execution: Execution<()>| {
+            *seen += u32::from(matches!(execution.outcome, Outcome::Deadlock(_)));
+            assert!(*seen < 2, "the second deadlock");
+            ControlFlow::Continue(())
+        };
+        let error = Search { workers: 1, reduce: false, ..Search::default() }
+            .run(move || crossed(which), judge)
+            .expect_err("it panics");
+        assert_eq!(error, Error::Shuttle("the second deadlock".into()), "{which:?}");
+    }
+}
+
+fn panic_now() -> ! {
+    resume_unwind(Box::new("on purpose"))
+}
+
+/// The schedule of an error leads to it again.
+fn leads_to(error: &Error, body: fn()) {
+    let Error::CannotUnwind { schedule, .. } = error else { panic!("{error}") };
+    assert_eq!(replay(schedule, body).as_ref().err(), Some(error));
+}
+
+#[test]
+fn a_destructor_of_a_panic_that_needs_a_taken_lock_is_an_error() {
+    let body = || {
+        let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+        let its = Arc::clone(&locks);
+        let task = spawn(move || {
+            let other = &its[1];
+            let _again = Again { _held: its[0].lock(), other, even_while_unwinding: true };
+            panic_now();
+        });
+        let holder = spawn(move || {
+            let _held = locks[1].lock();
+            drop(locks[0].lock());
+        });
+        drop((task.join(), holder.join()));
+    };
+    let error = error(body);
+    let Error::CannotUnwind { waiting, .. } = &error else { panic!("{error}") };
+    let kinds: Vec<_> = waiting.iter().map(|(task, operation)| (*task, operation.kind)).collect();
+    assert_eq!(kinds, [(1, Kind::Lock), (0, Kind::Join), (2, Kind::Lock)]);
+    leads_to(&error, body);
+}
+
+#[test]
+fn a_destructor_of_a_panic_that_joins_or_waits_is_an_error() {
+    struct Joins(Option<JoinHandle<()>>);
+    impl Drop for Joins {
+        fn drop(&mut self) {
+            self.0.take().map(JoinHandle::join);
+        }
+    }
+    let joins = || {
+        let pool = Joins(Some(spawn(|| drop(Mutex::new(()).lock()))));
+        let _ = catch_unwind(AssertUnwindSafe(move || {
+            let _pool = pool;
+            panic_now();
+        }));
+    };
+    leads_to(&error(joins), joins);
+
+    struct Waits(Arc<(Mutex<()>, Condvar)>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            drop(self.0.1.wait(self.0.0.lock()));
+        }
+    }
+    let waits = || {
+        let shared: Arc<(Mutex<()>, Condvar)> = Arc::default();
+        let waits = Waits(Arc::clone(&shared));
+        let waiter = spawn(move || {
+            let _waits = waits;
+            panic_now();
+        });
+        spawn(move || shared.1.notify_one()).join().unwrap();
+        let _ = waiter.join();
+    };
+    leads_to(&error(waits), waits);
+}
