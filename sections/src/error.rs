@@ -1,8 +1,9 @@
 //! The reasons why an exploration has no result.
 
-use crate::operation::{Operation, TaskNumber};
+use crate::operation::{Kind, Operation, TaskNumber};
 use crate::schedule::Schedule;
 use std::fmt;
+use std::panic::Location;
 
 /// Why an exploration has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,16 @@ pub enum Error {
         schedule: Schedule,
         /// What the destructor waits for, with the task that panicked. Then what the others are about to do.
         waiting: Vec<(TaskNumber, Operation)>,
+    },
+    /// A task uses an object of another execution, or one that was made outside of every execution. What it holds
+    /// depends on what was executed before, and it has no name in this execution.
+    Outlived {
+        /// The task.
+        task: TaskNumber,
+        /// What it was about to do.
+        kind: Kind,
+        /// The line that made the object. If a derived `Default` made it, the line is not in your code.
+        made_at: &'static Location<'static>,
     },
     /// Shuttle gave up with this message.
     Shuttle(String),
@@ -101,6 +112,11 @@ impl fmt::Display for Error {
                  after the choices {:?}",
                 list(waiting),
                 schedule.choices()
+            ),
+            Self::Outlived { task, kind, made_at } => write!(
+                f,
+                "task {task} is about to {kind} an object that another execution has made, or none, at {made_at}: \
+                 make every object in the body"
             ),
             Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }

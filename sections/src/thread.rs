@@ -1,8 +1,8 @@
 //! Tasks: spawning and joining.
 
-use crate::operation::{Kind, Object, TaskNumber};
+use crate::operation::{Kind, TaskNumber};
 use crate::simulation::runtime;
-use crate::state::{Aborted, announce, locals, with};
+use crate::state::{Aborted, Identity, locals, with};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ type Slot<T> = Arc<Mutex<Option<std::thread::Result<T>>>>;
 
 /// Starts a task. Its code before its first synchronising operation belongs to the step that spawned
 /// it. No other task can observe the difference.
+#[track_caller]
 pub fn spawn<F, T>(task: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -34,12 +35,13 @@ where
         shuttle::thread::spawn(work).thread().id().into()
     };
     with(|state| state.spawned(task));
-    JoinHandle { task, slot }
+    JoinHandle { task, identity: Identity::of_task(task), slot }
 }
 
 /// The handle of a task. Joining it waits for the task's end.
 pub struct JoinHandle<T> {
     task: TaskNumber,
+    identity: Identity,
     slot: Slot<T>,
 }
 
@@ -50,9 +52,8 @@ impl<T> JoinHandle<T> {
     ///
     /// The panic of the task.
     pub fn join(self) -> std::thread::Result<T> {
-        let object = Object::of_task(self.task);
-        announce(Kind::Join, object);
-        with(|state| state.joined(object));
+        self.identity.announce(Kind::Join);
+        with(|state| state.joined(self.identity.object()));
         self.result()
     }
 

@@ -1,13 +1,14 @@
 //! Programs that could get a wrong verdict: an error where the search would be blind, or every outcome.
 
 use super::checkers::Outcomes;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use crate::sync::{Condvar, Mutex, MutexGuard, RwLock};
 use crate::thread::{JoinHandle, spawn};
 use crate::{Coverage, Error, Execution, Kind, Outcome, Sample, Schedule, Search, replay};
 use shuttle::scheduler::RandomScheduler;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// All outcomes of a body, and what the search covered.
 fn search<T: std::fmt::Debug + 'static>(
@@ -210,4 +211,90 @@ fn a_destructor_of_a_panic_that_joins_or_waits_is_an_error() {
         let _ = waiter.join();
     };
     leads_to(&error(waits), waits);
+}
+
+/// Two tasks that can run in two orders.
+fn two_executions() {
+    let one = Arc::new(AtomicU32::new(0));
+    let other = Arc::clone(&one);
+    let tasks = [spawn(move || one.store(1, SeqCst)), spawn(move || other.store(2, SeqCst))];
+    tasks.into_iter().for_each(|task| task.join().unwrap());
+}
+
+/// The error of an object that does not belong to its execution: the task, what it was about to do, and the line.
+fn outlived(body: fn()) -> (usize, Kind, u32) {
+    match error(body) {
+        Error::Outlived { task, kind, made_at } => (task, kind, made_at.line()),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_object_of_an_execution_before_is_an_error_that_names_its_line() {
+    static LOCK: OnceLock<Mutex<u32>> = OnceLock::new();
+    const LINE: u32 = line!() + 3;
+    let body = || {
+        spawn(|| {
+            let lock = LOCK.get_or_init(|| Mutex::new(0));
+            *lock.lock() += 1;
+        })
+        .join()
+        .unwrap();
+        two_executions();
+    };
+    assert_eq!(outlived(body), (1, Kind::Lock, LINE));
+}
+
+#[test]
+fn an_object_that_no_execution_made_is_an_error_that_names_its_line() {
+    static NUMBER: OnceLock<(AtomicU32, RwLock<()>, Condvar)> = OnceLock::new();
+    const LINE: u32 = line!() + 1;
+    NUMBER.get_or_init(|| (AtomicU32::new(0), RwLock::new(()), Condvar::new()));
+    fn in_a_task(body: fn(&(AtomicU32, RwLock<()>, Condvar))) {
+        let _ = spawn(move || body(NUMBER.get().unwrap())).join();
+    }
+    assert_eq!(outlived(|| in_a_task(|o| o.0.add(1, SeqCst))), (1, Kind::Add, LINE));
+    assert_eq!(outlived(|| in_a_task(|o| drop(o.1.read()))), (1, Kind::ReadLock, LINE));
+    assert_eq!(outlived(|| in_a_task(|o| o.2.notify_all())), (1, Kind::NotifyAll, LINE));
+    assert_eq!(outlived(|| NUMBER.get().unwrap().2.notify_one()), (0, Kind::NotifyOne, LINE));
+    // In a destructor of a panic.
+    struct Locks;
+    impl Drop for Locks {
+        fn drop(&mut self) {
+            drop(NUMBER.get().unwrap().1.write());
+        }
+    }
+    let unwinds = || {
+        let _locks = Locks;
+        panic_now();
+    };
+    assert_eq!(outlived(unwinds), (0, Kind::WriteLock, LINE));
+}
+
+/// A guard that outlives its execution releases nothing in the next one, where another lock may have its name.
+#[test]
+fn a_guard_of_an_execution_before_is_an_error() {
+    thread_local! {
+        static HELD: std::cell::RefCell<Vec<MutexGuard<'static, u32>>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    let body = || {
+        let before = HELD.take();
+        let lock: &'static Mutex<u32> = Box::leak(Box::new(Mutex::new(0)));
+        HELD.with(|held| held.borrow_mut().push(lock.lock()));
+        drop(before);
+        two_executions();
+    };
+    let found = search(body, 1).expect_err("it is refused");
+    assert!(matches!(found, Error::Outlived { kind: Kind::Release, .. }), "{found}");
+}
+
+#[test]
+fn the_text_of_an_object_does_not_depend_on_its_value() {
+    let body = || {
+        let number = AtomicU32::new(5);
+        let before = format!("{number:?}");
+        number.store(6, SeqCst);
+        assert_eq!(before, format!("{number:?}"));
+    };
+    assert_eq!(search(body, 1).unwrap().0, outcomes(&["()"]));
 }

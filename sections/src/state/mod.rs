@@ -6,6 +6,7 @@
 mod announce;
 mod clockwork;
 mod condvars;
+mod identity;
 pub(crate) mod locals;
 mod locks;
 mod tasks;
@@ -13,6 +14,7 @@ mod unwinding;
 
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
+pub(crate) use identity::Identity;
 pub(crate) use tasks::Status;
 
 use crate::error::Error;
@@ -25,7 +27,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tasks::TaskState;
+
+/// The number of the next execution.
+static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
@@ -72,6 +78,8 @@ impl<T: Default> PerObject<T> {
 #[derive(Default)]
 pub(crate) struct State {
     running: bool,
+    /// The number of the execution, which no other one on any OS thread has.
+    execution: u64,
     /// The running task.
     pub(crate) current: TaskNumber,
     /// The task whose step was chosen last.
@@ -127,6 +135,7 @@ impl State {
     /// Prepares the state for a new execution.
     pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
         self.running = true;
+        self.execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
         self.current = MAIN;
         self.last = MAIN;
         self.tasks.drain(..).for_each(|task| task.locals.forget());

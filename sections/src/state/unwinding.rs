@@ -23,7 +23,7 @@ pub(super) fn go_on(operation: Operation) {
 }
 
 /// Leaves this OS thread as it is: see [`run`](crate::run). A panic here would end the process.
-fn get_stuck() -> ! {
+pub(super) fn get_stuck() -> ! {
     with(|state| state.stuck = true);
     loop {
         // Shuttle asks for the next task, and the bridge does not return.

@@ -1,28 +1,28 @@
 //! Atomics. All of them are sequentially consistent, whatever ordering is given.
 
-use crate::operation::{Access, Kind, Object};
+use crate::operation::{Access, Kind};
 use crate::rules::{Rule, on};
-use crate::state::{announce, new_object, with};
+use crate::state::{Identity, with};
+use std::fmt;
 use std::sync::atomic as real;
 
 pub use std::sync::atomic::Ordering;
 
-fn step(kind: Kind, object: Object, access: Access) {
-    announce(kind, object);
-    with(|state| state.touch(object, access));
+fn step(kind: Kind, identity: Identity, access: Access) {
+    identity.announce(kind);
+    with(|state| state.touch(identity.object(), access));
 }
 
 macro_rules! atomic {
     ($(#[$doc:meta])* $Atomic:ident, $Value:ty) => {
         $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $Atomic(Object, real::$Atomic);
+        pub struct $Atomic(Identity, real::$Atomic);
 
         impl $Atomic {
             /// An atomic with this value.
             #[track_caller]
             pub fn new(value: $Value) -> Self {
-                Self(new_object(), real::$Atomic::new(value))
+                Self(Identity::new(), real::$Atomic::new(value))
             }
 
             /// The value.
@@ -57,6 +57,13 @@ macro_rules! atomic {
             ) -> Result<$Value, $Value> {
                 step(Kind::Update, self.0, Access::Write);
                 self.1.compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst)
+            }
+        }
+
+        /// Without the value: to read it is a section.
+        impl fmt::Debug for $Atomic {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($Atomic)).field(&self.0).finish()
             }
         }
 

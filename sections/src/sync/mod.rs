@@ -9,20 +9,29 @@ pub use condvar::Condvar;
 pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::operation::{Kind, Object};
+use crate::operation::Kind;
 use crate::rules::{Rule, on};
-use crate::state::{announce, with};
+use crate::state::{Identity, with};
 
 /// Marks the lock as taken by the running task, which was chosen because the lock is free.
-fn own(lock: Object, shared: bool) {
+fn own(lock: Identity, shared: bool) {
+    let lock = lock.object();
     let taken = with(|state| state.acquire(lock, shared));
     // Only in a simulation: a search asks first.
     assert!(taken, "sections: {lock} is taken, and a destructor that unwinds cannot wait for it");
 }
 
 /// If some task tries the lock, its release can be observed and is announced.
-fn announce_release(lock: Object) {
-    if on(Rule::TriedLocksAnnounceReleases) && with(|state| state.tried.contains(&lock)) {
-        announce(Kind::Release, lock);
+fn announce_release(lock: Identity) {
+    let tried = || with(|state| state.tried.contains(&lock.object()));
+    if on(Rule::TriedLocksAnnounceReleases) && tried() {
+        lock.announce(Kind::Release);
+    }
+}
+
+/// A guard was dropped. Of one that has outlived its execution nothing is known.
+fn release(lock: Identity, shared: bool) {
+    if !lock.is_outlived(Kind::Release) {
+        with(|state| state.release(lock.object(), shared));
     }
 }

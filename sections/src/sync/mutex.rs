@@ -1,15 +1,15 @@
 //! A mutex.
 
-use super::{announce_release, own};
-use crate::operation::{Kind, Object};
-use crate::state::{announce, new_object, with};
+use super::{announce_release, own, release};
+use crate::operation::Kind;
+use crate::state::{Identity, with};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
 
 /// A mutex: `std::sync::Mutex` without poison.
 pub struct Mutex<T> {
-    pub(super) object: Object,
+    pub(super) identity: Identity,
     inner: std::sync::Mutex<T>,
 }
 
@@ -17,29 +17,30 @@ impl<T> Mutex<T> {
     /// A free mutex with this value.
     #[track_caller]
     pub fn new(value: T) -> Self {
-        Self { object: new_object(), inner: std::sync::Mutex::new(value) }
+        Self { identity: Identity::new(), inner: std::sync::Mutex::new(value) }
     }
 
     /// Waits until the mutex is free and takes it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        announce(Kind::Lock, self.object);
+        self.identity.announce(Kind::Lock);
         self.take()
     }
 
     /// Takes the mutex if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        announce(Kind::TryLock, self.object);
+        self.identity.announce(Kind::TryLock);
+        let object = self.identity.object();
         let taken = with(|state| {
-            if !state.tried.contains(&self.object) {
-                state.discovered = Some(self.object);
+            if !state.tried.contains(&object) {
+                state.discovered = Some(object);
             }
-            state.acquire(self.object, false)
+            state.acquire(object, false)
         });
         taken.then(|| self.guard())
     }
 
     pub(super) fn take(&self) -> MutexGuard<'_, T> {
-        own(self.object, false);
+        own(self.identity, false);
         self.guard()
     }
 
@@ -47,7 +48,7 @@ impl<T> Mutex<T> {
         let inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
-            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+            Err(TryLockError::WouldBlock) => panic!("sections: {:?} has two owners", self.identity),
         };
         MutexGuard { mutex: self, inner: Some(inner) }
     }
@@ -67,7 +68,7 @@ impl<T: Default> Default for Mutex<T> {
 
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Mutex").field(&self.object).finish()
+        f.debug_tuple("Mutex").field(&self.identity).finish()
     }
 }
 
@@ -82,7 +83,7 @@ impl<'a, T> MutexGuard<'a, T> {
     /// Releases the mutex as a part of the step that waits.
     pub(super) fn release_to_wait(mut self) -> &'a Mutex<T> {
         self.inner = None;
-        with(|state| state.release(self.mutex.object, false));
+        release(self.mutex.identity, false);
         self.mutex
     }
 }
@@ -92,9 +93,9 @@ impl<T> Drop for MutexGuard<'_, T> {
         if self.inner.is_none() {
             return;
         }
-        announce_release(self.mutex.object);
+        announce_release(self.mutex.identity);
         self.inner = None;
-        with(|state| state.release(self.mutex.object, false));
+        release(self.mutex.identity, false);
     }
 }
 

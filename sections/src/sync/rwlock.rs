@@ -1,8 +1,8 @@
 //! A read-write lock.
 
-use super::{announce_release, own};
-use crate::operation::{Kind, Object};
-use crate::state::{announce, new_object, with};
+use super::{announce_release, own, release};
+use crate::operation::Kind;
+use crate::state::Identity;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
@@ -10,7 +10,7 @@ use std::sync::{PoisonError, TryLockError};
 /// A read-write lock: `std::sync::RwLock` without poison. Reads commute. Neither readers nor writers
 /// have priority.
 pub struct RwLock<T> {
-    object: Object,
+    identity: Identity,
     inner: std::sync::RwLock<T>,
 }
 
@@ -18,31 +18,31 @@ impl<T> RwLock<T> {
     /// A free lock with this value.
     #[track_caller]
     pub fn new(value: T) -> Self {
-        Self { object: new_object(), inner: std::sync::RwLock::new(value) }
+        Self { identity: Identity::new(), inner: std::sync::RwLock::new(value) }
     }
 
     /// Waits until no task writes, and shares the lock.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        announce(Kind::ReadLock, self.object);
-        own(self.object, true);
+        self.identity.announce(Kind::ReadLock);
+        own(self.identity, true);
         let inner = match self.inner.try_read() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
-            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+            Err(TryLockError::WouldBlock) => panic!("sections: {:?} has two owners", self.identity),
         };
-        RwLockReadGuard { object: self.object, inner: Some(inner) }
+        RwLockReadGuard { identity: self.identity, inner: Some(inner) }
     }
 
     /// Waits until the lock is free, and takes it.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        announce(Kind::WriteLock, self.object);
-        own(self.object, false);
+        self.identity.announce(Kind::WriteLock);
+        own(self.identity, false);
         let inner = match self.inner.try_write() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
-            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+            Err(TryLockError::WouldBlock) => panic!("sections: {:?} has two owners", self.identity),
         };
-        RwLockWriteGuard { object: self.object, inner: Some(inner) }
+        RwLockWriteGuard { identity: self.identity, inner: Some(inner) }
     }
 }
 
@@ -55,7 +55,7 @@ impl<T: Default> Default for RwLock<T> {
 
 impl<T> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RwLock").field(&self.object).finish()
+        f.debug_tuple("RwLock").field(&self.identity).finish()
     }
 }
 
@@ -64,15 +64,15 @@ macro_rules! guard {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $Guard<'a, T> {
-            object: Object,
+            identity: Identity,
             inner: Option<std::sync::$Guard<'a, T>>,
         }
 
         impl<T> Drop for $Guard<'_, T> {
             fn drop(&mut self) {
-                announce_release(self.object);
+                announce_release(self.identity);
                 self.inner = None;
-                with(|state| state.release(self.object, $shared));
+                release(self.identity, $shared);
             }
         }
 
