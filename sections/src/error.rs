@@ -1,6 +1,6 @@
 //! The reasons why an exploration has no result.
 
-use crate::operation::{Kind, Operation, TaskNumber};
+use crate::operation::{Kind, Object, Operation, TaskNumber};
 use crate::schedule::Schedule;
 use std::fmt;
 use std::panic::Location;
@@ -63,6 +63,14 @@ pub enum Error {
         /// The line that made the object. If a derived `Default` made it, the line is not in your code.
         made_at: &'static Location<'static>,
     },
+    /// A task that holds a lock for reading is about to read-lock it again. With `std::sync::RwLock` that may lock up
+    /// or panic, because a writer that waits may come first.
+    RecursiveRead {
+        /// The task.
+        task: TaskNumber,
+        /// The lock.
+        lock: Object,
+    },
     /// Shuttle gave up with this message.
     Shuttle(String),
 }
@@ -117,6 +125,11 @@ impl fmt::Display for Error {
                 f,
                 "task {task} is about to {kind} an object that another execution has made, or none, at {made_at}: \
                  make every object in the body"
+            ),
+            Self::RecursiveRead { task, lock } => write!(
+                f,
+                "task {task} holds {lock} for reading and is about to read-lock it again, which may deadlock \
+                 if a writer waits"
             ),
             Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }

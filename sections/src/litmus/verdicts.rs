@@ -298,3 +298,32 @@ fn the_text_of_an_object_does_not_depend_on_its_value() {
     };
     assert_eq!(search(body, 1).unwrap().0, outcomes(&["()"]));
 }
+
+#[test]
+fn a_task_that_reads_a_lock_twice_at_once_is_an_error_that_names_both() {
+    let recursive = |nested: fn(&RwLock<u32>, &RwLock<u32>)| {
+        move || {
+            let locks = Arc::new([RwLock::new(0), RwLock::new(0)]);
+            let its = Arc::clone(&locks);
+            let reader = spawn(move || nested(&its[0], &its[1]));
+            let writer = spawn(move || *locks[0].write() = 1);
+            drop((reader.join(), writer.join()));
+        }
+    };
+    let twice = recursive(|one, _| {
+        let first = one.read();
+        assert_eq!(*one.read(), *first);
+    });
+    let Error::RecursiveRead { task, lock } = error(twice) else { panic!("it reads twice") };
+    assert_eq!((task, lock.to_string().as_str()), (1, "object 0.1"));
+    // One after the other, and two locks at once, are no recursion.
+    for right in [
+        recursive(|one, _| {
+            drop(one.read());
+            drop(one.read());
+        }),
+        recursive(|one, other| assert_eq!(*one.read() / 2, *other.read())),
+    ] {
+        assert_eq!(search(right, 1).unwrap().0, outcomes(&["()"]));
+    }
+}

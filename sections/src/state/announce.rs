@@ -18,6 +18,10 @@ impl State {
             return Next::Abort;
         }
         let me = self.current;
+        if self.reads_again(operation) {
+            self.fail(Error::RecursiveRead { task: me, lock: operation.object });
+            return Next::Abort;
+        }
         let joins = matches!(operation.kind, Kind::Join | Kind::End);
         if me == MAIN && !joins {
             if self.unjoined > 0 && on(Rule::MainOnlySpawnsAndJoins) {

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// A destructor is about to do this while its task unwinds. Returns if it is possible without another task.
 pub(super) fn go_on(operation: Operation) {
     let possible = with(|state| {
+        if state.reads_again(operation) {
+            let (task, lock) = (state.current, operation.object);
+            state.fail(Error::RecursiveRead { task, lock });
+        }
         state.unexplored |= !state.aborting;
         state.is_possible(operation)
     });
