@@ -71,6 +71,14 @@ pub enum Error {
         /// The lock.
         lock: Object,
     },
+    /// A task uses one of Shuttle's primitives, or a destructor of one of Shuttle's thread-locals synchronises. What
+    /// depends on that is not explored.
+    ForeignSchedulingPoint {
+        /// The task.
+        task: TaskNumber,
+        /// Its function, and the line if there is debug information.
+        place: Option<String>,
+    },
     /// Shuttle gave up with this message.
     Shuttle(String),
 }
@@ -130,6 +138,11 @@ impl fmt::Display for Error {
                 f,
                 "task {task} holds {lock} for reading and is about to read-lock it again, which may deadlock \
                  if a writer waits"
+            ),
+            Self::ForeignSchedulingPoint { task, place } => write!(
+                f,
+                "task {task} synchronises through Shuttle, not through `sections`, at {}",
+                place.as_deref().unwrap_or("an unknown place")
             ),
             Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod foreign;
 mod operation;
 mod replay;
 mod rules;

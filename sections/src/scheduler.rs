@@ -2,6 +2,7 @@
 //! announcements.
 
 use crate::error::Error;
+use crate::foreign;
 use crate::operation::{Footprint, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::run::{Handed, Report, message};
@@ -112,6 +113,21 @@ impl Bridge {
         }
     }
 
+    /// Whether a task asks for this decision in the middle of a section. Shuttle's primitives do that, and what they
+    /// share is not announced.
+    fn is_foreign(state: &mut State, runnable: &[&Task]) -> bool {
+        let asks = std::mem::take(&mut state.asks);
+        let current = state.current;
+        let goes_on = || runnable.iter().any(|task| TaskNumber::from(task.id()) == current);
+        let midway = match state.status(current) {
+            Status::Running => true,
+            // A destructor of Shuttle's thread-locals.
+            Status::Finished => goes_on(),
+            Status::New | Status::Announced(_) => false,
+        };
+        midway && !asks && !state.over
+    }
+
     /// Shows a deadlock before its tasks are given up, if that is to be shown.
     fn report(&self) {
         let execution = state::with(|state| {
@@ -127,7 +143,7 @@ impl Bridge {
         }
     }
 
-    /// A destructor can never go on, and its task cannot be stopped. So this OS thread stays as it is, and the driver
+    /// A task can never go on, and it cannot be stopped. So this OS thread stays as it is, and the driver
     /// continues on another one.
     fn leave_thread(&mut self) -> ! {
         self.report();
@@ -282,7 +298,16 @@ impl Scheduler for Bridge {
     }
 
     fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
-        if state::with(|state| state.stuck) {
+        let lost = state::with(|state| {
+            let foreign = !state.stuck && Self::is_foreign(state, runnable);
+            if foreign {
+                let (task, place) = (state.current, foreign::place());
+                state.fail(Error::ForeignSchedulingPoint { task, place });
+            }
+            // The task may be blocked by a primitive of Shuttle's, so nothing could unwind it.
+            foreign || state.stuck
+        });
+        if lost {
             self.leave_thread();
         }
         let task = state::with(|state| {

@@ -327,3 +327,188 @@ fn a_task_that_reads_a_lock_twice_at_once_is_an_error_that_names_both() {
         assert_eq!(search(right, 1).unwrap().0, outcomes(&["()"]));
     }
 }
+
+/// The task and the place of a foreign scheduling point.
+fn foreign<T: std::fmt::Debug + 'static>(
+    body: impl Fn() -> T + Clone + Send + Sync + 'static,
+) -> (usize, String) {
+    match error(body) {
+        Error::ForeignSchedulingPoint { task, place } => (task, place.unwrap_or_default()),
+        other => panic!("{other}"),
+    }
+}
+
+/// Runs a task, and another one of ours next to it.
+fn beside_a_task(task: fn()) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        let shared = Arc::new(Mutex::new(0));
+        let tasks = [spawn(move || *shared.lock() += 1), spawn(task)];
+        tasks.into_iter().for_each(|task| drop(task.join()));
+    }
+}
+
+#[test]
+fn a_task_that_uses_shuttles_primitives_is_an_error_that_names_it_and_the_place() {
+    use shuttle::sync::atomic::AtomicU32 as Foreign;
+    use shuttle::sync::{Barrier, Mutex as ForeignMutex, mpsc};
+    // The value keeps the compiler from a jump, which would leave no frame.
+    macro_rules! uses {
+        ($($use_it:expr,)*) => { [$(|| { std::hint::black_box($use_it); }),*] };
+    }
+    let uses: &[fn()] = &uses![
+        shuttle::thread::yield_now(),
+        Foreign::new(0).fetch_add(1, SeqCst),
+        drop(ForeignMutex::new(0).lock()),
+        mpsc::channel().0.send(1).is_ok(),
+        shuttle::thread::spawn(|| ()).thread().id(),
+        // These block.
+        mpsc::channel::<u32>().1.recv().is_ok(),
+        Barrier::new(2).wait().is_leader(),
+        shuttle::thread::park(),
+        // After an operation of ours.
+        (drop(Mutex::new(()).lock()), shuttle::thread::yield_now()),
+    ];
+    for (number, task) in uses.iter().enumerate() {
+        let (task, place) = foreign(beside_a_task(*task));
+        assert_eq!(task, 2, "{number}");
+        assert!(place.contains("verdicts"), "{number}: {place:?}");
+    }
+}
+
+#[test]
+fn main_that_uses_shuttles_primitives_is_an_error() {
+    let (task, place) = foreign(|| {
+        let lock = shuttle::sync::Mutex::new(0);
+        *lock.lock().unwrap() += 1;
+    });
+    assert_eq!(task, 0);
+    assert!(place.contains("verdicts"), "{place:?}");
+    // While tasks live, and where it waits for one of Shuttle's.
+    assert_eq!(foreign(|| drop((spawn(|| ()), shuttle::thread::yield_now()))).0, 0);
+    // In a destructor of a panic, which cannot be unwound either.
+    struct Foreign;
+    impl Drop for Foreign {
+        fn drop(&mut self) {
+            shuttle::thread::yield_now();
+        }
+    }
+    let unwinds = || {
+        let _foreign = Foreign;
+        panic_now();
+    };
+    assert_eq!(foreign(unwinds).0, 0);
+}
+
+/// Shuttle's scheduler is asked at the beginning and at the end of a task, at a spawn, and at the end of main too.
+#[test]
+fn what_asks_shuttle_for_a_task_and_is_ours_is_no_error() {
+    let body = || {
+        let shared = Arc::new((Mutex::new(0), Condvar::new()));
+        let its = Arc::clone(&shared);
+        let parent = spawn(move || {
+            let child = spawn(|| spawn(|| ()).join().unwrap());
+            *its.0.lock() = 1;
+            its.1.notify_all();
+            child.join().unwrap();
+        });
+        let waiter = spawn(move || {
+            let mut value = shared.0.lock();
+            while *value == 0 {
+                value = shared.1.wait(value);
+            }
+        });
+        spawn(|| panic_now());
+        drop(spawn(|| ()));
+        parent.join().unwrap();
+        waiter.join().unwrap();
+        // The judge may use it.
+        Mutex::new(5)
+    };
+    for workers in [1, 2] {
+        let judge = |(): &mut (), execution: Execution<Mutex<u32>>| {
+            let Outcome::Returned(value) = execution.outcome else { panic!("it returns") };
+            assert_eq!(*value.lock(), 5);
+            ControlFlow::Continue(())
+        };
+        let search = Search { workers, ..Search::default() };
+        assert!(search.run(body, judge).unwrap().0.exhausted);
+    }
+}
+
+/// Locks and adds when it is dropped.
+struct Adds(Arc<Mutex<Vec<u32>>>, u32);
+
+impl Drop for Adds {
+    fn drop(&mut self) {
+        self.0.lock().push(self.1);
+    }
+}
+
+/// Two tasks keep a value whose drop locks. Whichever of them comes first, both have come before they are joined.
+fn both_orders(keep: fn(Adds)) -> Result<(Outcomes, Coverage), Error> {
+    let body = move || {
+        let list: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let tasks = [1, 2].map(|label| {
+            let adds = Adds(Arc::clone(&list), label);
+            spawn(move || keep(adds))
+        });
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        list.lock().clone()
+    };
+    search(body, 1)
+}
+
+#[test]
+fn a_thread_local_of_ours_is_dropped_in_every_order() {
+    crate::thread_local! {
+        static KEPT: std::cell::RefCell<Vec<Adds>> = std::cell::RefCell::default();
+    }
+    let (found, coverage) =
+        both_orders(|adds| KEPT.with(|kept| kept.borrow_mut().push(adds))).unwrap();
+    assert_eq!(found, outcomes(&["[1, 2]", "[2, 1]"]));
+    assert_eq!((coverage.complete, coverage.exhausted), (2, true));
+}
+
+#[test]
+fn a_thread_local_of_shuttles_whose_drop_locks_is_an_error() {
+    shuttle::thread_local! {
+        static KEPT: std::cell::RefCell<Vec<Adds>> = std::cell::RefCell::default();
+    }
+    let found = both_orders(|adds| KEPT.with(|kept| kept.borrow_mut().push(adds)));
+    assert!(matches!(found, Err(Error::ForeignSchedulingPoint { task: 1, .. })), "{found:?}");
+    struct Yields;
+    impl Drop for Yields {
+        fn drop(&mut self) {
+            shuttle::thread::yield_now();
+        }
+    }
+    shuttle::thread_local! {
+        static YIELDS: Yields = Yields;
+    }
+    assert_eq!(foreign(beside_a_task(|| YIELDS.with(|_| ()))).0, 2);
+}
+
+/// The value of a task without a handle is dropped by the task, before its end.
+#[test]
+fn a_result_that_nobody_wants_is_dropped_in_every_order() {
+    let body = || {
+        let list: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let adds = [1, 2].map(|label| Adds(Arc::clone(&list), label));
+        let [one, two] = adds.map(|adds| Some(adds));
+        let parents = [one, two].map(|mut adds| {
+            spawn(move || {
+                let adds = adds.take();
+                drop(spawn(move || adds));
+            })
+        });
+        parents.into_iter().for_each(|task| task.join().unwrap());
+        list
+    };
+    let judge = |found: &mut Outcomes, execution: Execution<Arc<Mutex<Vec<u32>>>>| {
+        let Outcome::Returned(list) = execution.outcome else { panic!("it returns") };
+        found.insert(format!("{:?}", *list.lock()));
+        ControlFlow::Continue(())
+    };
+    let (_, found) = Search { workers: 1, ..Search::default() }.run(body, judge).unwrap();
+    assert_eq!(found.into_iter().flatten().collect::<Outcomes>(), outcomes(&["[1, 2]", "[2, 1]"]));
+}

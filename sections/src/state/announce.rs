@@ -3,6 +3,7 @@
 
 use super::{State, Status, unwinding, with};
 use crate::error::Error;
+use crate::foreign;
 use crate::operation::{Kind, MAIN, Object, Operation};
 use crate::rules::{Rule, on};
 use crate::simulation::runtime;
@@ -14,10 +15,18 @@ pub(crate) struct Aborted;
 
 impl State {
     fn announce(&mut self, operation: Operation) -> Next {
+        if self.over {
+            return Next::Go;
+        }
         if self.aborting {
             return Next::Abort;
         }
         let me = self.current;
+        if self.task(me).status == Status::Finished {
+            // A destructor of Shuttle's thread-locals or of its statics.
+            self.fail(Error::ForeignSchedulingPoint { task: me, place: foreign::place() });
+            return Next::Abort;
+        }
         if self.reads_again(operation) {
             self.fail(Error::RecursiveRead { task: me, lock: operation.object });
             return Next::Abort;
@@ -104,7 +113,11 @@ pub(crate) fn announce(kind: Kind, object: Object) {
 
 /// Lets the scheduler choose the next task.
 fn pause() {
-    if with(|state| state.clockwork.is_some()) {
+    let simulated = with(|state| {
+        state.asks = true;
+        state.clockwork.is_some()
+    });
+    if simulated {
         runtime::pause();
     } else {
         // This is Shuttle's plain scheduling point. Shuttle does not model time.
@@ -168,6 +181,7 @@ pub(crate) fn end() {
         let live = with(|state| {
             let object = Object::of_task(MAIN);
             state.current = MAIN;
+            state.asks = true;
             state.task(MAIN).status = Status::Announced(Operation { kind: Kind::End, object });
             state.live > 0
         });
@@ -178,4 +192,5 @@ pub(crate) fn end() {
     }
     with(|state| state.task(MAIN).status = Status::Running);
     super::locals::end();
+    with(|state| state.over = true);
 }

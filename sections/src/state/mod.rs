@@ -103,6 +103,10 @@ pub(crate) struct State {
     acquiring: bool,
     /// Every task unwinds, because the execution is given up.
     pub(crate) aborting: bool,
+    /// The body has ended, and so have all tasks. The judge may use what the body returned.
+    pub(crate) over: bool,
+    /// We ourselves are about to ask Shuttle for the next task.
+    pub(crate) asks: bool,
     /// A destructor of a task that unwinds can never go on.
     pub(crate) stuck: bool,
     pub(crate) error: Option<Error>,
@@ -150,6 +154,9 @@ impl State {
         self.acquiring = false;
         self.aborting = false;
         self.stuck = false;
+        self.over = false;
+        // Shuttle begins with main.
+        self.asks = true;
         self.error = None;
         self.deadlock = None;
         self.tried = Arc::clone(tried);
@@ -173,7 +180,7 @@ impl State {
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
         // Main takes no steps, so its operations before and after the tasks conflict with nothing. A
         // task that unwinds in an execution that is given up takes no step either.
-        if self.current != MAIN && !self.aborting {
+        if self.current != MAIN && !self.aborting && !self.over {
             self.step.touch(object, access);
         }
     }
