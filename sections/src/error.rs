@@ -20,11 +20,6 @@ pub enum Error {
         /// What they are about to do now.
         now: Vec<(TaskNumber, Operation)>,
     },
-    /// Main did more than spawn and join while tasks were alive.
-    MainTakesPart {
-        /// The operation that main was about to do.
-        operation: Operation,
-    },
     /// A schedule has a choice that does not exist.
     NoSuchChoice {
         /// The place of the choice, counted from 0.
@@ -98,11 +93,6 @@ impl fmt::Display for Error {
                  [{}], and with the same choices now [{}]",
                 list(before),
                 list(now)
-            ),
-            Self::MainTakesPart { operation } => write!(
-                f,
-                "main is about to {operation} while tasks are alive: spawn every participant and \
-                 let main only join"
             ),
             Self::NoSuchChoice { place, choice, enabled } => write!(
                 f,

@@ -2,6 +2,7 @@
 
 mod error;
 mod foreign;
+mod learned;
 mod operation;
 mod replay;
 mod rules;

@@ -44,8 +44,8 @@ pub(crate) fn run<T: 'static>(
     let execution = move || {
         let mut value = None;
         let returned = catch_unwind(AssertUnwindSafe(|| value = Some(body())));
-        state::end();
-        if let Some(execution) = over(returned) {
+        let ended = state::end();
+        if let Some(execution) = over(returned.and(ended)) {
             visit(execution.with(value));
         }
     };
@@ -133,7 +133,7 @@ impl State {
         }
         Some(Execution {
             outcome: deadlock.map_or(outcome, Outcome::Deadlock),
-            schedule: Schedule::new(run.choices).trying(&self.tried),
+            schedule: Schedule::new(run.choices).knowing(&self.learned),
             preemptions: run.preemptions,
             decisions: run.decisions,
             steps: run.steps,

@@ -3,13 +3,13 @@
 
 use crate::error::Error;
 use crate::foreign;
-use crate::operation::{Footprint, MAIN, Object, Operation, TaskNumber};
+use crate::learned::{Discovery, Learned};
+use crate::operation::{Footprint, Kind, MAIN, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::run::{Handed, Report, message};
 use crate::schedule::{Outcome, Step};
 use crate::state::{self, Run, State, Status};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -19,7 +19,7 @@ const MAX_DECISIONS: usize = 1_000_000;
 
 /// A decision: which task goes on?
 pub(crate) struct Point<'a> {
-    /// Every task except main, with its announced operation.
+    /// Every task, with its announced operation. Main is one only if it takes part.
     pub(crate) pending: &'a [(TaskNumber, Operation)],
     /// The tasks that can go on. The one that ran last comes first, if it can.
     pub(crate) enabled: &'a [TaskNumber],
@@ -57,7 +57,7 @@ pub(crate) trait Driver: Send {
 pub(crate) struct Ended {
     pub(crate) step: Footprint,
     pub(crate) error: Option<Error>,
-    pub(crate) discovered: Option<Object>,
+    pub(crate) discovered: Option<Discovery>,
     /// A destructor synchronised while its task unwound, where the driver cannot choose.
     pub(crate) unexplored: bool,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Ended {
 /// The setup of an execution.
 #[derive(Clone, Default)]
 pub(crate) struct Setup {
-    pub(crate) tried: Arc<BTreeSet<Object>>,
+    pub(crate) learned: Arc<Learned>,
     pub(crate) recording: bool,
 }
 
@@ -182,7 +182,9 @@ impl Bridge {
     fn decide(&mut self, state: &mut State, runnable: &[&Task]) -> TaskId {
         self.pending.clear();
         for task in runnable.iter().map(|task| TaskNumber::from(task.id())) {
-            if let (Status::Announced(operation), true) = (state.status(task), task != MAIN) {
+            let Status::Announced(operation) = state.status(task) else { continue };
+            let takes_part = state.learned.main_takes_part && operation.kind != Kind::End;
+            if task != MAIN || takes_part {
                 self.pending.push((task, operation));
             }
         }
@@ -241,7 +243,7 @@ impl Bridge {
         TaskId::from(task)
     }
 
-    /// Main, if all tasks have finished and main can go on. Otherwise it is a deadlock.
+    /// Main, if all tasks have finished and main can go on without a decision. Otherwise it is a deadlock.
     fn main_or_deadlock(&self, state: &mut State) -> TaskId {
         if let Status::Announced(operation) = state.status(MAIN)
             && state.enabled(MAIN, operation)
@@ -262,7 +264,8 @@ impl Bridge {
     /// execution would leak the stacks.
     fn unwind_next(&self, state: &mut State) -> TaskId {
         let holds_a_lock = self.pending.iter().find(|(task, _)| state.holds_a_lock(*task));
-        let task = holds_a_lock.or(self.pending.first()).map_or(MAIN, |(task, _)| *task);
+        let other = || self.pending.iter().find(|(task, _)| *task != MAIN);
+        let task = holds_a_lock.or_else(other).map_or(MAIN, |(task, _)| *task);
         state.start(task);
         TaskId::from(task)
     }
@@ -293,7 +296,7 @@ impl Scheduler for Bridge {
         self.end();
         let schedule = self.driver.as_mut()?.begin()?;
         self.begun = true;
-        state::with(|state| state.begin(&self.setup.tried, self.setup.recording));
+        state::with(|state| state.begin(&self.setup.learned, self.setup.recording));
         Some(schedule)
     }
 

@@ -44,7 +44,7 @@ fn end<T>(slot: Slot<T>, returned: std::thread::Result<T>) -> bool {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
     let handle = Arc::downgrade(&slot);
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(slot)));
-    let Err(panic) = dropped.and(catch_unwind(AssertUnwindSafe(locals::end))) else {
+    let Err(panic) = dropped.and(locals::end()) else {
         return given_up;
     };
     let given_up = given_up || is_given_up(&panic);

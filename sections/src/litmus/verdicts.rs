@@ -512,3 +512,167 @@ fn a_result_that_nobody_wants_is_dropped_in_every_order() {
     let (_, found) = Search { workers: 1, ..Search::default() }.run(body, judge).unwrap();
     assert_eq!(found.into_iter().flatten().collect::<Outcomes>(), outcomes(&["[1, 2]", "[2, 1]"]));
 }
+
+/// A body in which main takes part has the outcomes and the numbers of a body in which another task does the same.
+fn main_is_like_a_task<T: std::fmt::Debug + Send + 'static>(
+    body: impl Fn() -> T + Clone + Send + Sync + 'static,
+) -> (Outcomes, Coverage) {
+    let as_a_task = {
+        let body = body.clone();
+        move || spawn(body.clone()).join().unwrap()
+    };
+    let [found, expected] = [search(body.clone(), 1).unwrap(), search(as_a_task, 1).unwrap()];
+    assert_eq!(found, expected);
+    assert_eq!(search(body.clone(), 2).unwrap(), found);
+    let judge = |found: &mut Vec<(Outcome<String>, Schedule)>, execution: Execution<T>| {
+        let outcome = match execution.outcome {
+            Outcome::Returned(value) => Outcome::Returned(format!("{value:?}")),
+            Outcome::Deadlock(waiting) => Outcome::Deadlock(waiting),
+            Outcome::Panicked(message) => Outcome::Panicked(message),
+        };
+        found.push((outcome, execution.schedule));
+        ControlFlow::Continue(())
+    };
+    let every = Search { reduce: false, workers: 1, ..Search::default() };
+    let (_, all) = every.run(body.clone(), judge).unwrap();
+    let random = || RandomScheduler::new_from_seed(7, 20);
+    let (_, sampled) = Sample::default().run(random, body.clone(), judge).unwrap();
+    for (outcome, schedule) in all.into_iter().flatten().chain(sampled) {
+        let body = body.clone();
+        let again = replay(&schedule, move || format!("{:?}", body())).unwrap();
+        assert_eq!((again.outcome, &again.schedule), (outcome, &schedule));
+    }
+    found
+}
+
+#[test]
+fn main_that_locks_while_a_task_lives_is_explored() {
+    let body = || {
+        let shared = Arc::new(Mutex::new(0));
+        let its = Arc::clone(&shared);
+        let task = spawn(move || *its.lock() += 1);
+        let seen = *shared.lock();
+        task.join().unwrap();
+        seen
+    };
+    let (found, coverage) = main_is_like_a_task(body);
+    assert_eq!((found, coverage.complete), (outcomes(&["0", "1"]), 2));
+}
+
+#[test]
+fn main_against_a_childs_child_without_a_handle_is_explored() {
+    let body = || {
+        let shared = Arc::new(Mutex::new(0));
+        let its = Arc::clone(&shared);
+        let parent = spawn(move || drop(spawn(move || *its.lock() += 1)));
+        parent.join().unwrap();
+        *shared.lock()
+    };
+    let (found, coverage) = main_is_like_a_task(body);
+    assert_eq!((found, coverage.complete), (outcomes(&["0", "1"]), 2));
+}
+
+/// Main joins the first of two tasks and spawns a third, which may overlap with the second.
+#[test]
+fn main_that_spawns_after_a_join_is_explored() {
+    let body = || {
+        let list: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let spawn = |label| {
+            let list = Arc::clone(&list);
+            spawn(move || list.lock().push(label))
+        };
+        let (first, second) = (spawn(1), spawn(2));
+        first.join().unwrap();
+        let third = spawn(3);
+        [second, third].into_iter().for_each(|task| task.join().unwrap());
+        list.lock().clone()
+    };
+    let (found, coverage) = main_is_like_a_task(body);
+    let expected = outcomes(&["[1, 2, 3]", "[1, 3, 2]", "[2, 1, 3]"]);
+    assert_eq!((found, coverage.complete), (expected, 3));
+}
+
+#[test]
+fn main_that_produces_for_a_condition_variable_is_explored() {
+    let producer = |checks_under_the_lock: bool| {
+        move || {
+            let shared = Arc::new((Mutex::new(0), Condvar::new()));
+            let its = Arc::clone(&shared);
+            let consumer = spawn(move || {
+                let mut value = its.0.lock();
+                if *value == 0 && !checks_under_the_lock {
+                    // Between the check and the wait main may come.
+                    drop(value);
+                    value = its.1.wait(its.0.lock());
+                }
+                while *value == 0 {
+                    value = its.1.wait(value);
+                }
+            });
+            *shared.0.lock() = 1;
+            shared.1.notify_one();
+            consumer.join().unwrap();
+        }
+    };
+    assert_eq!(main_is_like_a_task(producer(true)).0, outcomes(&["()"]));
+    assert_eq!(main_is_like_a_task(producer(false)).0, outcomes(&["()", "deadlock"]));
+}
+
+#[test]
+fn a_deadlock_of_main_and_a_task_is_found_and_names_both() {
+    let body = || {
+        let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+        let its = Arc::clone(&locks);
+        let task = spawn(move || {
+            let _one = its[0].lock();
+            let _other = its[1].lock();
+        });
+        {
+            let _other = locks[1].lock();
+            let _one = locks[0].lock();
+        }
+        task.join().unwrap();
+    };
+    assert_eq!(main_is_like_a_task(body).0, outcomes(&["()", "deadlock"]));
+    let judge = |found: &mut Vec<usize>, execution: Execution<()>| {
+        if let Outcome::Deadlock(waiting) = execution.outcome {
+            found.extend(waiting.into_iter().map(|(task, _)| task));
+        }
+        ControlFlow::Continue(())
+    };
+    let (_, found) = Search { workers: 1, ..Search::default() }.run(body, judge).unwrap();
+    assert_eq!(found.concat(), [0, 1]);
+}
+
+/// Main tries a lock, panics while a task lives, and keeps a thread-local whose drop locks.
+#[test]
+fn main_is_like_a_task_in_what_it_tries_and_drops() {
+    crate::thread_local! {
+        static KEPT: std::cell::RefCell<Vec<Adds>> = std::cell::RefCell::default();
+    }
+    let tries = || {
+        let shared = Arc::new(Mutex::new(0));
+        let its = Arc::clone(&shared);
+        let task = spawn(move || *its.lock() += 1);
+        let seen = shared.try_lock().map(|value| *value);
+        task.join().unwrap();
+        seen
+    };
+    assert_eq!(main_is_like_a_task(tries).0, outcomes(&["None", "Some(0)", "Some(1)"]));
+    let drops = || {
+        let list: Arc<Mutex<Vec<u32>>> = Arc::default();
+        KEPT.with(|kept| kept.borrow_mut().push(Adds(Arc::clone(&list), 0)));
+        let its = Adds(Arc::clone(&list), 1);
+        drop(spawn(move || drop(its)));
+    };
+    assert_eq!(main_is_like_a_task(drops).1.complete, 2);
+    let panics = || {
+        let shared = Arc::new(Mutex::new(0));
+        let its = Arc::clone(&shared);
+        let _task = spawn(move || *its.lock() += 1);
+        let seen = *shared.lock();
+        assert_eq!(seen, 0, "the task came first");
+    };
+    let (found, _) = search(panics, 1).unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+}

@@ -31,12 +31,12 @@ impl State {
             self.fail(Error::RecursiveRead { task: me, lock: operation.object });
             return Next::Abort;
         }
+        if self.main_steps_in(operation) {
+            self.discover_main();
+            return Next::Abort;
+        }
         let joins = matches!(operation.kind, Kind::Join | Kind::End);
-        if me == MAIN && !joins {
-            if self.unjoined > 0 && on(Rule::MainOnlySpawnsAndJoins) {
-                self.fail(Error::MainTakesPart { operation });
-                return Next::Abort;
-            }
+        if me == MAIN && !joins && !self.learned.main_takes_part {
             return Next::Go;
         }
         if self.rides(operation) {
@@ -47,6 +47,18 @@ impl State {
         self.task(me).status = Status::Announced(operation);
         self.stay_awake();
         Next::Switch
+    }
+
+    /// Whether main takes part, and the exploration does not know.
+    pub(super) fn main_steps_in(&self, operation: Operation) -> bool {
+        let joins = matches!(operation.kind, Kind::Join | Kind::End);
+        self.current == MAIN
+            && !joins
+            && !self.learned.main_takes_part
+            && self.unjoined > 0
+            && self.clockwork.is_none()
+            && !self.over
+            && on(Rule::MainOnlySpawnsAndJoins)
     }
 
     /// A step may acquire, then do one operation that does not move, then release (Lipton). So the
@@ -175,8 +187,11 @@ pub(crate) fn sleep(until: Duration) {
     pause();
 }
 
-/// Main waits until every task has finished, even if all of them unwind.
-pub(crate) fn end() {
+/// Main waits until every task has finished, even if all of them unwind. Its thread-locals belong to it if it takes
+/// part, and otherwise come after all tasks.
+pub(crate) fn end() -> std::thread::Result<()> {
+    let takes_part = with(|state| state.learned.main_takes_part);
+    let dropped = if takes_part { super::locals::end() } else { Ok(()) };
     loop {
         let live = with(|state| {
             let object = Object::of_task(MAIN);
@@ -191,6 +206,7 @@ pub(crate) fn end() {
         shuttle::thread::sleep(Duration::ZERO);
     }
     with(|state| state.task(MAIN).status = Status::Running);
-    super::locals::end();
+    let dropped = dropped.and(super::locals::end());
     with(|state| state.over = true);
+    dropped
 }

@@ -2,6 +2,7 @@
 
 use super::{State, with};
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 /// The thread-locals of a task, each with the address of its declaration, in the order of their first use.
@@ -46,8 +47,10 @@ impl State {
     }
 }
 
-/// Drops the thread-locals of the running task, outside of the state: their drops may synchronise.
-pub(crate) fn end() {
+/// Drops the thread-locals of the running task, outside of the state: their drops may synchronise. Returns the first
+/// panic.
+pub(crate) fn end() -> std::thread::Result<()> {
+    let mut ended = Ok(());
     loop {
         let last = with(|state| {
             let me = state.current;
@@ -55,8 +58,7 @@ pub(crate) fn end() {
             locals.ended = true;
             locals.values.pop()
         });
-        if last.is_none() {
-            return;
-        }
+        let Some(last) = last else { return ended };
+        ended = ended.and(catch_unwind(AssertUnwindSafe(|| drop(last))));
     }
 }

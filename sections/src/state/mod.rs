@@ -18,13 +18,14 @@ pub(crate) use identity::Identity;
 pub(crate) use tasks::Status;
 
 use crate::error::Error;
+use crate::learned::{Discovery, Learned};
 use crate::operation::{Access, Footprint, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::schedule::Step;
 use condvars::Waiter;
 use locks::Owners;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,10 +112,10 @@ pub(crate) struct State {
     pub(crate) stuck: bool,
     pub(crate) error: Option<Error>,
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
-    /// The locks that some task tries, as far as the exploration knows.
-    pub(crate) tried: Arc<BTreeSet<Object>>,
-    /// A lock that is tried and that the exploration did not know of.
-    pub(crate) discovered: Option<Object>,
+    /// What the exploration knows of the scenario.
+    pub(crate) learned: Arc<Learned>,
+    /// What it did not know.
+    pub(crate) discovered: Option<Discovery>,
     /// Whether steps are recorded.
     pub(crate) recording: bool,
     pub(crate) run: Run,
@@ -137,7 +138,7 @@ pub(crate) struct Run {
 
 impl State {
     /// Prepares the state for a new execution.
-    pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
+    pub(crate) fn begin(&mut self, learned: &Arc<Learned>, recording: bool) {
         self.running = true;
         self.execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
         self.current = MAIN;
@@ -159,7 +160,7 @@ impl State {
         self.asks = true;
         self.error = None;
         self.deadlock = None;
-        self.tried = Arc::clone(tried);
+        self.learned = Arc::clone(learned);
         self.discovered = None;
         self.recording = recording;
         self.run = Run::default();
@@ -177,10 +178,17 @@ impl State {
         self.aborting = true;
     }
 
+    /// Gives the execution up: main does more than an exploration without it can follow.
+    pub(super) fn discover_main(&mut self) {
+        self.discovered.get_or_insert(Discovery::MainTakesPart);
+        self.aborting = true;
+    }
+
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
-        // Main takes no steps, so its operations before and after the tasks conflict with nothing. A
-        // task that unwinds in an execution that is given up takes no step either.
-        if self.current != MAIN && !self.aborting && !self.over {
+        // Unless main takes part, it takes no steps: its operations before and after the tasks conflict with nothing.
+        // A task that unwinds in an execution that is given up takes no step either.
+        let takes_steps = self.current != MAIN || self.learned.main_takes_part;
+        if takes_steps && !self.aborting && !self.over {
             self.step.touch(object, access);
         }
     }
@@ -198,7 +206,8 @@ impl State {
             Kind::Woken | Kind::WokenOrTimeout => self.notified(object, task),
             Kind::Join => {
                 let (joined, _) = object.place();
-                self.finished(joined) && (task != MAIN || self.live == 0)
+                let by_itself = task != MAIN || self.learned.main_takes_part;
+                self.finished(joined) && (by_itself || self.live == 0)
             }
             Kind::End => self.live == 0,
             _ => true,

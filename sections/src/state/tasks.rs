@@ -3,8 +3,7 @@
 use super::State;
 use super::clockwork::Timed;
 use super::locals::Locals;
-use crate::error::Error;
-use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
+use crate::operation::{Access, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +63,8 @@ impl State {
     /// The scheduler chose the task for the operation that it announced.
     pub(crate) fn choose(&mut self, task: TaskNumber, operation: Operation) {
         self.step.clear();
-        self.acquiring = operation.kind.moves_right() && !self.tried.contains(&operation.object);
+        self.acquiring =
+            operation.kind.moves_right() && !self.learned.tried.contains(&operation.object);
         self.task(task).status = Status::Running;
         self.current = task;
         self.last = task;
@@ -84,9 +84,9 @@ impl State {
         // The child can run before the next operation of its parent.
         self.acquiring = false;
         self.unjoined += 1;
-        if self.current == MAIN && self.main_has_waited && on(Rule::MainOnlySpawnsAndJoins) {
-            let object = Object::of_task(task);
-            self.fail(Error::MainTakesPart { operation: Operation { kind: Kind::Spawn, object } });
+        let unseen = self.current == MAIN && self.main_has_waited && !self.learned.main_takes_part;
+        if unseen && on(Rule::MainOnlySpawnsAndJoins) {
+            self.discover_main();
         }
     }
 

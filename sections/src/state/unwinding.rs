@@ -18,6 +18,9 @@ pub(super) fn go_on(operation: Operation) {
             state.fail(Error::RecursiveRead { task, lock });
         }
         state.unexplored |= !state.aborting;
+        if state.main_steps_in(operation) {
+            state.discover_main();
+        }
         state.is_possible(operation)
     });
     if !possible {
@@ -63,7 +66,7 @@ impl State {
         });
         let waiting: Vec<(TaskNumber, Operation)> =
             [(self.current, operation)].into_iter().chain(others).collect();
-        let schedule = Schedule::new(self.run.choices.clone()).trying(&self.tried);
+        let schedule = Schedule::new(self.run.choices.clone()).knowing(&self.learned);
         self.fail(Error::CannotUnwind { schedule, waiting });
     }
 }

@@ -23,7 +23,7 @@ fn own(lock: Identity, shared: bool) {
 
 /// If some task tries the lock, its release can be observed and is announced.
 fn announce_release(lock: Identity) {
-    let tried = || with(|state| state.tried.contains(&lock.object()));
+    let tried = || with(|state| state.learned.tried.contains(&lock.object()));
     if on(Rule::TriedLocksAnnounceReleases) && tried() {
         lock.announce(Kind::Release);
     }

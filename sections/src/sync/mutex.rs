@@ -1,6 +1,7 @@
 //! A mutex.
 
 use super::{announce_release, own, release};
+use crate::learned::Discovery;
 use crate::operation::Kind;
 use crate::state::{Identity, with};
 use std::fmt;
@@ -31,8 +32,8 @@ impl<T> Mutex<T> {
         self.identity.announce(Kind::TryLock);
         let object = self.identity.object();
         let taken = with(|state| {
-            if !state.tried.contains(&object) {
-                state.discovered = Some(object);
+            if !state.learned.tried.contains(&object) {
+                state.discovered = Some(Discovery::Tried(object));
             }
             state.acquire(object, false)
         });
