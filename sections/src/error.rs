@@ -115,9 +115,8 @@ impl fmt::Display for Error {
             Self::CannotUnwind { schedule, waiting } => write!(
                 f,
                 "a task panicked, and a destructor waits for another task before the panic is caught: [{}], \
-                 after the choices {:?}",
+                 along the schedule {schedule}",
                 list(waiting),
-                schedule.choices()
             ),
             Self::Outlived { task, kind, made_at } => write!(
                 f,

@@ -3,6 +3,7 @@
 mod error;
 mod foreign;
 mod learned;
+mod notation;
 mod operation;
 mod replay;
 mod rules;
@@ -22,6 +23,7 @@ pub mod thread;
 mod litmus;
 
 pub use error::Error;
+pub use notation::NotASchedule;
 pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
 pub use replay::replay;
 pub use sample::Sample;

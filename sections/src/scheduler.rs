@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 /// The most decisions of an execution. One with more is reported as endless.
-const MAX_DECISIONS: usize = 1_000_000;
+pub(crate) const MAX_DECISIONS: usize = 1_000_000;
 
 /// A decision: which task goes on?
 pub(crate) struct Point<'a> {

@@ -676,3 +676,48 @@ fn main_is_like_a_task_in_what_it_tries_and_drops() {
     let (found, _) = search(panics, 1).unwrap();
     assert_eq!(found.len(), 2, "{found:?}");
 }
+
+/// A text alone, given to another program, leads to the same execution.
+#[test]
+fn the_text_of_a_schedule_leads_to_the_same_execution() {
+    fn replayed_from_text<T: std::fmt::Debug + PartialEq + Send + 'static>(
+        body: impl Fn() -> T + Clone + Send + Sync + 'static,
+        marks: &[&str],
+    ) {
+        let judge = |all: &mut Vec<Execution<T>>, execution: Execution<T>| {
+            all.push(execution);
+            ControlFlow::Continue(())
+        };
+        for reduce in [false, true] {
+            let search = Search { reduce, workers: 1, record: true, ..Search::default() };
+            let (coverage, all) = search.run(body.clone(), judge).unwrap();
+            assert!(coverage.exhausted && coverage.complete > 2);
+            for execution in all.into_iter().flatten() {
+                let text = execution.schedule.to_string();
+                assert!(marks.iter().all(|mark| text.contains(mark)), "{text}");
+                let again = replay(&text.parse().unwrap(), body.clone()).unwrap();
+                assert_eq!(again.schedule, execution.schedule, "{text}");
+                assert_eq!(again.checksum, execution.checksum, "{text}");
+                assert_eq!(again.outcome, execution.outcome, "{text}");
+            }
+        }
+    }
+    let tries = |main_too: bool| {
+        move || {
+            let shared = Arc::new([Mutex::new(0), Mutex::new(0)]);
+            let tasks = [0, 1].map(|own| {
+                let shared = Arc::clone(&shared);
+                spawn(move || {
+                    let mut mine = shared[own].lock();
+                    *mine += 1;
+                    shared[1 - own].try_lock().is_some_and(|other| *other == *mine)
+                })
+            });
+            let seen = main_too.then(|| *shared[0].lock());
+            (seen, tasks.map(|task| task.join().unwrap()))
+        }
+    };
+    replayed_from_text(tries(false), &[";tried=0.1,0.2"]);
+    replayed_from_text(tries(true), &[";tried=0.1,0.2;main"]);
+    replayed_from_text(|| crossed([false, false]), &[]);
+}
