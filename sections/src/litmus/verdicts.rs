@@ -721,3 +721,57 @@ fn the_text_of_a_schedule_leads_to_the_same_execution() {
     replayed_from_text(tries(true), &[";tried=0.1,0.2;main"]);
     replayed_from_text(|| crossed([false, false]), &[]);
 }
+
+/// A worker that survives whatever its jobs do. When a deadlock is given up, that is not another job.
+#[test]
+fn a_task_that_catches_every_panic_ends_with_the_deadlock() {
+    let body = || {
+        let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+        let tasks = [0, 1].map(|first| {
+            let locks = Arc::clone(&locks);
+            spawn(move || {
+                let job = || {
+                    let _one = locks[first].lock();
+                    let _other = locks[1 - first].lock();
+                };
+                while catch_unwind(AssertUnwindSafe(job)).is_err() {}
+            })
+        });
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    };
+    let (found, coverage) = search(body, 1).unwrap();
+    assert_eq!((found, coverage.complete), (outcomes(&["()", "deadlock"]), 3));
+    assert!(coverage.exhausted);
+}
+
+/// A simulation has the state of its OS thread to itself.
+#[test]
+fn a_simulation_inside_of_a_search_is_refused() {
+    use crate::simulation::{Move, Simulation};
+    let body = || drop(Simulation::default().run(|_| Move::Run(0), || ()));
+    let (found, _) = search(body, 1).unwrap();
+    assert_eq!(
+        found,
+        outcomes(&["panicked: sections: a simulation inside of another exploration"])
+    );
+}
+
+/// A search and a replay have OS threads of their own.
+#[test]
+fn a_judge_can_replay_and_search() {
+    let body = || {
+        let shared = Arc::new(Mutex::new(0));
+        let its = Arc::clone(&shared);
+        let task = spawn(move || *its.lock() += 1);
+        let seen = *shared.lock();
+        task.join().unwrap();
+        seen
+    };
+    let judge = move |(): &mut (), execution: Execution<i32>| {
+        assert_eq!(replay(&execution.schedule, body).unwrap().outcome, execution.outcome);
+        assert_eq!(search(body, 1).unwrap().1.complete, 2);
+        ControlFlow::Continue(())
+    };
+    let (coverage, _) = Search { workers: 1, ..Search::default() }.run(body, judge).unwrap();
+    assert_eq!((coverage.complete, coverage.exhausted), (2, true));
+}

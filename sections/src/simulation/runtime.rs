@@ -43,6 +43,7 @@ pub(super) fn run<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Simulated<T> {
     with(|state| {
+        assert!(!state.is_running(), "sections: a simulation inside of another exploration");
         state.begin(&Arc::default(), options.record);
         state.clockwork = Some(Box::new(Clockwork::new(chooser)));
     });

@@ -10,6 +10,9 @@ use crate::simulation::runtime;
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
 
+/// How often a task is unwound that catches the panic and goes on. It could do so for ever.
+const MAX_ABORTS: u32 = 100;
+
 /// The panic that unwinds a task of an execution that is given up.
 pub(crate) struct Aborted;
 
@@ -141,6 +144,15 @@ fn pause() {
 }
 
 fn abort() -> ! {
+    let catches = with(|state| {
+        let me = state.current;
+        let aborts = &mut state.task(me).aborts;
+        *aborts += 1;
+        *aborts > MAX_ABORTS && state.clockwork.is_none()
+    });
+    if catches {
+        unwinding::get_stuck();
+    }
     resume_unwind(Box::new(Aborted))
 }
 

@@ -168,6 +168,10 @@ impl State {
         *self.task(MAIN) = TaskState { status: Status::Running, ..TaskState::default() };
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.running
+    }
+
     pub(crate) fn stop(&mut self) {
         self.running = false;
     }

@@ -33,6 +33,8 @@ pub(super) struct TaskState {
     pub(super) locals: Locals,
     /// Whether it ended because the execution was given up.
     pub(super) given_up: bool,
+    /// How often it was unwound because the execution is given up.
+    pub(super) aborts: u32,
 }
 
 impl State {

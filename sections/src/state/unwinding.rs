@@ -29,7 +29,7 @@ pub(super) fn go_on(operation: Operation) {
     }
 }
 
-/// Leaves this OS thread as it is: see [`run`](crate::run). A panic here would end the process.
+/// Leaves this OS thread as it is: see [`run`](crate::run). In a destructor a panic would end the process.
 pub(super) fn get_stuck() -> ! {
     with(|state| state.stuck = true);
     loop {
