@@ -69,8 +69,9 @@ impl<T> JoinHandle<T> {
     ///
     /// The panic of the task.
     pub fn join(self) -> std::thread::Result<T> {
-        self.identity.announce(Kind::Join);
-        with(|state| state.joined(self.identity.object()));
+        if self.identity.announce(Kind::Join) {
+            with(|state| state.joined(self.identity.object()));
+        }
         self.result()
     }
 

@@ -775,3 +775,22 @@ fn a_judge_can_replay_and_search() {
     let (coverage, _) = Search { workers: 1, ..Search::default() }.run(body, judge).unwrap();
     assert_eq!((coverage.complete, coverage.exhausted), (2, true));
 }
+
+/// What std's thread-locals keep is shared by the tasks of an OS thread, and dropped when its executions are over.
+#[test]
+fn a_thread_local_of_stds_whose_drop_locks_ends_no_process() {
+    thread_local! {
+        static KEPT: std::cell::RefCell<Vec<Adds>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    let body = || {
+        let list: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let adds = Adds(Arc::clone(&list), 1);
+        spawn(move || KEPT.with(|kept| kept.borrow_mut().push(adds))).join().unwrap();
+        two_executions();
+        list.lock().clone()
+    };
+    for workers in [1, 2] {
+        let (found, coverage) = search(body, workers).unwrap();
+        assert_eq!((found, coverage.complete), (outcomes(&["[]"]), 2));
+    }
+}

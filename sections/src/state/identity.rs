@@ -35,31 +35,38 @@ impl Identity {
         self.object
     }
 
-    /// Announces an operation on the object, and returns when the task is chosen.
-    pub(crate) fn announce(self, kind: Kind) {
-        if self.is_outlived(kind) {
-            if std::thread::panicking() {
-                unwinding::get_stuck();
+    /// Announces an operation on the object, and returns when the task is chosen. `false` after the last execution of
+    /// this OS thread: then there are no tasks, and the state is of no use.
+    #[must_use]
+    pub(crate) fn announce(self, kind: Kind) -> bool {
+        match self.age(kind) {
+            Age::Present => {
+                announce(kind, self.object);
+                true
             }
-            resume_unwind(Box::new(Aborted));
+            Age::Outlived if std::thread::panicking() => unwinding::get_stuck(),
+            Age::Outlived => resume_unwind(Box::new(Aborted)),
+            Age::After => false,
         }
-        announce(kind, self.object);
     }
 
-    /// Whether the object does not belong to the present execution. Then that is given up.
-    pub(crate) fn is_outlived(self, kind: Kind) -> bool {
-        let gone = STATE.try_with(|state| {
+    /// How old the object is for an operation. If it has outlived its execution, the present one is given up.
+    pub(crate) fn age(self, kind: Kind) -> Age {
+        let age = STATE.try_with(|state| {
             let state = &mut *state.borrow_mut();
-            let present = state.present();
-            let outlived = present != self.execution && present != 0;
-            if outlived {
-                let (task, made_at) = (state.current, self.made_at);
-                state.fail(Error::Outlived { task, kind, made_at });
+            match state.present() {
+                0 if state.execution > 0 => Age::After,
+                // Outside of an exploration: it is refused with a panic.
+                0 => Age::Present,
+                present if present == self.execution => Age::Present,
+                _ => {
+                    let (task, made_at) = (state.current, self.made_at);
+                    state.fail(Error::Outlived { task, kind, made_at });
+                    Age::Outlived
+                }
             }
-            outlived
         });
-        // A thread-local of the OS thread is dropped after everything else.
-        gone.unwrap_or(true)
+        age.unwrap_or(Age::After)
     }
 
     /// The object is gone.
@@ -71,6 +78,18 @@ impl Identity {
             }
         });
     }
+}
+
+/// How old an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// The present execution has made it.
+    Present,
+    /// It was made elsewhere.
+    Outlived,
+    /// This OS thread has no more executions. Its own thread-locals are dropped, or what a simulation has returned is
+    /// used.
+    After,
 }
 
 impl fmt::Debug for Identity {

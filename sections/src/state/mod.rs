@@ -14,7 +14,7 @@ mod unwinding;
 
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Age, Identity};
 pub(crate) use tasks::Status;
 
 use crate::error::Error;

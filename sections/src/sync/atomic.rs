@@ -9,8 +9,9 @@ use std::sync::atomic as real;
 pub use std::sync::atomic::Ordering;
 
 fn step(kind: Kind, identity: Identity, access: Access) {
-    identity.announce(kind);
-    with(|state| state.touch(identity.object(), access));
+    if identity.announce(kind) {
+        with(|state| state.touch(identity.object(), access));
+    }
 }
 
 macro_rules! atomic {

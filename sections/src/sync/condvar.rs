@@ -40,7 +40,10 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         timeout: Duration,
     ) -> (MutexGuard<'a, T>, bool) {
-        self.0.announce(Kind::Wait);
+        assert!(
+            self.0.announce(Kind::Wait),
+            "sections: a wait after the exploration would never end"
+        );
         let condvar = self.0.object();
         with(|state| state.wait(condvar, guard.mutex.identity.object()));
         announce_release(guard.mutex.identity);
@@ -60,14 +63,16 @@ impl Condvar {
 
     /// Wakes one waiter.
     pub fn notify_one(&self) {
-        self.0.announce(Kind::NotifyOne);
-        with(|state| state.notify_one(self.0.object()));
+        if self.0.announce(Kind::NotifyOne) {
+            with(|state| state.notify_one(self.0.object()));
+        }
     }
 
     /// Wakes all waiters.
     pub fn notify_all(&self) {
-        self.0.announce(Kind::NotifyAll);
-        with(|state| state.notify_all(self.0.object()));
+        if self.0.announce(Kind::NotifyAll) {
+            with(|state| state.notify_all(self.0.object()));
+        }
     }
 }
 

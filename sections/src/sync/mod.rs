@@ -11,7 +11,14 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::operation::Kind;
 use crate::rules::{Rule, on};
-use crate::state::{Identity, with};
+use crate::state::{Age, Identity, with};
+
+/// Waits until the lock can be taken, and marks it as taken by the running task.
+fn acquire(lock: Identity, kind: Kind) {
+    if lock.announce(kind) {
+        own(lock, kind == Kind::ReadLock);
+    }
+}
 
 /// Marks the lock as taken by the running task, which was chosen because the lock is free.
 fn own(lock: Identity, shared: bool) {
@@ -24,14 +31,14 @@ fn own(lock: Identity, shared: bool) {
 /// If some task tries the lock, its release can be observed and is announced.
 fn announce_release(lock: Identity) {
     let tried = || with(|state| state.learned.tried.contains(&lock.object()));
-    if on(Rule::TriedLocksAnnounceReleases) && tried() {
-        lock.announce(Kind::Release);
+    if on(Rule::TriedLocksAnnounceReleases) && lock.age(Kind::Release) == Age::Present && tried() {
+        let _ = lock.announce(Kind::Release);
     }
 }
 
 /// A guard was dropped. Of one that has outlived its execution nothing is known.
 fn release(lock: Identity, shared: bool) {
-    if !lock.is_outlived(Kind::Release) {
+    if lock.age(Kind::Release) == Age::Present {
         with(|state| state.release(lock.object(), shared));
     }
 }

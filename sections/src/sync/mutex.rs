@@ -1,6 +1,6 @@
 //! A mutex.
 
-use super::{announce_release, own, release};
+use super::{acquire, announce_release, own, release};
 use crate::learned::Discovery;
 use crate::operation::Kind;
 use crate::state::{Identity, with};
@@ -23,13 +23,15 @@ impl<T> Mutex<T> {
 
     /// Waits until the mutex is free and takes it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.identity.announce(Kind::Lock);
-        self.take()
+        acquire(self.identity, Kind::Lock);
+        self.guard()
     }
 
     /// Takes the mutex if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.identity.announce(Kind::TryLock);
+        if !self.identity.announce(Kind::TryLock) {
+            return Some(self.guard());
+        }
         let object = self.identity.object();
         let taken = with(|state| {
             if !state.learned.tried.contains(&object) {

@@ -1,6 +1,6 @@
 //! A read-write lock.
 
-use super::{announce_release, own, release};
+use super::{acquire, announce_release, release};
 use crate::operation::Kind;
 use crate::state::Identity;
 use std::fmt;
@@ -23,8 +23,7 @@ impl<T> RwLock<T> {
 
     /// Waits until no task writes, and shares the lock.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.identity.announce(Kind::ReadLock);
-        own(self.identity, true);
+        acquire(self.identity, Kind::ReadLock);
         let inner = match self.inner.try_read() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
@@ -35,8 +34,7 @@ impl<T> RwLock<T> {
 
     /// Waits until the lock is free, and takes it.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.identity.announce(Kind::WriteLock);
-        own(self.identity, false);
+        acquire(self.identity, Kind::WriteLock);
         let inner = match self.inner.try_write() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
