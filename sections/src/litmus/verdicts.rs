@@ -493,13 +493,9 @@ fn a_thread_local_of_shuttles_whose_drop_locks_is_an_error() {
 fn a_result_that_nobody_wants_is_dropped_in_every_order() {
     let body = || {
         let list: Arc<Mutex<Vec<u32>>> = Arc::default();
-        let adds = [1, 2].map(|label| Adds(Arc::clone(&list), label));
-        let [one, two] = adds.map(|adds| Some(adds));
-        let parents = [one, two].map(|mut adds| {
-            spawn(move || {
-                let adds = adds.take();
-                drop(spawn(move || adds));
-            })
+        let parents = [1, 2].map(|label| {
+            let adds = Adds(Arc::clone(&list), label);
+            spawn(move || drop(spawn(move || adds)))
         });
         parents.into_iter().for_each(|task| task.join().unwrap());
         list
