@@ -1,17 +1,15 @@
 //! `check`: explores a body, and panics with a report of the smallest failing execution that it finds.
 
 use crate::error::Error;
-use crate::quiet;
+use crate::quiet::{self, Places};
 use crate::replay::replay;
 use crate::report::{self, Failure};
 use crate::sample::Sample;
 use crate::schedule::{Execution, Schedule};
 use crate::search::Search;
 use crate::shrink::{Failing, shrink};
-use crate::thread::spawn;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
 /// The variable with the schedule that is to be run alone.
@@ -20,8 +18,7 @@ pub(crate) const REPLAY: &str = "SECTIONS_REPLAY";
 /// The most replays that shrinking may take.
 const REPLAYS: u32 = 2_000;
 
-/// Runs `f` in every distinguishable order, as [`Search::default`] does. It is a task, and may do what any task may.
-///
+/// Runs `f` in every distinguishable order, as [`Search::default`] does. ///
 /// An execution fails if `f` panics, if a task panics that nobody joins, or if it is a deadlock. Then the first one that
 /// was found is shrunk. The report has its message, its steps, its schedule, and the line that replays it: with
 /// `SECTIONS_REPLAY` set, only that schedule is run.
@@ -85,7 +82,7 @@ where
 fn sample<F, S>(f: F, scheduler: impl Fn() -> S)
 where
     F: Fn() + Send + Sync + 'static,
-    S: Scheduler + 'static,
+    S: Scheduler + Send + 'static,
 {
     run(f, |body| Ok(Sample::default().run(scheduler, move || body.call(), keep_the_first)?.1));
 }
@@ -99,20 +96,19 @@ fn keep_the_first(kept: &mut Option<Failing>, execution: Execution<()>) -> Contr
     ControlFlow::Break(())
 }
 
-/// The body. It is run as a task, so that it takes part in the decisions.
+/// The body, and where it panics.
 #[derive(Clone)]
 struct Body {
     f: Arc<dyn Fn() + Send + Sync>,
-    /// Its panics are not printed.
-    quiet: bool,
+    places: Option<Places>,
 }
 
 impl Body {
     fn call(&self) {
-        quiet::set(self.quiet);
-        let f = Arc::clone(&self.f);
-        let task = spawn(move || f());
-        task.join().unwrap_or_else(|panic| resume_unwind(panic));
+        if let Some(places) = &self.places {
+            places.collect();
+        }
+        (self.f)();
     }
 
     /// The execution of a schedule, if it fails.
@@ -129,10 +125,11 @@ where
     F: Fn() + Send + Sync + 'static,
 {
     quiet::install();
-    let mut body = Body { f: Arc::new(f), quiet: true };
+    let places = Places::default();
+    let mut body = Body { f: Arc::new(f), places: Some(places.clone()) };
     let found = match std::env::var(REPLAY) {
         Ok(text) => {
-            body.quiet = false;
+            body.places = None;
             only(&body, &text)
         }
         Err(_) => explore(body.clone()).and_then(|found| match found {
@@ -142,10 +139,9 @@ where
     };
     let text = match found {
         Ok(None) => None,
-        Ok(Some((failure, execution))) => Some(report::text(&failure, &execution)),
+        Ok(Some((failure, execution))) => Some(report::text(&failure, &execution, &places)),
         Err(error) => Some(format!("sections: no result: {error}")),
     };
-    quiet::set(false);
     if let Some(text) = text {
         quiet::report(&text);
     }
@@ -153,7 +149,7 @@ where
 
 /// The execution of this schedule alone.
 fn only(body: &Body, text: &str) -> Result<Option<(Failure, Execution<()>)>, Error> {
-    let schedule = report::parse(text).ok_or_else(|| Error::NoSchedule(text.to_owned()))?;
+    let schedule = text.parse().map_err(Error::NoSchedule)?;
     let found = body.fails(&schedule)?;
     if found.is_none() {
         eprintln!("sections: the schedule {REPLAY}={text} does not fail");

@@ -2,13 +2,17 @@
 
 mod check;
 mod error;
+mod foreign;
 pub mod future;
 pub mod lazy_static;
+mod learned;
+mod notation;
 mod operation;
 mod quiet;
 mod replay;
 mod report;
 mod rules;
+mod run;
 mod sample;
 mod schedule;
 mod scheduler;
@@ -28,6 +32,7 @@ mod litmus;
 
 pub use check::{check, check_dfs, check_pct, check_random};
 pub use error::Error;
+pub use notation::NotASchedule;
 pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
 pub use replay::replay;
 pub use sample::Sample;

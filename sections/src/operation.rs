@@ -6,7 +6,7 @@ use std::fmt;
 /// The number of a task, as Shuttle counts. Main is 0.
 pub type TaskNumber = usize;
 
-/// Main only spawns and joins. It takes no part in decisions.
+/// Main takes part in decisions only if it does more than spawn and join.
 pub(crate) const MAIN: TaskNumber = 0;
 
 /// An object that tasks share. Its name is the task that made it and a count, so it has the same name

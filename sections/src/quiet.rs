@@ -4,28 +4,34 @@ use shuttle::scheduler::DfsScheduler;
 use shuttle::{Config, FailurePersistence, Runner};
 use std::cell::{Cell, RefCell};
 use std::panic::{PanicHookInfo, set_hook, take_hook};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 type Hook = Arc<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static QUIET: RefCell<Option<Places>> = const { RefCell::new(None) };
     static REPORTS: Cell<bool> = const { Cell::new(false) };
-    /// The messages of this execution's panics, and where each was.
-    static PLACES: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether panics on this OS thread are kept quiet from now on.
-pub(crate) fn set(quiet: bool) {
-    QUIET.set(quiet);
-    PLACES.take();
-}
+/// The messages of an execution's panics, and where each was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Arc<Mutex<Vec<(String, String)>>>);
 
-/// Where the quiet panic with this message was, in the last execution on this OS thread.
-pub(crate) fn place(message: &str) -> Option<String> {
-    PLACES.with_borrow(|places| {
-        places.iter().find(|(other, _)| other == message).map(|(_, place)| place.clone())
-    })
+impl Places {
+    fn list(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The panics on this OS thread are noted here from now on, and not printed.
+    pub(crate) fn collect(&self) {
+        self.list().clear();
+        QUIET.replace(Some(self.clone()));
+    }
+
+    /// Where the panic with this message was.
+    pub(crate) fn of(&self, message: &str) -> Option<String> {
+        self.list().iter().find(|(other, _)| other == message).map(|(_, place)| place.clone())
+    }
 }
 
 /// Sets the hook, once. Shuttle sets one in its first run, which prints a schedule that we cannot use. So this lets it do
@@ -41,10 +47,11 @@ pub(crate) fn install() {
         Runner::new(DfsScheduler::new(Some(1), false), config).run(|| {});
         let shuttles = take_hook();
         set_hook(Box::new(move |panic| {
-            if QUIET.get() {
+            let quiet = QUIET.try_with(|quiet| quiet.borrow().clone()).ok().flatten();
+            if let Some(places) = quiet {
                 let message = panic.payload_as_str().unwrap_or("no message").to_owned();
                 let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
-                PLACES.with_borrow_mut(|places| places.push((message, place.unwrap_or_default())));
+                places.list().push((message, place.unwrap_or_default()));
             } else if REPORTS.get() {
                 before(panic);
             } else {

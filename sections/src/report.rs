@@ -2,8 +2,8 @@
 
 use crate::check::REPLAY;
 use crate::operation::{Object, TaskNumber};
-use crate::quiet;
-use crate::schedule::{Execution, Outcome, Schedule, Step, TaskPanic};
+use crate::quiet::Places;
+use crate::schedule::{Execution, Outcome, Step, TaskPanic};
 use crate::{Kind, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
@@ -48,12 +48,11 @@ fn operation(Operation { kind, object }: Operation, names: &BTreeMap<Object, Str
 }
 
 /// The report.
-pub(crate) fn text(failure: &Failure, execution: &Execution<()>) -> String {
+pub(crate) fn text(failure: &Failure, execution: &Execution<()>, places: &Places) -> String {
     let mut text = String::from("sections: ");
     let names = &execution.names;
-    let at = |message: &str| {
-        quiet::place(message).map(|place| format!(" at {place}")).unwrap_or_default()
-    };
+    let at =
+        |message: &str| places.of(message).map(|place| format!(" at {place}")).unwrap_or_default();
     match failure {
         Failure::Panicked(message) => text.push_str(&format!("panicked{}: {message}", at(message))),
         Failure::TaskPanicked(TaskPanic { task, message, .. }) => {
@@ -80,7 +79,7 @@ pub(crate) fn text(failure: &Failure, execution: &Execution<()>) -> String {
     text.push_str(&lanes(&execution.steps, names));
     text.push_str(&made(execution));
     let test = std::thread::current().name().unwrap_or("<the test>").to_owned();
-    let schedule = write_schedule(&execution.schedule);
+    let schedule = &execution.schedule;
     text.push_str(&format!(
         "\nschedule: {schedule}\nreplay: {REPLAY}='{schedule}' cargo test {test}\n"
     ));
@@ -121,47 +120,4 @@ fn made(execution: &Execution<()>) -> String {
         }
     }
     text
-}
-
-/// A schedule as a word: the choices, and after a semicolon the objects that are known to be looked at.
-fn write_schedule(schedule: &Schedule) -> String {
-    let choices: Vec<String> = schedule.choices().iter().map(u32::to_string).collect();
-    let mut text = choices.join(",");
-    for object in schedule.tried() {
-        let (maker, number) = object.place();
-        text.push_str(&format!(";{maker}.{number}"));
-    }
-    text
-}
-
-pub(crate) fn parse(text: &str) -> Option<Schedule> {
-    let mut parts = text.trim().split(';');
-    let choices = parts.next()?.split(',').filter(|choice| !choice.is_empty());
-    let choices: Vec<u32> =
-        choices.map(|choice| choice.trim().parse().ok()).collect::<Option<_>>()?;
-    let object = |part: &str| {
-        let (maker, number) = part.split_once('.')?;
-        Some(Object::made_by(maker.parse().ok()?, number.parse().ok()?))
-    };
-    let tried: BTreeSet<Object> = parts.map(object).collect::<Option<_>>()?;
-    Some(Schedule::new(choices).trying(&tried.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{parse, write_schedule};
-    use crate::{Object, Schedule};
-    use std::collections::BTreeSet;
-    use std::sync::Arc;
-
-    #[test]
-    fn a_schedule_survives_being_written_and_read() {
-        let tried = Arc::new(BTreeSet::from([Object::made_by(1, 2), Object::of_task(3)]));
-        let schedules = [Schedule::default(), Schedule::new(vec![0, 2, 1]).trying(&tried)];
-        for schedule in schedules {
-            assert_eq!(parse(&write_schedule(&schedule)), Some(schedule));
-        }
-        assert_eq!(parse("1,x"), None);
-        assert_eq!(parse("1;2"), None);
-    }
 }

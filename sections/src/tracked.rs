@@ -10,34 +10,36 @@
 //!
 //! An `Arc` of this module cannot become one of `dyn Trait`, nor be the type of a `self`: on stable Rust only std's can.
 
-use crate::operation::{Access, Kind, Object};
-use crate::state::{announce, new_object, with};
+use crate::operation::{Access, Kind};
+use crate::state::{Age, Identity, with};
 use std::fmt;
 use std::ops::Deref;
 use std::sync as real;
 
 /// An operation that matters only to those who look at the count.
 #[track_caller]
-fn quietly(object: Object, kind: Kind, access: Access) {
-    if with(|state| state.running() && state.tried.contains(&object)) {
-        announce(kind, object);
+fn quietly(identity: Identity, kind: Kind, access: Access) {
+    let object = identity.object();
+    let looked_at = || with(|state| state.learned.tried.contains(&object));
+    if identity.age(kind) == Age::Present && looked_at() && identity.announce(kind) {
         with(|state| state.touch(object, access));
     }
 }
 
 /// An operation that looks at a count.
 #[track_caller]
-fn look(object: Object, kind: Kind, access: Access) {
-    announce(kind, object);
-    with(|state| {
-        state.discover(object);
-        state.touch(object, access);
-    });
+fn look(identity: Identity, kind: Kind, access: Access) {
+    if identity.announce(kind) {
+        with(|state| {
+            state.discover(identity.object());
+            state.touch(identity.object(), access);
+        });
+    }
 }
 
 /// As `std::sync::Arc`.
 pub struct Arc<T> {
-    object: Object,
+    identity: Identity,
     /// `None` after it was taken apart.
     inside: Option<real::Arc<T>>,
 }
@@ -46,8 +48,7 @@ impl<T> Arc<T> {
     /// A value with one owner.
     #[track_caller]
     pub fn new(value: T) -> Self {
-        let object = new_object();
-        Self { object, inside: Some(real::Arc::new(value)) }
+        Self { identity: Identity::new(), inside: Some(real::Arc::new(value)) }
     }
 
     fn inside(&self) -> &real::Arc<T> {
@@ -57,21 +58,21 @@ impl<T> Arc<T> {
     /// The number of owners.
     #[track_caller]
     pub fn strong_count(this: &Self) -> usize {
-        look(this.object, Kind::Load, Access::Read);
+        look(this.identity, Kind::Load, Access::Read);
         real::Arc::strong_count(this.inside())
     }
 
     /// The number of [`Weak`]s.
     #[track_caller]
     pub fn weak_count(this: &Self) -> usize {
-        look(this.object, Kind::Load, Access::Read);
+        look(this.identity, Kind::Load, Access::Read);
         real::Arc::weak_count(this.inside())
     }
 
     /// The value, if this is the only owner and there is no [`Weak`].
     #[track_caller]
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
-        look(this.object, Kind::Update, Access::Write);
+        look(this.identity, Kind::Update, Access::Write);
         this.inside.as_mut().and_then(real::Arc::get_mut)
     }
 
@@ -82,7 +83,7 @@ impl<T> Arc<T> {
     /// The `Arc`, if it is not.
     #[track_caller]
     pub fn try_unwrap(mut this: Self) -> Result<T, Self> {
-        look(this.object, Kind::Update, Access::Write);
+        look(this.identity, Kind::Update, Access::Write);
         let inside = this.inside.take().expect("an Arc is taken apart only once");
         real::Arc::try_unwrap(inside).map_err(|inside| {
             this.inside = Some(inside);
@@ -93,7 +94,7 @@ impl<T> Arc<T> {
     /// The value, if this is the last owner.
     #[track_caller]
     pub fn into_inner(mut this: Self) -> Option<T> {
-        look(this.object, Kind::Update, Access::Write);
+        look(this.identity, Kind::Update, Access::Write);
         let inside = this.inside.take().expect("an Arc is taken apart only once");
         real::Arc::into_inner(inside)
     }
@@ -101,8 +102,8 @@ impl<T> Arc<T> {
     /// A [`Weak`].
     #[track_caller]
     pub fn downgrade(this: &Self) -> Weak<T> {
-        quietly(this.object, Kind::Add, Access::Add);
-        Weak { object: Some(this.object), inside: real::Arc::downgrade(this.inside()) }
+        quietly(this.identity, Kind::Add, Access::Add);
+        Weak { identity: Some(this.identity), inside: real::Arc::downgrade(this.inside()) }
     }
 
     /// Whether both have the same value.
@@ -115,7 +116,7 @@ impl<T: Clone> Arc<T> {
     /// The value. If others own it too, or have a [`Weak`], it is cloned first.
     #[track_caller]
     pub fn make_mut(this: &mut Self) -> &mut T {
-        look(this.object, Kind::Update, Access::Write);
+        look(this.identity, Kind::Update, Access::Write);
         let inside = this.inside.as_mut().expect("an Arc is taken apart only when it is consumed");
         if real::Arc::get_mut(inside).is_none() {
             *this = Self::new(T::clone(&**this));
@@ -128,21 +129,21 @@ impl<T: Clone> Arc<T> {
 impl<T> Clone for Arc<T> {
     #[track_caller]
     fn clone(&self) -> Self {
-        quietly(self.object, Kind::Add, Access::Add);
-        Self { object: self.object, inside: self.inside.clone() }
+        quietly(self.identity, Kind::Add, Access::Add);
+        Self { identity: self.identity, inside: self.inside.clone() }
     }
 }
 
 impl<T> Drop for Arc<T> {
     fn drop(&mut self) {
         let Some(inside) = self.inside.take() else { return };
-        quietly(self.object, Kind::Update, Access::Write);
+        quietly(self.identity, Kind::Update, Access::Write);
         let before = with(|state| state.announcements);
         drop(inside);
         with(|state| {
             // The value was dropped and did something that others can see. So it matters who was the last.
-            if state.running() && state.announcements != before {
-                state.discover(self.object);
+            if state.is_running() && state.announcements != before {
+                state.discover(self.identity.object());
             }
         });
     }
@@ -184,39 +185,39 @@ impl<T: fmt::Debug> fmt::Debug for Arc<T> {
 
 /// As `std::sync::Weak`.
 pub struct Weak<T> {
-    object: Option<Object>,
+    identity: Option<Identity>,
     inside: real::Weak<T>,
 }
 
 impl<T> Weak<T> {
     /// One without a value.
     pub const fn new() -> Self {
-        Self { object: None, inside: real::Weak::new() }
+        Self { identity: None, inside: real::Weak::new() }
     }
 
     /// Another owner, if there is one.
     #[track_caller]
     pub fn upgrade(&self) -> Option<Arc<T>> {
-        let object = self.object?;
-        look(object, Kind::Update, Access::Write);
-        self.inside.upgrade().map(|inside| Arc { object, inside: Some(inside) })
+        let identity = self.identity?;
+        look(identity, Kind::Update, Access::Write);
+        self.inside.upgrade().map(|inside| Arc { identity, inside: Some(inside) })
     }
 }
 
 impl<T> Clone for Weak<T> {
     #[track_caller]
     fn clone(&self) -> Self {
-        if let Some(object) = self.object {
-            quietly(object, Kind::Add, Access::Add);
+        if let Some(identity) = self.identity {
+            quietly(identity, Kind::Add, Access::Add);
         }
-        Self { object: self.object, inside: self.inside.clone() }
+        Self { identity: self.identity, inside: self.inside.clone() }
     }
 }
 
 impl<T> Drop for Weak<T> {
     fn drop(&mut self) {
-        if let Some(object) = self.object {
-            quietly(object, Kind::Update, Access::Write);
+        if let Some(identity) = self.identity {
+            quietly(identity, Kind::Update, Access::Write);
         }
     }
 }

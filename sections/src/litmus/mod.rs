@@ -13,6 +13,7 @@
 //! - `counts`: exact numbers of executions of straight-line programs.
 //! - `like_std`: programs on the primitives as std has them, against Shuttle.
 //! - `limits`: what a search is known to lose.
+//! - `verdicts`: programs that must not get a verdict which is wrong, with the error or the outcomes that they get.
 
 mod announced;
 mod checkers;
@@ -26,6 +27,7 @@ mod program;
 mod random;
 mod switched_off;
 mod traces;
+mod verdicts;
 
 /// A program with so few outcomes that a comment can derive them by hand.
 #[derive(Clone, Copy)]

@@ -6,28 +6,33 @@
 mod announce;
 mod clockwork;
 mod condvars;
+mod identity;
 pub(crate) mod locals;
 mod locks;
 mod tasks;
+mod unwinding;
 mod watching;
 
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
+pub(crate) use identity::{Age, Identity};
 pub(crate) use tasks::Status;
 
 use crate::error::Error;
+use crate::learned::{Discovery, Learned};
 use crate::operation::{Access, Footprint, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::schedule::{Step, TaskPanic};
 use condvars::Waiter;
 use locks::Owners;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tasks::TaskState;
 
+/// The number of the next execution.
 static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
@@ -75,7 +80,7 @@ impl<T: Default> PerObject<T> {
 #[derive(Default)]
 pub(crate) struct State {
     running: bool,
-    /// No two executions of a process have the same number, so that a static can tell them apart.
+    /// The number of the execution, which no other one on any OS thread has.
     execution: u64,
     /// The running task.
     pub(crate) current: TaskNumber,
@@ -100,16 +105,22 @@ pub(crate) struct State {
     acquiring: bool,
     /// Every task unwinds, because the execution is given up.
     pub(crate) aborting: bool,
+    /// The body has ended, and so have all tasks. The judge may use what the body returned.
+    pub(crate) over: bool,
+    /// We ourselves are about to ask Shuttle for the next task.
+    pub(crate) asks: bool,
+    /// A destructor of a task that unwinds can never go on.
+    pub(crate) stuck: bool,
     pub(crate) error: Option<Error>,
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
-    /// The locks that some task tries, as far as the exploration knows.
-    pub(crate) tried: Arc<BTreeSet<Object>>,
+    /// What the exploration knows of the scenario.
+    pub(crate) learned: Arc<Learned>,
     /// Some task waits in a loop: see [`spin`](crate::spin).
     pub(crate) watching: bool,
     /// How many operations were announced on this OS thread.
     pub(crate) announcements: u64,
-    /// A lock that is tried and that the exploration did not know of.
-    pub(crate) discovered: Option<Object>,
+    /// What it did not know.
+    pub(crate) discovered: Option<Discovery>,
     /// Whether steps are recorded.
     pub(crate) recording: bool,
     pub(crate) run: Run,
@@ -135,12 +146,12 @@ pub(crate) struct Run {
 
 impl State {
     /// Prepares the state for a new execution.
-    pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
+    pub(crate) fn begin(&mut self, learned: &Arc<Learned>, recording: bool) {
         self.running = true;
         self.execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
         self.current = MAIN;
         self.last = MAIN;
-        self.tasks.clear();
+        self.tasks.drain(..).for_each(|task| task.locals.forget());
         self.live = 0;
         self.unjoined = 0;
         self.main_has_waited = false;
@@ -152,9 +163,13 @@ impl State {
         self.acquiring = false;
         self.aborting = false;
         self.watching = false;
+        self.stuck = false;
+        self.over = false;
+        // Shuttle begins with main.
+        self.asks = true;
         self.error = None;
         self.deadlock = None;
-        self.tried = Arc::clone(tried);
+        self.learned = Arc::clone(learned);
         self.discovered = None;
         self.recording = recording;
         self.run = Run::default();
@@ -165,19 +180,18 @@ impl State {
     /// The running task looks at something that is announced only if the exploration knows that some task looks at it: at
     /// whether a lock is held, for example. If it does not know yet, the exploration begins again, and knows.
     pub(crate) fn discover(&mut self, object: Object) {
-        if !self.tried.contains(&object) {
-            self.discovered = Some(object);
+        if !self.learned.tried.contains(&object) && !self.over {
+            self.discovered = Some(Discovery::Tried(object));
         }
     }
 
-    /// Whether an execution is under way on this OS thread.
-    pub(crate) fn running(&self) -> bool {
-        self.running
+    /// The number of this execution in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.execution
     }
 
-    /// The number of this execution in this process.
-    pub(crate) fn execution(&self) -> u64 {
-        self.execution
+    pub(crate) fn is_running(&self) -> bool {
+        self.running
     }
 
     pub(crate) fn stop(&mut self) {
@@ -187,6 +201,12 @@ impl State {
     /// Gives the execution up.
     pub(crate) fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
+        self.aborting = true;
+    }
+
+    /// Gives the execution up: main does more than an exploration without it can follow.
+    pub(super) fn discover_main(&mut self) {
+        self.discovered.get_or_insert(Discovery::MainTakesPart);
         self.aborting = true;
     }
 
@@ -204,9 +224,10 @@ impl State {
 
     /// What the step may do with an object. What it did, [`touched`](Self::touched) says.
     pub(crate) fn touch_perhaps(&mut self, object: Object, access: Access) {
-        // Main takes no steps, so its operations before and after the tasks conflict with nothing. A
-        // task that unwinds in an execution that is given up takes no step either.
-        if self.current != MAIN && !self.aborting {
+        // Unless main takes part, it takes no steps: its operations before and after the tasks conflict with nothing.
+        // A task that unwinds in an execution that is given up takes no step either.
+        let takes_steps = self.current != MAIN || self.learned.main_takes_part;
+        if takes_steps && !self.aborting && !self.over {
             self.step.touch(object, access);
         }
     }
@@ -224,7 +245,8 @@ impl State {
             Kind::Woken | Kind::WokenOrTimeout => self.notified(object, task),
             Kind::Join => {
                 let (joined, _) = object.place();
-                self.finished(joined) && (task != MAIN || self.live == 0)
+                let by_itself = task != MAIN || self.learned.main_takes_part;
+                self.finished(joined) && (by_itself || self.live == 0)
             }
             Kind::Await => self.sees_a_change(task),
             Kind::End => self.live == 0,

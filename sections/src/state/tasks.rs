@@ -4,12 +4,9 @@ use super::State;
 use super::clockwork::Timed;
 use super::locals::Locals;
 use super::watching::Watch;
-use crate::error::Error;
-use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
+use crate::operation::{Access, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::schedule::TaskPanic;
-use crate::scheduler::message;
-use std::any::Any;
 use std::panic::Location;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +37,10 @@ pub(super) struct TaskState {
     pub(super) timed: Timed,
     pub(super) locals: Locals,
     pub(super) watch: Option<Watch>,
+    /// Whether it ended because the execution was given up.
+    pub(super) given_up: bool,
+    /// How often it was unwound because the execution is given up.
+    pub(super) aborts: u32,
 }
 
 impl State {
@@ -63,9 +64,9 @@ impl State {
     }
 
     /// The running task has panicked, and ends.
-    pub(crate) fn panicked(&mut self, panic: &(dyn Any + Send)) {
+    pub(crate) fn panicked(&mut self, message: String) {
         if !self.aborting {
-            let (task, message) = (self.current, message(panic));
+            let task = self.current;
             self.run.panics.push(TaskPanic { task, message, seen: false });
         }
     }
@@ -75,6 +76,11 @@ impl State {
         for panic in self.run.panics.iter_mut().filter(|panic| panic.task == task) {
             panic.seen = true;
         }
+    }
+
+    /// Whether the task has ended by itself.
+    pub(super) fn returned(&self, task: TaskNumber) -> bool {
+        self.finished(task) && !self.tasks[task].given_up
     }
 
     pub(crate) fn holds_a_lock(&self, task: TaskNumber) -> bool {
@@ -99,7 +105,8 @@ impl State {
     /// The scheduler chose the task for the operation that it announced.
     pub(crate) fn choose(&mut self, task: TaskNumber, operation: Operation) {
         self.step.clear();
-        self.acquiring = operation.kind.moves_right() && !self.tried.contains(&operation.object);
+        self.acquiring =
+            operation.kind.moves_right() && !self.learned.tried.contains(&operation.object);
         self.task(task).status = Status::Running;
         self.current = task;
         self.last = task;
@@ -119,9 +126,9 @@ impl State {
         // The child can run before the next operation of its parent.
         self.acquiring = false;
         self.unjoined += 1;
-        if self.current == MAIN && self.main_has_waited && on(Rule::MainOnlySpawnsAndJoins) {
-            let object = Object::of_task(task);
-            self.fail(Error::MainTakesPart { operation: Operation { kind: Kind::Spawn, object } });
+        let unseen = self.current == MAIN && self.main_has_waited && !self.learned.main_takes_part;
+        if unseen && on(Rule::MainOnlySpawnsAndJoins) {
+            self.discover_main();
         }
     }
 
@@ -135,10 +142,11 @@ impl State {
     }
 
     /// The running task has finished.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, given_up: bool) {
         let me = self.current;
         self.touch(Object::of_task(me), Access::Write);
-        self.task(me).status = Status::Finished;
+        let task = self.task(me);
+        (task.status, task.given_up) = (Status::Finished, given_up);
         self.live -= 1;
     }
 }

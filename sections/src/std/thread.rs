@@ -304,6 +304,7 @@ impl<'scope> Scope<'scope, '_> {
     {
         let parker = Parker::new();
         let (task, slot) = tasks::work(introduced(name.clone(), Arc::clone(&parker), task));
+        with(|state| state.asks = true);
         let number = self.inner.spawn(task).thread().id().into();
         with(|state| state.spawned(number));
         list(&self.open).push(number);
@@ -352,6 +353,7 @@ where
         let scope = Box::leak(Box::new(Scope { inner, open: its }));
         let returned = catch_unwind(AssertUnwindSafe(|| f(scope)));
         let joined = catch_unwind(AssertUnwindSafe(|| join_all(&open)));
+        with(|state| state.asks = true);
         (returned, joined)
     });
     // If the execution is given up, Shuttle has waited for the tasks itself.

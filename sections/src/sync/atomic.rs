@@ -1,8 +1,8 @@
 //! Atomics. All of them are sequentially consistent, whatever ordering is given.
 
-use crate::operation::{Access, Kind, Object};
+use crate::operation::{Access, Kind};
 use crate::rules::{Rule, on};
-use crate::state::{announce, new_object, with};
+use crate::state::{Identity, with};
 use std::fmt;
 use std::sync::atomic as real;
 
@@ -17,13 +17,15 @@ pub fn compiler_fence(_: Ordering) {}
 /// One operation. If steps are recorded, the values before and after it are kept.
 #[track_caller]
 fn step<V: fmt::Debug, R>(
-    (kind, object, access): (Kind, Object, Access),
+    (kind, identity, access): (Kind, Identity, Access),
     value: impl Fn() -> V,
     work: impl FnOnce() -> R,
 ) -> R {
-    announce(kind, object);
+    if !identity.announce(kind) {
+        return work();
+    }
     let recording = with(|state| {
-        state.touch(object, access);
+        state.touch(identity.object(), access);
         state.recording
     });
     do_it(kind, recording, value, work)
@@ -32,11 +34,14 @@ fn step<V: fmt::Debug, R>(
 /// An exchange. If it fails, it has changed nothing, though the step is a write.
 #[track_caller]
 fn exchange<V: fmt::Debug, R, E>(
-    object: Object,
+    identity: Identity,
     value: impl Fn() -> V,
     work: impl FnOnce() -> Result<R, E>,
 ) -> Result<R, E> {
-    announce(Kind::Update, object);
+    if !identity.announce(Kind::Update) {
+        return work();
+    }
+    let object = identity.object();
     let (recording, watching) = with(|state| {
         state.touch_perhaps(object, Access::Write);
         (state.recording, state.watching)
@@ -71,14 +76,13 @@ fn do_it<V: fmt::Debug, R>(
 macro_rules! atomic {
     ($(#[$doc:meta])* $Atomic:ident $(<$T:ident>)?, $Value:ty) => {
         $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $Atomic $(<$T>)? (Object, real::$Atomic $(<$T>)?);
+        pub struct $Atomic $(<$T>)? (Identity, real::$Atomic $(<$T>)?);
 
         impl $(<$T>)? $Atomic $(<$T>)? {
             /// An atomic with this value.
             #[track_caller]
             pub fn new(value: $Value) -> Self {
-                Self(new_object(), real::$Atomic::new(value))
+                Self(Identity::new(), real::$Atomic::new(value))
             }
 
             #[track_caller]
@@ -230,9 +234,16 @@ macro_rules! atomic {
             }
         }
 
+        /// Without the value: to read it is a section.
+        impl $(<$T>)? fmt::Debug for $Atomic $(<$T>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($Atomic)).field(&self.0).finish()
+            }
+        }
+
         impl $(<$T>)? crate::Announced for $Atomic $(<$T>)? {
-            fn object(&self) -> Object {
-                self.0
+            fn object(&self) -> crate::Object {
+                self.0.object()
             }
         }
 

@@ -1,15 +1,15 @@
 //! A mutex.
 
-use super::{announce_release, own};
-use crate::operation::{Kind, Object};
-use crate::state::{announce, new_object, with};
+use super::{acquire, announce_release, own, release};
+use crate::operation::Kind;
+use crate::state::{Identity, with};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
 
 /// A mutex: `std::sync::Mutex` without poison.
 pub struct Mutex<T: ?Sized> {
-    pub(crate) object: Object,
+    pub(crate) identity: Identity,
     inner: std::sync::Mutex<T>,
 }
 
@@ -17,7 +17,7 @@ impl<T> Mutex<T> {
     /// A free mutex with this value.
     #[track_caller]
     pub fn new(value: T) -> Self {
-        Self { object: new_object(), inner: std::sync::Mutex::new(value) }
+        Self { identity: Identity::new(), inner: std::sync::Mutex::new(value) }
     }
 
     /// The value. This is not a section, because no other task has the mutex.
@@ -30,23 +30,26 @@ impl<T: ?Sized> Mutex<T> {
     /// Waits until the mutex is free and takes it.
     #[track_caller]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        announce(Kind::Lock, self.object);
-        self.take()
+        acquire(self.identity, Kind::Lock);
+        self.guard()
     }
 
     /// Takes the mutex if it is free.
     #[track_caller]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        announce(Kind::TryLock, self.object);
+        if !self.identity.announce(Kind::TryLock) {
+            return Some(self.guard());
+        }
+        let object = self.identity.object();
         let taken = with(|state| {
-            state.discover(self.object);
-            state.acquire(self.object, false)
+            state.discover(object);
+            state.acquire(object, false)
         });
         taken.then(|| self.guard())
     }
 
     pub(super) fn take(&self) -> MutexGuard<'_, T> {
-        own(self.object, false);
+        own(self.identity, false);
         self.guard()
     }
 
@@ -54,7 +57,7 @@ impl<T: ?Sized> Mutex<T> {
         let inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
-            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+            Err(TryLockError::WouldBlock) => panic!("sections: {:?} has two owners", self.identity),
         };
         MutexGuard { mutex: self, inner: Some(inner) }
     }
@@ -81,7 +84,7 @@ impl<T: Default> Default for Mutex<T> {
 
 impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Mutex").field(&self.object).finish()
+        f.debug_tuple("Mutex").field(&self.identity).finish()
     }
 }
 
@@ -96,7 +99,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Releases the mutex as a part of the step that waits.
     pub(super) fn release_to_wait(mut self) -> &'a Mutex<T> {
         self.inner = None;
-        with(|state| state.release(self.mutex.object, false));
+        release(self.mutex.identity, false);
         self.mutex
     }
 }
@@ -106,9 +109,9 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         if self.inner.is_none() {
             return;
         }
-        announce_release(self.mutex.object);
+        announce_release(self.mutex.identity);
         self.inner = None;
-        with(|state| state.release(self.mutex.object, false));
+        release(self.mutex.identity, false);
     }
 }
 
@@ -134,6 +137,6 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 
 impl<T: ?Sized> crate::Announced for Mutex<T> {
     fn object(&self) -> crate::Object {
-        self.object
+        self.identity.object()
     }
 }

@@ -1,8 +1,8 @@
 //! A read-write lock.
 
-use super::{announce_release, own};
-use crate::operation::{Kind, Object};
-use crate::state::{announce, new_object, with};
+use super::{acquire, announce_release, release};
+use crate::operation::Kind;
+use crate::state::{Identity, with};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
@@ -10,7 +10,7 @@ use std::sync::{PoisonError, TryLockError};
 /// A read-write lock: `std::sync::RwLock` without poison. Reads commute. Neither readers nor writers
 /// have priority.
 pub struct RwLock<T: ?Sized> {
-    pub(crate) object: Object,
+    pub(crate) identity: Identity,
     inner: std::sync::RwLock<T>,
 }
 
@@ -18,7 +18,7 @@ impl<T> RwLock<T> {
     /// A free lock with this value.
     #[track_caller]
     pub fn new(value: T) -> Self {
-        Self { object: new_object(), inner: std::sync::RwLock::new(value) }
+        Self { identity: Identity::new(), inner: std::sync::RwLock::new(value) }
     }
 
     /// The value. This is not a section, because no other task has the lock.
@@ -31,8 +31,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until no task writes, and shares the lock.
     #[track_caller]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        announce(Kind::ReadLock, self.object);
-        own(self.object, true);
+        acquire(self.identity, Kind::ReadLock);
         self.read_guard()
     }
 
@@ -45,8 +44,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until the lock is free, and takes it.
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        announce(Kind::WriteLock, self.object);
-        own(self.object, false);
+        acquire(self.identity, Kind::WriteLock);
         self.write_guard()
     }
 
@@ -60,29 +58,31 @@ impl<T: ?Sized> RwLock<T> {
     /// read commute with each other and with readers.
     #[track_caller]
     fn tries(&self, shared: bool) -> bool {
-        announce(if shared { Kind::TryReadLock } else { Kind::TryLock }, self.object);
-        with(|state| {
-            state.discover(self.object);
-            state.acquire(self.object, shared)
-        })
+        let kind = if shared { Kind::TryReadLock } else { Kind::TryLock };
+        let object = self.identity.object();
+        !self.identity.announce(kind)
+            || with(|state| {
+                state.discover(object);
+                state.acquire(object, shared)
+            })
     }
 
     fn read_guard(&self) -> RwLockReadGuard<'_, T> {
         let inner = match self.inner.try_read() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
-            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+            Err(TryLockError::WouldBlock) => panic!("sections: {:?} has two owners", self.identity),
         };
-        RwLockReadGuard { object: self.object, inner: Some(inner) }
+        RwLockReadGuard { identity: self.identity, inner: Some(inner) }
     }
 
     fn write_guard(&self) -> RwLockWriteGuard<'_, T> {
         let inner = match self.inner.try_write() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
-            Err(TryLockError::WouldBlock) => panic!("sections: {} has two owners", self.object),
+            Err(TryLockError::WouldBlock) => panic!("sections: {:?} has two owners", self.identity),
         };
-        RwLockWriteGuard { object: self.object, inner: Some(inner) }
+        RwLockWriteGuard { identity: self.identity, inner: Some(inner) }
     }
 
     /// The value. This is not a section, because no other task has the lock.
@@ -107,7 +107,7 @@ impl<T: Default> Default for RwLock<T> {
 
 impl<T: ?Sized> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RwLock").field(&self.object).finish()
+        f.debug_tuple("RwLock").field(&self.identity).finish()
     }
 }
 
@@ -116,15 +116,15 @@ macro_rules! guard {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $Guard<'a, T: ?Sized> {
-            object: Object,
+            identity: Identity,
             inner: Option<std::sync::$Guard<'a, T>>,
         }
 
         impl<T: ?Sized> Drop for $Guard<'_, T> {
             fn drop(&mut self) {
-                announce_release(self.object);
+                announce_release(self.identity);
                 self.inner = None;
-                with(|state| state.release(self.object, $shared));
+                release(self.identity, $shared);
             }
         }
 
@@ -156,6 +156,6 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 
 impl<T: ?Sized> crate::Announced for RwLock<T> {
     fn object(&self) -> crate::Object {
-        self.object
+        self.identity.object()
     }
 }

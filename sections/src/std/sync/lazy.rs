@@ -41,7 +41,7 @@ impl<T> OnceLock<T> {
 
 impl<T: 'static> OnceLock<T> {
     fn value(&self) -> Option<&T> {
-        let execution = with(|state| state.execution());
+        let execution = with(|state| state.number());
         if let Some((_, value)) = self.here.get().filter(|(of, _)| *of == execution) {
             return Some(value);
         }
@@ -49,7 +49,7 @@ impl<T: 'static> OnceLock<T> {
     }
 
     fn keep(&self, value: T) {
-        let execution = with(|state| state.execution());
+        let execution = with(|state| state.number());
         if let Err((_, value)) = self.here.set((execution, value)) {
             self.once.run().value.set(Some(Box::leak(Box::new(value))));
         }

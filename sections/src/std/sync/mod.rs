@@ -20,8 +20,8 @@ pub use std::sync::{Arc, LockResult, PoisonError, TryLockError, TryLockResult, W
 
 pub(crate) use lazily::end;
 
-use crate::operation::{Access, Kind, Object};
-use crate::state::{announce, with};
+use crate::operation::{Access, Kind};
+use crate::state::{Identity, with};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a task has panicked while it held a lock. The lock orders the accesses, but for the question whether it is
@@ -48,13 +48,13 @@ impl Poison {
     }
 
     #[track_caller]
-    fn is_set(&self, lock: Object) -> bool {
+    fn is_set(&self, lock: Identity) -> bool {
         look(lock, Kind::Load, Access::Read);
         self.0.load(Ordering::Relaxed)
     }
 
     #[track_caller]
-    fn clear(&self, lock: Object) {
+    fn clear(&self, lock: Identity) {
         look(lock, Kind::Store, Access::Write);
         self.0.store(false, Ordering::Relaxed);
     }
@@ -62,10 +62,11 @@ impl Poison {
 
 /// An operation on a lock's poison. A release can poison, so whoever looks sees the release, as a try does.
 #[track_caller]
-fn look(lock: Object, kind: Kind, access: Access) {
-    announce(kind, lock);
-    with(|state| {
-        state.discover(lock);
-        state.touch(lock, access);
-    });
+fn look(lock: Identity, kind: Kind, access: Access) {
+    if lock.announce(kind) {
+        with(|state| {
+            state.discover(lock.object());
+            state.touch(lock.object(), access);
+        });
+    }
 }

@@ -190,7 +190,7 @@ impl<T> Clone for End<T> {
 
 impl<T> Drop for End<T> {
     fn drop(&mut self) {
-        if !with(|state| state.running()) {
+        if !with(|state| state.is_running()) {
             return;
         }
         let mut inside = self.0.inside.lock();
@@ -314,7 +314,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if !with(|state| state.running()) {
+        if !with(|state| state.is_running()) {
             return;
         }
         let mut inside = self.channel.inside.lock();

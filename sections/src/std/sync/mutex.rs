@@ -70,13 +70,13 @@ impl<T: ?Sized> Mutex<T> {
     /// Whether a task has panicked while it held the mutex.
     #[track_caller]
     pub fn is_poisoned(&self) -> bool {
-        self.poison.is_set(self.inner.object)
+        self.poison.is_set(self.inner.identity)
     }
 
     /// The mutex is not poisoned any more.
     #[track_caller]
     pub fn clear_poison(&self) {
-        self.poison.clear(self.inner.object);
+        self.poison.clear(self.inner.identity);
     }
 }
 
@@ -96,7 +96,7 @@ impl<T: Default> Default for Mutex<T> {
 
 impl<T: ?Sized> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Mutex").field(&self.inner.object).finish()
+        f.debug_tuple("Mutex").field(&self.inner.identity).finish()
     }
 }
 
@@ -156,6 +156,6 @@ impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
 
 impl<T: ?Sized> crate::Announced for Mutex<T> {
     fn object(&self) -> crate::Object {
-        self.inner.object
+        self.inner.identity.object()
     }
 }

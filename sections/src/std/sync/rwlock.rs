@@ -84,13 +84,13 @@ impl<T: ?Sized> RwLock<T> {
     /// Whether a task has panicked while it wrote.
     #[track_caller]
     pub fn is_poisoned(&self) -> bool {
-        self.poison.is_set(self.inner.object)
+        self.poison.is_set(self.inner.identity)
     }
 
     /// The lock is not poisoned any more.
     #[track_caller]
     pub fn clear_poison(&self) {
-        self.poison.clear(self.inner.object);
+        self.poison.clear(self.inner.identity);
     }
 }
 
@@ -110,7 +110,7 @@ impl<T: Default> Default for RwLock<T> {
 
 impl<T: ?Sized> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RwLock").field(&self.inner.object).finish()
+        f.debug_tuple("RwLock").field(&self.inner.identity).finish()
     }
 }
 
@@ -163,6 +163,6 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 
 impl<T: ?Sized> crate::Announced for RwLock<T> {
     fn object(&self) -> crate::Object {
-        self.inner.object
+        self.inner.identity.object()
     }
 }
