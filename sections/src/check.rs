@@ -18,7 +18,8 @@ pub(crate) const REPLAY: &str = "SECTIONS_REPLAY";
 /// The most replays that shrinking may take.
 const REPLAYS: u32 = 2_000;
 
-/// Runs `f` in every distinguishable order, as [`Search::default`] does. ///
+/// Runs `f` in every distinguishable order, as [`Search::default`] does.
+///
 /// An execution fails if `f` panics, if a task panics that nobody joins, or if it is a deadlock. Then the first one that
 /// was found is shrunk. The report has its message, its steps, its schedule, and the line that replays it: with
 /// `SECTIONS_REPLAY` set, only that schedule is run.

@@ -140,7 +140,10 @@ fn a_judge_that_panics_ends_the_search() {
         let error = Search { workers: 1, reduce: false, ..Search::default() }
             .run(move || crossed(which), judge)
             .expect_err("it panics");
-        assert_eq!(error, Error::Shuttle("the second deadlock".into()), "{which:?}");
+        let Error::Judge { message, schedule } = error else { panic!("{error}") };
+        assert_eq!(message, "the second deadlock", "{which:?}");
+        let again = replay(&schedule, move || crossed(which)).unwrap();
+        assert!(matches!(again.outcome, Outcome::Deadlock(_)), "{which:?}");
     }
 }
 
