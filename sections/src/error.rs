@@ -1,7 +1,10 @@
 //! The reasons why an exploration has no result.
 
-use crate::operation::{Operation, TaskNumber};
+use crate::notation::NotASchedule;
+use crate::operation::{Kind, Object, Operation, TaskNumber};
+use crate::schedule::Schedule;
 use std::fmt;
+use std::panic::Location;
 
 /// Why an exploration has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +20,6 @@ pub enum Error {
         before: Vec<(TaskNumber, Operation)>,
         /// What they are about to do now.
         now: Vec<(TaskNumber, Operation)>,
-    },
-    /// Main did more than spawn and join while tasks were alive.
-    MainTakesPart {
-        /// The operation that main was about to do.
-        operation: Operation,
     },
     /// A schedule has a choice that does not exist.
     NoSuchChoice {
@@ -43,6 +41,51 @@ pub enum Error {
         /// The limit.
         decisions: usize,
     },
+    /// The closure that judges the executions panicked.
+    Judge {
+        /// The message.
+        message: String,
+        /// The schedule of the execution that it judged.
+        schedule: Schedule,
+    },
+    /// The text of a schedule that was asked for is none.
+    NoSchedule(NotASchedule),
+    /// An execution failed with this schedule, and its replay did not.
+    NotRepeated(Schedule),
+    /// A task panicked, and a destructor on the way of the panic waits for another task. No task can run until the
+    /// panic is caught.
+    CannotUnwind {
+        /// The choices that lead to it.
+        schedule: Schedule,
+        /// What the destructor waits for, with the task that panicked. Then what the others are about to do.
+        waiting: Vec<(TaskNumber, Operation)>,
+    },
+    /// A task uses an object of another execution, or one that was made outside of every execution. What it holds
+    /// depends on what was executed before, and it has no name in this execution.
+    Outlived {
+        /// The task.
+        task: TaskNumber,
+        /// What it was about to do.
+        kind: Kind,
+        /// The line that made the object. If a derived `Default` made it, the line is not in your code.
+        made_at: &'static Location<'static>,
+    },
+    /// A task that holds a lock for reading is about to read-lock it again. With `std::sync::RwLock` that may lock up
+    /// or panic, because a writer that waits may come first.
+    RecursiveRead {
+        /// The task.
+        task: TaskNumber,
+        /// The lock.
+        lock: Object,
+    },
+    /// A task uses one of Shuttle's primitives, or a destructor of one of Shuttle's thread-locals synchronises. What
+    /// depends on that is not explored.
+    ForeignSchedulingPoint {
+        /// The task.
+        task: TaskNumber,
+        /// Its function, and the line if there is debug information.
+        place: Option<String>,
+    },
     /// Shuttle gave up with this message.
     Shuttle(String),
 }
@@ -63,11 +106,6 @@ impl fmt::Display for Error {
                 list(before),
                 list(now)
             ),
-            Self::MainTakesPart { operation } => write!(
-                f,
-                "main is about to {operation} while tasks are alive: spawn every participant and \
-                 let main only join"
-            ),
             Self::NoSuchChoice { place, choice, enabled } => write!(
                 f,
                 "choice {place} of the schedule is {choice}, but only {enabled} tasks can run there"
@@ -85,6 +123,37 @@ impl fmt::Display for Error {
                 f,
                 "an execution has not ended after {decisions} decisions: a scenario has to end under \
                  every schedule"
+            ),
+            Self::Judge { message, schedule } => write!(
+                f,
+                "the judge panicked at the execution of the schedule {schedule}: {message}"
+            ),
+            Self::NoSchedule(why) => why.fmt(f),
+            Self::NotRepeated(schedule) => write!(
+                f,
+                "the execution of the schedule {schedule} failed, and its replay did not: the scenario depends \
+                 on something that is not announced"
+            ),
+            Self::CannotUnwind { schedule, waiting } => write!(
+                f,
+                "a task panicked, and a destructor waits for another task before the panic is caught: [{}], \
+                 along the schedule {schedule}",
+                list(waiting),
+            ),
+            Self::Outlived { task, kind, made_at } => write!(
+                f,
+                "task {task} is about to {kind} an object that another execution has made, or none, at {made_at}: \
+                 make every object in the body"
+            ),
+            Self::RecursiveRead { task, lock } => write!(
+                f,
+                "task {task} holds {lock} for reading and is about to read-lock it again, which may deadlock \
+                 if a writer waits"
+            ),
+            Self::ForeignSchedulingPoint { task, place } => write!(
+                f,
+                "task {task} synchronises through Shuttle, not through `sections`, at {}",
+                place.as_deref().unwrap_or("an unknown place")
             ),
             Self::Shuttle(message) => write!(f, "Shuttle gave up: {message}"),
         }

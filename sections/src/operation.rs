@@ -6,7 +6,7 @@ use std::fmt;
 /// The number of a task, as Shuttle counts. Main is 0.
 pub type TaskNumber = usize;
 
-/// Main only spawns and joins. It takes no part in decisions.
+/// Main takes part in decisions only if it does more than spawn and join.
 pub(crate) const MAIN: TaskNumber = 0;
 
 /// An object that tasks share. Its name is the task that made it and a count, so it has the same name
@@ -35,6 +35,9 @@ impl Object {
         Self { maker: Self::NO_TASK, number }
     }
 
+    /// What gives their names to objects that a `const fn` made. See `std::sync::lazily`.
+    pub(crate) const NAMES: Self = Self::ledger(u32::MAX);
+
     /// The task that a join of this object waits for, if it is a task.
     pub fn task(self) -> Option<TaskNumber> {
         (self.maker != Self::NO_TASK && self.number == 0).then_some(self.maker as usize)
@@ -48,6 +51,7 @@ impl Object {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.maker, self.number) {
+            (Self::NO_TASK, u32::MAX) => f.write_str("the names"),
             (Self::NO_TASK, number) => write!(f, "ledger {number}"),
             (task, 0) => write!(f, "task {task}"),
             (task, number) => write!(f, "object {task}.{number}"),
@@ -83,6 +87,8 @@ pub enum Kind {
     Lock,
     /// Takes a mutex if it is free.
     TryLock,
+    /// Shares a read-write lock if no task writes.
+    TryReadLock,
     /// Shares a read-write lock when no task writes.
     ReadLock,
     /// Takes a read-write lock when it is free.
@@ -113,6 +119,8 @@ pub enum Kind {
     Sleep,
     /// Starts a task. It is not announced, because a step may spawn.
     Spawn,
+    /// Waits until something changes that an iteration of a loop has read: see [`spin`](crate::spin).
+    Await,
     /// Waits for the end of a task.
     Join,
     /// Main waits for the end of every task.
@@ -147,6 +155,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Lock => "lock",
             Self::TryLock => "try to lock",
+            Self::TryReadLock => "try to read-lock",
             Self::ReadLock => "read-lock",
             Self::WriteLock => "write-lock",
             Self::Release => "release",
@@ -162,6 +171,7 @@ impl fmt::Display for Kind {
             Self::Ledger => "write into",
             Self::Sleep => "sleep as",
             Self::Spawn => "spawn",
+            Self::Await => "see a change, as",
             Self::Join | Self::End => "join",
         })
     }

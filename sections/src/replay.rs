@@ -1,8 +1,9 @@
 //! Runs one execution again, from its schedule.
 
 use crate::error::Error;
+use crate::run::run;
 use crate::schedule::{Execution, Schedule};
-use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
+use crate::scheduler::{Choice, Driver, Ended, Point, Setup};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs `body` once, along `schedule`, and records its steps.
@@ -16,13 +17,13 @@ where
     T: Send + 'static,
     B: Fn() -> T + Clone + Send + Sync + 'static,
 {
-    let mut tried = schedule.tried().clone();
+    let mut learned = schedule.learned().clone();
     loop {
         let result = Arc::new(Mutex::new(None));
         let end: Arc<Mutex<Option<Ended>>> = Arc::default();
         let driver =
             Replay { schedule: schedule.clone(), begun: false, place: 0, end: Arc::clone(&end) };
-        let setup = Setup { tried: Arc::new(tried.clone()), recording: true };
+        let setup = Setup { learned: Arc::new(learned.clone()), recording: true };
         let seen = Arc::clone(&result);
         let see = move |execution| {
             *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(execution);
@@ -31,9 +32,7 @@ where
         let ended = end.lock().unwrap_or_else(PoisonError::into_inner).take();
         match ended {
             Some(Ended { error: Some(error), .. }) => return Err(error),
-            Some(Ended { discovered: Some(lock), .. }) => {
-                tried.insert(lock);
-            }
+            Some(Ended { discovered: Some(discovery), .. }) => learned.learn(discovery),
             _ => {
                 let execution = result.lock().unwrap_or_else(PoisonError::into_inner).take();
                 return execution.ok_or(Error::NoExecutions);

@@ -28,7 +28,7 @@ rules! {
     TriedLocksAnnounceReleases,
     /// A time-out is a section that is always enabled.
     TimeoutsAreEnabled,
-    /// Main takes no part in decisions while tasks live.
+    /// Main takes part in decisions if it does more than spawn and join while there are tasks.
     MainOnlySpawnsAndJoins,
     /// New tasks run to their first announcement before the next decision.
     NewTasksRunFirst,

@@ -2,11 +2,11 @@
 //! so every execution has a [`Schedule`](crate::Schedule) that [`replay`](crate::replay) can run.
 
 use crate::error::Error;
-use crate::operation::Object;
+use crate::learned::{Discovery, Learned};
+use crate::run::run;
 use crate::schedule::Execution;
-use crate::scheduler::{Choice, Driver, Ended, Point, Setup, run};
+use crate::scheduler::{Choice, Driver, Ended, Point, Setup};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,11 +47,11 @@ impl Sample {
     where
         T: 'static,
         A: Default + Send + 'static,
-        S: Scheduler + 'static,
+        S: Scheduler + Send + 'static,
         B: Fn() -> T + Clone + Send + Sync + 'static,
         V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Clone + Send + Sync + 'static,
     {
-        let mut tried = BTreeSet::new();
+        let mut learned = Learned::default();
         loop {
             let faults: Arc<Mutex<Faults>> = Arc::default();
             let stop = Arc::new(AtomicBool::new(false));
@@ -63,7 +63,7 @@ impl Sample {
                 stop: Arc::clone(&stop),
                 faults: Arc::clone(&faults),
             };
-            let setup = Setup { tried: Arc::new(tried.clone()), recording: self.record };
+            let setup = Setup { learned: Arc::new(learned.clone()), recording: self.record };
             let accumulator = Arc::new(Mutex::new((A::default(), 0)));
             let (kept, visit) = (Arc::clone(&accumulator), visit.clone());
             let see = move |execution| {
@@ -78,9 +78,7 @@ impl Sample {
                 std::mem::take(&mut *faults.lock().unwrap_or_else(PoisonError::into_inner));
             match faults {
                 Faults { error: Some(error), .. } => return Err(error),
-                Faults { discovered: Some(lock), .. } => {
-                    tried.insert(lock);
-                }
+                Faults { discovered: Some(discovery), .. } => learned.learn(discovery),
                 Faults { .. } => {
                     let mut kept = accumulator.lock().unwrap_or_else(PoisonError::into_inner);
                     return Ok((kept.1, std::mem::take(&mut kept.0)));
@@ -93,11 +91,11 @@ impl Sample {
 #[derive(Default)]
 struct Faults {
     error: Option<Error>,
-    discovered: Option<Object>,
+    discovered: Option<Discovery>,
 }
 
 struct Sampler {
-    scheduler: Box<dyn Scheduler>,
+    scheduler: Box<dyn Scheduler + Send>,
     /// Whom it chose last, whether or not that one can go on: PCT takes priority from it.
     last: Option<TaskId>,
     sample: Sample,

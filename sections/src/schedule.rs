@@ -1,8 +1,9 @@
 //! Schedules, steps and executions. A schedule is data: a choice for each decision with more than one
 //! enabled task.
 
+use crate::learned::Learned;
 use crate::operation::{Footprint, Object, Operation, TaskNumber};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -11,11 +12,12 @@ use std::sync::Arc;
 /// the other enabled tasks, in the order of their numbers. Missing choices at the end are 0.
 ///
 /// A schedule from a search also knows which locks some task tries, because their releases are
-/// decisions. A schedule that is made of choices alone learns the locks that its own execution tries.
+/// decisions, and whether main takes part in the decisions. A schedule that is made of choices alone learns what its own
+/// execution does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Schedule {
     choices: Vec<u32>,
-    tried: Arc<BTreeSet<Object>>,
+    learned: Arc<Learned>,
 }
 
 impl Schedule {
@@ -24,20 +26,20 @@ impl Schedule {
         while choices.last() == Some(&0) {
             choices.pop();
         }
-        Self { choices, tried: Arc::default() }
+        Self { choices, learned: Arc::default() }
     }
 
     /// A schedule with other choices for the same scenario.
     pub fn with(&self, choices: Vec<u32>) -> Self {
-        Self { tried: Arc::clone(&self.tried), ..Self::new(choices) }
+        Self { learned: Arc::clone(&self.learned), ..Self::new(choices) }
     }
 
-    pub(crate) fn trying(self, tried: &Arc<BTreeSet<Object>>) -> Self {
-        Self { tried: Arc::clone(tried), ..self }
+    pub(crate) fn knowing(self, learned: &Arc<Learned>) -> Self {
+        Self { learned: Arc::clone(learned), ..self }
     }
 
-    pub(crate) fn tried(&self) -> &BTreeSet<Object> {
-        &self.tried
+    pub(crate) fn learned(&self) -> &Learned {
+        &self.learned
     }
 
     /// The choices, without the zeros at the end.
@@ -62,6 +64,21 @@ pub struct Step {
     pub footprint: Footprint,
     /// Whether the task that ran before could have gone on.
     pub preempts: bool,
+    /// The line that called the operation, in your code. A destructor has none: it does not know who dropped it.
+    pub place: Option<&'static Location<'static>>,
+    /// The values that the step's operations on atomics saw, or replaced.
+    pub values: Vec<String>,
+}
+
+/// A task that has panicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskPanic {
+    /// The task.
+    pub task: TaskNumber,
+    /// The message.
+    pub message: String,
+    /// Whether a task has joined it by its handle, which returns the panic.
+    pub seen: bool,
 }
 
 /// How an execution ended.
@@ -87,11 +104,15 @@ pub struct Execution<T> {
     pub preemptions: u32,
     /// All decisions, including those with only one enabled task.
     pub decisions: usize,
+    /// The tasks that have panicked, in the order of their ends.
+    pub panics: Vec<TaskPanic>,
     /// The steps. Empty in a search, unless it records.
     pub steps: Vec<Step>,
     /// The line that made each object, to find out what `object 0.7` is. Empty unless steps are
     /// recorded. For an object that a derived `Default` makes, the line is not in your code.
     pub made_at: BTreeMap<Object, &'static Location<'static>>,
+    /// The names that objects were given: see [`named`](crate::named). Empty unless steps are recorded.
+    pub names: BTreeMap<Object, String>,
     /// A checksum (CRC-32) over what every task was about to do at each decision. Zero unless steps are
     /// recorded.
     pub checksum: u32,

@@ -2,23 +2,24 @@
 //! announcements.
 
 use crate::error::Error;
-use crate::operation::{Footprint, MAIN, Object, Operation, TaskNumber};
+use crate::foreign;
+use crate::learned::{Discovery, Learned};
+use crate::operation::{Footprint, Kind, MAIN, Operation, TaskNumber};
 use crate::rules::{Rule, on};
-use crate::schedule::{Execution, Outcome, Schedule as Choices, Step};
-use crate::state::{self, Aborted, Run, State, Status};
+use crate::run::{Handed, Report, message};
+use crate::schedule::{Outcome, Step};
+use crate::state::{self, Run, State, Status};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
-use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
-use std::any::Any;
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 /// The most decisions of an execution. One with more is reported as endless.
-const MAX_DECISIONS: usize = 1_000_000;
+pub(crate) const MAX_DECISIONS: usize = 1_000_000;
 
 /// A decision: which task goes on?
 pub(crate) struct Point<'a> {
-    /// Every task except main, with its announced operation.
+    /// Every task, with its announced operation. Main is one only if it takes part.
     pub(crate) pending: &'a [(TaskNumber, Operation)],
     /// The tasks that can go on. The one that ran last comes first, if it can.
     pub(crate) enabled: &'a [TaskNumber],
@@ -38,8 +39,9 @@ pub(crate) struct Choice {
     pub(crate) redundant: bool,
 }
 
-/// A driver makes the decisions: a search, a sample or a replay.
-pub(crate) trait Driver {
+/// A driver makes the decisions: a search, a sample or a replay. It can move to another OS thread between two
+/// executions.
+pub(crate) trait Driver: Send {
     /// Begins another execution, or returns `None` to stop. Shuttle's schedule carries the seed of its
     /// random numbers.
     fn begin(&mut self) -> Option<Schedule>;
@@ -55,7 +57,7 @@ pub(crate) trait Driver {
 pub(crate) struct Ended {
     pub(crate) step: Footprint,
     pub(crate) error: Option<Error>,
-    pub(crate) discovered: Option<Object>,
+    pub(crate) discovered: Option<Discovery>,
     /// A destructor synchronised while its task unwound, where the driver cannot choose.
     pub(crate) unexplored: bool,
     /// The operations for which tasks wait in a deadlock.
@@ -65,19 +67,36 @@ pub(crate) struct Ended {
 /// The setup of an execution.
 #[derive(Clone, Default)]
 pub(crate) struct Setup {
-    pub(crate) tried: Arc<BTreeSet<Object>>,
+    pub(crate) learned: Arc<Learned>,
     pub(crate) recording: bool,
 }
 
-struct Bridge {
-    driver: Box<dyn Driver>,
+pub(crate) struct Bridge {
+    /// `None` once it was handed over to another OS thread.
+    driver: Option<Box<dyn Driver>>,
     setup: Setup,
+    report: Report,
+    /// Whether the tasks of a deadlock unwind. Otherwise they are dropped as they are.
+    unwinds: bool,
+    hand: Sender<Handed>,
     begun: bool,
     pending: Vec<(TaskNumber, Operation)>,
     enabled: Vec<TaskNumber>,
 }
 
 impl Bridge {
+    pub(crate) fn new(
+        driver: Box<dyn Driver>,
+        setup: Setup,
+        report: Report,
+        unwinds: bool,
+        hand: Sender<Handed>,
+    ) -> Self {
+        let (pending, enabled) = (Vec::new(), Vec::new());
+        let driver = Some(driver);
+        Self { driver, setup, report, unwinds, hand, begun: false, pending, enabled }
+    }
+
     fn end(&mut self) {
         if !std::mem::take(&mut self.begun) {
             return;
@@ -92,7 +111,52 @@ impl Bridge {
                 waiting: std::mem::take(&mut state.waiting),
             }
         });
-        self.driver.end(ended);
+        if let Some(driver) = &mut self.driver {
+            driver.end(ended);
+        }
+    }
+
+    /// Whether a task asks for this decision in the middle of a section. Shuttle's primitives do that, and what they
+    /// share is not announced.
+    fn is_foreign(state: &mut State, runnable: &[&Task]) -> bool {
+        let asks = std::mem::take(&mut state.asks);
+        let current = state.current;
+        let goes_on = || runnable.iter().any(|task| TaskNumber::from(task.id()) == current);
+        let midway = match state.status(current) {
+            Status::Running => true,
+            // A destructor of Shuttle's thread-locals.
+            Status::Finished => goes_on(),
+            Status::New | Status::Announced(_) => false,
+        };
+        midway && !asks && !state.over
+    }
+
+    /// Shows a deadlock before its tasks are given up, if that is to be shown.
+    fn report(&self) {
+        let execution = state::with(|state| {
+            let locked_up = state.deadlock.is_some();
+            locked_up.then(|| state.execution(Outcome::Returned(())))
+        });
+        if let Some(execution) = execution.flatten() {
+            let report = AssertUnwindSafe(|| (self.report)(execution));
+            if let Err(panic) = catch_unwind(report) {
+                let error = Error::Shuttle(message(panic.as_ref()));
+                state::with(|state| state.fail(error));
+            }
+        }
+    }
+
+    /// A task can never go on, and it cannot be stopped. So this OS thread stays as it is, and the driver
+    /// continues on another one.
+    fn leave_thread(&mut self) -> ! {
+        self.report();
+        self.end();
+        if let Some(driver) = self.driver.take() {
+            let _ = self.hand.send(Handed::Driver(driver));
+        }
+        loop {
+            std::thread::park();
+        }
     }
 
     /// The task that has to run before the next decision: one in the middle of a step, or else a new
@@ -121,7 +185,9 @@ impl Bridge {
     fn decide(&mut self, state: &mut State, runnable: &[&Task]) -> TaskId {
         self.pending.clear();
         for task in runnable.iter().map(|task| TaskNumber::from(task.id())) {
-            if let (Status::Announced(operation), true) = (state.status(task), task != MAIN) {
+            let Status::Announced(operation) = state.status(task) else { continue };
+            let takes_part = state.learned.main_takes_part && operation.kind != Kind::End;
+            if task != MAIN || takes_part {
                 self.pending.push((task, operation));
             }
         }
@@ -146,7 +212,8 @@ impl Bridge {
             step: &state.step,
             runnable,
         };
-        match self.driver.decide(&point) {
+        let Some(driver) = &mut self.driver else { unreachable!("it is here during an execution") };
+        match driver.decide(&point) {
             Ok(choice) => self.go_on(state, &choice, stays.is_some()),
             Err(error) => {
                 state.fail(error);
@@ -164,7 +231,8 @@ impl Bridge {
         if state.recording {
             record(&mut state.run, &state.step, &self.pending, &self.enabled);
             let footprint = Footprint::default();
-            state.run.steps.push(Step { task, operation, footprint, preempts });
+            let (place, values) = (state.place(task), Vec::new());
+            state.run.steps.push(Step { task, operation, footprint, preempts, place, values });
         }
         state.run.decisions += 1;
         if state.run.decisions > MAX_DECISIONS {
@@ -179,7 +247,7 @@ impl Bridge {
         TaskId::from(task)
     }
 
-    /// Main, if all tasks have finished and main can go on. Otherwise it is a deadlock.
+    /// Main, if all tasks have finished and main can go on without a decision. Otherwise it is a deadlock.
     fn main_or_deadlock(&self, state: &mut State) -> TaskId {
         if let Status::Announced(operation) = state.status(MAIN)
             && state.enabled(MAIN, operation)
@@ -201,7 +269,8 @@ impl Bridge {
     /// execution would leak the stacks.
     fn unwind_next(&self, state: &mut State) -> TaskId {
         let holds_a_lock = self.pending.iter().find(|(task, _)| state.holds_a_lock(*task));
-        let task = holds_a_lock.or(self.pending.first()).map_or(MAIN, |(task, _)| *task);
+        let other = || self.pending.iter().find(|(task, _)| *task != MAIN);
+        let task = holds_a_lock.or_else(other).map_or(MAIN, |(task, _)| *task);
         state.start(task);
         TaskId::from(task)
     }
@@ -230,19 +299,33 @@ fn record(
 impl Scheduler for Bridge {
     fn new_execution(&mut self) -> Option<Schedule> {
         self.end();
-        let schedule = self.driver.begin()?;
+        let schedule = self.driver.as_mut()?.begin()?;
         self.begun = true;
-        state::with(|state| state.begin(&self.setup.tried, self.setup.recording));
+        state::with(|state| state.begin(&self.setup.learned, self.setup.recording));
         Some(schedule)
     }
 
     fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
-        state::with(|state| {
-            if let Some(task) = Self::forced(state, runnable) {
-                return Some(task);
+        let lost = state::with(|state| {
+            let foreign = !state.stuck && Self::is_foreign(state, runnable);
+            if foreign {
+                let (task, place) = (state.current, foreign::place());
+                state.fail(Error::ForeignSchedulingPoint { task, place });
             }
-            Some(self.decide(state, runnable))
-        })
+            // The task may be blocked by a primitive of Shuttle's, so nothing could unwind it.
+            foreign || state.stuck
+        });
+        if lost {
+            self.leave_thread();
+        }
+        let task = state::with(|state| {
+            Self::forced(state, runnable).unwrap_or_else(|| self.decide(state, runnable))
+        });
+        if !self.unwinds && state::with(|state| state.deadlock.is_some()) {
+            self.report();
+            return None;
+        }
+        Some(task)
     }
 
     fn next_u64(&mut self) -> u64 {
@@ -250,93 +333,4 @@ impl Scheduler for Bridge {
         state::with(|state| state.fail(Error::RandomNumber));
         0
     }
-}
-
-/// Runs executions of `body` for as long as the driver wants, and shows each one that counts.
-///
-/// Only the two closures are compiled for each scenario: what is generic is compiled anew in every crate that has one.
-pub(crate) fn run<T: 'static>(
-    driver: impl Driver + 'static,
-    setup: Setup,
-    body: impl Fn() -> T + Send + Sync + 'static,
-    visit: impl Fn(Execution<T>) + Send + Sync + 'static,
-) -> Result<(), Error> {
-    let execution = move || {
-        let mut value = None;
-        let returned = catch_unwind(AssertUnwindSafe(|| value = Some(body())));
-        if let Some(execution) = over(returned) {
-            visit(execution.with(value));
-        }
-    };
-    run_all(Box::new(driver), setup, Box::new(execution))
-}
-
-fn run_all(
-    driver: Box<dyn Driver>,
-    setup: Setup,
-    execution: Box<dyn Fn() + Send + Sync>,
-) -> Result<(), Error> {
-    let mut config = Config::new();
-    config.failure_persistence = FailurePersistence::None;
-    config.max_steps = MaxSteps::None;
-    let (pending, enabled) = (Vec::new(), Vec::new());
-    let bridge = Bridge { driver, setup, begun: false, pending, enabled };
-    let runner = Runner::new(bridge, config);
-    let ran = catch_unwind(AssertUnwindSafe(|| runner.run(execution)));
-    ran.map(drop).map_err(|panic| {
-        state::with(State::stop);
-        Error::Shuttle(message(panic.as_ref()))
-    })
-}
-
-/// The body has returned, on Shuttle's main task: the execution, unless it does not count.
-fn over(returned: std::thread::Result<()>) -> Option<Execution<()>> {
-    state::end();
-    let (mut run, deadlock, cannot_be_trusted, last, tried) = state::with(|state| {
-        let failed = state.error.is_some() || state.discovered.is_some();
-        let run = std::mem::take(&mut state.run);
-        (run, state.deadlock.take(), failed, state.step.clone(), Arc::clone(&state.tried))
-    });
-    if cannot_be_trusted || (run.redundant && on(Rule::RedundantIsNotCounted)) {
-        return None;
-    }
-    if let Some(step) = run.steps.last_mut() {
-        step.footprint = last;
-    }
-    let outcome = match (returned, deadlock) {
-        (_, Some(waiting)) => Outcome::Deadlock(waiting),
-        (Ok(()), None) => Outcome::Returned(()),
-        (Err(panic), None) => Outcome::Panicked(message(panic.as_ref())),
-    };
-    Some(Execution {
-        outcome,
-        schedule: Choices::new(run.choices).trying(&tried),
-        preemptions: run.preemptions,
-        decisions: run.decisions,
-        steps: run.steps,
-        made_at: run.made_at,
-        checksum: run.checksum.finalize(),
-    })
-}
-
-impl Execution<()> {
-    /// The same with the value that the body returned.
-    fn with<T>(self, value: Option<T>) -> Execution<T> {
-        let outcome = match (self.outcome, value) {
-            (Outcome::Returned(()), Some(value)) => Outcome::Returned(value),
-            (Outcome::Returned(()), None) => Outcome::Panicked("no value".into()),
-            (Outcome::Deadlock(waiting), _) => Outcome::Deadlock(waiting),
-            (Outcome::Panicked(message), _) => Outcome::Panicked(message),
-        };
-        let Self { schedule, preemptions, decisions, steps, made_at, checksum, .. } = self;
-        Execution { outcome, schedule, preemptions, decisions, steps, made_at, checksum }
-    }
-}
-
-pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
-    if panic.is::<Aborted>() {
-        return "the execution was given up".into();
-    }
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }

@@ -13,13 +13,16 @@
 //! - `oracle`: the outcomes of a random program, by exploring all of its states.
 //! - `mixes`, `against_the_oracle`: random programs of many kinds against it.
 //! - `counts`: exact numbers of executions of straight-line programs.
+//! - `like_std`: programs on the primitives as std has them, against Shuttle.
 //! - `limits`: what a search is known to lose.
+//! - `verdicts`: programs that must not get a verdict which is wrong, with the error or the outcomes that they get.
 
 mod against_the_oracle;
 mod announced;
 mod checkers;
 mod counts;
 mod judge;
+mod like_std;
 mod limits;
 mod log;
 mod mixes;
@@ -30,6 +33,7 @@ mod program;
 mod random;
 mod switched_off;
 mod traces;
+mod verdicts;
 
 /// A program with so few outcomes that a comment can derive them by hand.
 #[derive(Clone, Copy)]

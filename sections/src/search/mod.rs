@@ -13,9 +13,9 @@ mod sharing;
 mod worker;
 
 use crate::error::Error;
+use crate::learned::Learned;
 use crate::schedule::Execution;
 use sharing::Shared;
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -80,8 +80,8 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// [`Error`] if the result would mean nothing: the scenario is nondeterministic, main takes part,
-    /// or the options contradict each other.
+    /// [`Error`] if the result would mean nothing: the scenario is nondeterministic, synchronises
+    /// in other ways, or the options contradict each other.
     pub fn run<T, A, B, V>(&self, body: B, visit: V) -> Result<(Coverage, Vec<A>), Error>
     where
         T: 'static,
@@ -95,16 +95,14 @@ impl Search {
         if self.reduce && self.preemptions.is_some() {
             return Err(Error::BoundWithReduction);
         }
-        let mut tried = BTreeSet::new();
+        let mut learned = Learned::default();
         loop {
-            let shared = Arc::new(Shared::new(self, Arc::new(tried.clone())));
+            let shared = Arc::new(Shared::new(self, Arc::new(learned.clone())));
             let accumulators = shared.run_workers(&body, &visit);
             let mut queue = shared.lock();
-            // The search finds out which locks are tried. That changes what is announced, so it starts
-            // again.
-            let learned = queue.tried.len();
-            tried.append(&mut queue.tried);
-            if learned > 0 && queue.error.is_none() {
+            // The search finds out which locks are tried, and whether main takes part. That changes what is
+            // announced, so it starts again.
+            if learned.add(std::mem::take(&mut queue.learned)) && queue.error.is_none() {
                 continue;
             }
             return match queue.error.take() {

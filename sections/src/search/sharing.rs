@@ -4,12 +4,12 @@ use super::parts::{Part, Parts};
 use super::worker::Worker;
 use super::{Coverage, Search};
 use crate::error::Error;
-use crate::operation::Object;
+use crate::learned::Learned;
 #[cfg(test)]
 use crate::rules;
+use crate::run::run;
 use crate::schedule::Execution;
-use crate::scheduler::{Setup, run};
-use std::collections::BTreeSet;
+use crate::scheduler::Setup;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub(super) struct Queue {
     stop: bool,
     pub(super) cut: bool,
     pub(super) error: Option<Error>,
-    pub(super) tried: BTreeSet<Object>,
+    pub(super) learned: Learned,
     pub(super) complete: u64,
     pub(super) redundant: u64,
 }
@@ -37,7 +37,7 @@ impl Queue {
 
 pub(super) struct Shared {
     pub(super) search: Search,
-    pub(super) tried: Arc<BTreeSet<Object>>,
+    pub(super) learned: Arc<Learned>,
     pub(super) began: Instant,
     pub(super) executions: AtomicU64,
     pub(super) queue: Mutex<Queue>,
@@ -47,7 +47,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(search: &Search, tried: Arc<BTreeSet<Object>>) -> Self {
+    pub(super) fn new(search: &Search, learned: Arc<Learned>) -> Self {
         let queue = Queue {
             parts: Parts::new(search.preemptions.unwrap_or(u32::MAX)),
             idle: 0,
@@ -55,13 +55,13 @@ impl Shared {
             stop: false,
             cut: false,
             error: None,
-            tried: BTreeSet::new(),
+            learned: Learned::default(),
             complete: 0,
             redundant: 0,
         };
         Self {
             search: search.clone(),
-            tried,
+            learned,
             began: Instant::now(),
             executions: AtomicU64::new(0),
             queue: Mutex::new(queue),
@@ -162,7 +162,7 @@ impl Shared {
                 shared.stop(|queue| queue.cut = true);
             }
         };
-        let setup = Setup { tried: Arc::clone(&self.tried), recording: self.search.record };
+        let setup = Setup { learned: Arc::clone(&self.learned), recording: self.search.record };
         if let Err(error) = run(Worker::new(Arc::clone(self)), setup, body, see) {
             self.fail(error);
         }

@@ -224,10 +224,8 @@ impl Driver for Worker {
             self.shared.fail(error);
             return;
         }
-        if let Some(tried) = ended.discovered {
-            self.shared.stop(|queue| {
-                queue.tried.insert(tried);
-            });
+        if let Some(discovery) = ended.discovered {
+            self.shared.stop(|queue| queue.learned.learn(discovery));
             return;
         }
         if self.depth < self.path.len() && !self.redundant && on(Rule::ReplaysAreCompared) {

@@ -4,8 +4,8 @@
 //! steps, so it runs on stacks of our own.
 
 use super::{Simulated, Simulation};
+use crate::run::message;
 use crate::schedule::Outcome;
-use crate::scheduler::message;
 use crate::state::{Chooser, Clockwork, Stack, Turn, with};
 use crate::thread;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub(super) fn run<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Simulated<T> {
     with(|state| {
+        assert!(!state.is_running(), "sections: a simulation inside of another exploration");
         state.begin(&Arc::default(), options.record);
         state.clockwork = Some(Box::new(Clockwork::new(chooser)));
     });
@@ -74,6 +75,7 @@ pub(super) fn run<T: Send + 'static>(
             stacks[task] = None;
         }
     }
+    crate::std::sync::end();
     let returned = handle.result();
     let (run, deadlock, clockwork) = with(|state| {
         state.stop();

@@ -1,29 +1,46 @@
 //! The place where a task meets the scheduler. It announces its next operation and pauses until it is
 //! chosen.
 
-use super::{State, Status, with};
+use super::{State, Status, unwinding, with};
 use crate::error::Error;
+use crate::foreign;
 use crate::operation::{Kind, MAIN, Object, Operation};
 use crate::rules::{Rule, on};
 use crate::simulation::runtime;
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
 
+/// How often a task is unwound that catches the panic and goes on. It could do so for ever.
+const MAX_ABORTS: u32 = 100;
+
 /// The panic that unwinds a task of an execution that is given up.
 pub(crate) struct Aborted;
 
 impl State {
-    fn announce(&mut self, operation: Operation) -> Next {
+    fn announce(&mut self, operation: Operation, place: &'static Location<'static>) -> Next {
+        if self.over {
+            return Next::Go;
+        }
         if self.aborting {
             return Next::Abort;
         }
+        self.announcements += 1;
         let me = self.current;
+        if self.task(me).status == Status::Finished {
+            // A destructor of Shuttle's thread-locals or of its statics.
+            self.fail(Error::ForeignSchedulingPoint { task: me, place: foreign::place() });
+            return Next::Abort;
+        }
+        if self.reads_again(operation) {
+            self.fail(Error::RecursiveRead { task: me, lock: operation.object });
+            return Next::Abort;
+        }
+        if self.main_steps_in(operation) {
+            self.discover_main();
+            return Next::Abort;
+        }
         let joins = matches!(operation.kind, Kind::Join | Kind::End);
-        if me == MAIN && !joins {
-            if self.unjoined > 0 && on(Rule::MainOnlySpawnsAndJoins) {
-                self.fail(Error::MainTakesPart { operation });
-                return Next::Abort;
-            }
+        if me == MAIN && !joins && !self.learned.main_takes_part {
             return Next::Go;
         }
         if self.rides(operation) {
@@ -32,8 +49,21 @@ impl State {
         }
         self.acquiring = false;
         self.task(me).status = Status::Announced(operation);
+        self.task(me).place = Some(place);
         self.stay_awake();
         Next::Switch
+    }
+
+    /// Whether main takes part, and the exploration does not know.
+    pub(super) fn main_steps_in(&self, operation: Operation) -> bool {
+        let joins = matches!(operation.kind, Kind::Join | Kind::End);
+        self.current == MAIN
+            && !joins
+            && !self.learned.main_takes_part
+            && self.unjoined > 0
+            && self.clockwork.is_none()
+            && !self.over
+            && on(Rule::MainOnlySpawnsAndJoins)
     }
 
     /// A step may acquire, then do one operation that does not move, then release (Lipton). So the
@@ -82,16 +112,16 @@ pub(crate) fn new_object() -> Object {
 }
 
 /// Announces the task's next operation, and returns when the task is chosen.
+#[track_caller]
 pub(crate) fn announce(kind: Kind, object: Object) {
-    // Shuttle cannot schedule a task that unwinds. So the operations of its destructors belong to its
-    // step.
+    let place = Location::caller();
     if std::thread::panicking() {
-        with(|state| state.unexplored |= !state.aborting);
+        unwinding::go_on(Operation { kind, object });
         return;
     }
     let next = with(|state| {
         assert!(state.running, "sections: {kind:?} outside of an exploration");
-        state.announce(Operation { kind, object })
+        state.announce(Operation { kind, object }, place)
     });
     match next {
         Next::Go => {}
@@ -102,7 +132,11 @@ pub(crate) fn announce(kind: Kind, object: Object) {
 
 /// Lets the scheduler choose the next task.
 fn pause() {
-    if with(|state| state.clockwork.is_some()) {
+    let simulated = with(|state| {
+        state.asks = true;
+        state.clockwork.is_some()
+    });
+    if simulated {
         runtime::pause();
     } else {
         // This is Shuttle's plain scheduling point. Shuttle does not model time.
@@ -114,12 +148,28 @@ fn pause() {
 }
 
 fn abort() -> ! {
+    let catches = with(|state| {
+        let me = state.current;
+        let aborts = &mut state.task(me).aborts;
+        *aborts += 1;
+        *aborts > MAX_ABORTS && state.clockwork.is_none()
+    });
+    if catches {
+        unwinding::get_stuck();
+    }
     resume_unwind(Box::new(Aborted))
 }
 
 /// Parks a waiter until it is chosen. Returns `true` if a broadcast woke it, so that it is about to
 /// take its mutex again.
+#[track_caller]
 pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
+    let place = Location::caller();
+    if std::thread::panicking() && with(|state| state.clockwork.is_none()) {
+        // No other task comes before the end of the wait, so only a time-out does.
+        unwinding::go_on(Operation { kind, object: condvar });
+        return false;
+    }
     with(|state| {
         let me = state.current;
         let waiter = state.condvars.of(condvar).iter_mut().find(|waiter| waiter.task == me);
@@ -134,6 +184,7 @@ pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
         };
         state.acquiring = false;
         state.task(me).status = Status::Announced(operation);
+        state.task(me).place = Some(place);
         state.stay_awake();
     });
     pause();
@@ -155,12 +206,16 @@ pub(crate) fn sleep(until: Duration) {
     pause();
 }
 
-/// Main waits until every task has finished, even if all of them unwind.
-pub(crate) fn end() {
+/// Main waits until every task has finished, even if all of them unwind. Its thread-locals belong to it if it takes
+/// part, and otherwise come after all tasks.
+pub(crate) fn end() -> std::thread::Result<()> {
+    let takes_part = with(|state| state.learned.main_takes_part);
+    let dropped = if takes_part { super::locals::end() } else { Ok(()) };
     loop {
         let live = with(|state| {
             let object = Object::of_task(MAIN);
             state.current = MAIN;
+            state.asks = true;
             state.task(MAIN).status = Status::Announced(Operation { kind: Kind::End, object });
             state.live > 0
         });
@@ -170,5 +225,8 @@ pub(crate) fn end() {
         shuttle::thread::sleep(Duration::ZERO);
     }
     with(|state| state.task(MAIN).status = Status::Running);
-    super::locals::end();
+    let dropped = dropped.and(super::locals::end());
+    crate::std::sync::end();
+    with(|state| state.over = true);
+    dropped
 }

@@ -166,7 +166,7 @@ impl State {
 
     /// The name of an object that is gone may be given again. In a search it may not: there an object has the same
     /// name in every interleaving.
-    pub(crate) fn forget(&mut self, object: Object) {
+    pub(super) fn forget(&mut self, object: Object) {
         let running = self.running;
         let Some(clockwork) = self.clockwork.as_mut().filter(|_| running) else { return };
         let (maker, number) = object.place();
@@ -293,7 +293,8 @@ impl State {
         self.clockwork().lay_down(task);
         if self.recording {
             let footprint = Footprint::default();
-            self.run.steps.push(Step { task, operation, footprint, preempts });
+            let (place, values) = (self.place(task), Vec::new());
+            self.run.steps.push(Step { task, operation, footprint, preempts, place, values });
             let now = self.clockwork().now();
             self.clockwork().times.push(now);
         }

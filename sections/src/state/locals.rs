@@ -2,6 +2,7 @@
 
 use super::{State, with};
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 /// The thread-locals of a task, each with the address of its declaration, in the order of their first use.
@@ -9,6 +10,13 @@ use std::rc::Rc;
 pub(super) struct Locals {
     values: Vec<(usize, Rc<dyn Any>)>,
     ended: bool,
+}
+
+impl Locals {
+    /// A task that was dropped as it was has values, and nothing could run their destructors.
+    pub(super) fn forget(self) {
+        self.values.into_iter().for_each(std::mem::forget);
+    }
 }
 
 /// A thread-local of the running task.
@@ -39,8 +47,10 @@ impl State {
     }
 }
 
-/// Drops the thread-locals of the running task, outside of the state: their drops may synchronise.
-pub(crate) fn end() {
+/// Drops the thread-locals of the running task, outside of the state: their drops may synchronise. Returns the first
+/// panic.
+pub(crate) fn end() -> std::thread::Result<()> {
+    let mut ended = Ok(());
     loop {
         let last = with(|state| {
             let me = state.current;
@@ -48,8 +58,7 @@ pub(crate) fn end() {
             locals.ended = true;
             locals.values.pop()
         });
-        if last.is_none() {
-            return;
-        }
+        let Some(last) = last else { return ended };
+        ended = ended.and(catch_unwind(AssertUnwindSafe(|| drop(last))));
     }
 }

@@ -1,19 +1,30 @@
 //! The locks: which tasks hold each.
 
 use super::State;
-use crate::operation::{Access, Object, TaskNumber};
+use crate::operation::{Access, Kind, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
+use smallvec::SmallVec;
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(crate) struct Owners {
     writer: Option<TaskNumber>,
-    readers: u32,
+    readers: SmallVec<[TaskNumber; 2]>,
 }
 
 impl State {
     pub(super) fn free(&self, lock: Object, to_read: bool) -> bool {
-        let owners = self.locks.get(lock).copied().unwrap_or_default();
-        owners.writer.is_none() && (to_read || owners.readers == 0)
+        self.locks
+            .get(lock)
+            .is_none_or(|owners| owners.writer.is_none() && (to_read || owners.readers.is_empty()))
+    }
+
+    /// Whether the running task holds the lock for reading and is about to read-lock it again. That can lock up in
+    /// std, where a writer may come between and have priority; here it cannot.
+    pub(super) fn reads_again(&self, operation: Operation) -> bool {
+        let owners = self.locks.get(operation.object);
+        operation.kind == Kind::ReadLock
+            && self.clockwork.is_none()
+            && owners.is_some_and(|owners| owners.readers.contains(&self.current))
     }
 
     /// Takes a lock. `false` if it is held.
@@ -29,7 +40,7 @@ impl State {
         self.task(me).holds += 1;
         let owners = self.locks.of(lock);
         if shared {
-            owners.readers += 1;
+            owners.readers.push(me);
         } else {
             owners.writer = Some(me);
         }
@@ -49,7 +60,9 @@ impl State {
         *holds = holds.saturating_sub(1);
         let owners = self.locks.of(lock);
         if shared {
-            owners.readers = owners.readers.saturating_sub(1);
+            if let Some(place) = owners.readers.iter().position(|reader| *reader == me) {
+                owners.readers.swap_remove(place);
+            }
         } else {
             owners.writer = None;
         }

@@ -6,25 +6,34 @@
 mod announce;
 mod clockwork;
 mod condvars;
+mod identity;
 pub(crate) mod locals;
 mod locks;
 mod tasks;
+mod unwinding;
+mod watching;
 
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
+pub(crate) use identity::{Age, Identity};
 pub(crate) use tasks::Status;
 
 use crate::error::Error;
+use crate::learned::{Discovery, Learned};
 use crate::operation::{Access, Footprint, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
-use crate::schedule::Step;
+use crate::schedule::{Step, TaskPanic};
 use condvars::Waiter;
 use locks::Owners;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tasks::TaskState;
+
+/// The number of the next execution.
+static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static STATE: RefCell<State> = RefCell::default();
@@ -71,6 +80,8 @@ impl<T: Default> PerObject<T> {
 #[derive(Default)]
 pub(crate) struct State {
     running: bool,
+    /// The number of the execution, which no other one on any OS thread has.
+    execution: u64,
     /// The running task.
     pub(crate) current: TaskNumber,
     /// The task whose step was chosen last.
@@ -94,14 +105,24 @@ pub(crate) struct State {
     acquiring: bool,
     /// Every task unwinds, because the execution is given up.
     pub(crate) aborting: bool,
+    /// The body has ended, and so have all tasks. The judge may use what the body returned.
+    pub(crate) over: bool,
+    /// We ourselves are about to ask Shuttle for the next task.
+    pub(crate) asks: bool,
+    /// A destructor of a task that unwinds can never go on.
+    pub(crate) stuck: bool,
     pub(crate) error: Option<Error>,
     pub(crate) deadlock: Option<Vec<(TaskNumber, Operation)>>,
     /// The same, kept for the driver.
     pub(crate) waiting: Vec<(TaskNumber, Operation)>,
-    /// The locks that some task tries, as far as the exploration knows.
-    pub(crate) tried: Arc<BTreeSet<Object>>,
-    /// A lock that is tried and that the exploration did not know of.
-    pub(crate) discovered: Option<Object>,
+    /// What the exploration knows of the scenario.
+    pub(crate) learned: Arc<Learned>,
+    /// Some task waits in a loop: see [`spin`](crate::spin).
+    pub(crate) watching: bool,
+    /// How many operations were announced on this OS thread.
+    pub(crate) announcements: u64,
+    /// What it did not know.
+    pub(crate) discovered: Option<Discovery>,
     /// Whether steps are recorded.
     pub(crate) recording: bool,
     pub(crate) run: Run,
@@ -117,18 +138,22 @@ pub(crate) struct Run {
     pub(crate) redundant: bool,
     pub(crate) decisions: usize,
     pub(crate) steps: Vec<Step>,
+    /// The tasks that have panicked.
+    pub(crate) panics: Vec<TaskPanic>,
     /// Where each object was made.
     pub(crate) made_at: BTreeMap<Object, &'static Location<'static>>,
+    pub(crate) names: BTreeMap<Object, String>,
     pub(crate) checksum: crc32fast::Hasher,
 }
 
 impl State {
     /// Prepares the state for a new execution.
-    pub(crate) fn begin(&mut self, tried: &Arc<BTreeSet<Object>>, recording: bool) {
+    pub(crate) fn begin(&mut self, learned: &Arc<Learned>, recording: bool) {
         self.running = true;
+        self.execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
         self.current = MAIN;
         self.last = MAIN;
-        self.tasks.clear();
+        self.tasks.drain(..).for_each(|task| task.locals.forget());
         self.live = 0;
         self.unjoined = 0;
         self.main_has_waited = false;
@@ -139,15 +164,37 @@ impl State {
         self.step.clear();
         self.acquiring = false;
         self.aborting = false;
+        self.watching = false;
+        self.stuck = false;
+        self.over = false;
+        // Shuttle begins with main.
+        self.asks = true;
         self.error = None;
         self.deadlock = None;
         self.waiting.clear();
-        self.tried = Arc::clone(tried);
+        self.learned = Arc::clone(learned);
         self.discovered = None;
         self.recording = recording;
         self.run = Run::default();
         self.clockwork = None;
         *self.task(MAIN) = TaskState { status: Status::Running, ..TaskState::default() };
+    }
+
+    /// The running task looks at something that is announced only if the exploration knows that some task looks at it: at
+    /// whether a lock is held, for example. If it does not know yet, the exploration begins again, and knows.
+    pub(crate) fn discover(&mut self, object: Object) {
+        if !self.learned.tried.contains(&object) && !self.over {
+            self.discovered = Some(Discovery::Tried(object));
+        }
+    }
+
+    /// The number of this execution in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.execution
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running
     }
 
     pub(crate) fn stop(&mut self) {
@@ -160,17 +207,37 @@ impl State {
         self.aborting = true;
     }
 
+    /// Gives the execution up: main does more than an exploration without it can follow.
+    pub(super) fn discover_main(&mut self) {
+        self.discovered.get_or_insert(Discovery::MainTakesPart);
+        self.aborting = true;
+    }
+
     pub(crate) fn touch(&mut self, object: Object, access: Access) {
+        self.touch_perhaps(object, access);
+        self.touched(object, access);
+    }
+
+    /// The running task has accessed an object, and has changed it unless it only read.
+    pub(crate) fn touched(&mut self, object: Object, access: Access) {
+        if self.watching {
+            self.watched(object, access);
+        }
+    }
+
+    /// What the step may do with an object. What it did, [`touched`](Self::touched) says.
+    pub(crate) fn touch_perhaps(&mut self, object: Object, access: Access) {
         if self.takes_steps() {
             self.step.touch(object, access);
         }
     }
 
-    /// Whether what the running task does belongs to a step. Main takes no steps, so its operations
-    /// before and after the tasks conflict with nothing. A task that unwinds in an execution that is
-    /// given up takes no step either.
+    /// Whether what the running task does belongs to a step. Unless main takes part, it takes no steps:
+    /// its operations before and after the tasks conflict with nothing. A task that unwinds in an
+    /// execution that is given up takes no step either.
     fn takes_steps(&self) -> bool {
-        self.current != MAIN && !self.aborting
+        let takes_part = self.current != MAIN || self.learned.main_takes_part;
+        takes_part && !self.aborting && !self.over
     }
 
     /// Whether the task can do the operation that it announced.
@@ -186,8 +253,10 @@ impl State {
             Kind::Woken | Kind::WokenOrTimeout => self.notified(object, task),
             Kind::Join => {
                 let (joined, _) = object.place();
-                self.finished(joined) && (task != MAIN || self.live == 0)
+                let by_itself = task != MAIN || self.learned.main_takes_part;
+                self.finished(joined) && (by_itself || self.live == 0)
             }
+            Kind::Await => self.sees_a_change(task),
             Kind::End => self.live == 0,
             _ => true,
         }

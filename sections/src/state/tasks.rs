@@ -3,9 +3,11 @@
 use super::State;
 use super::clockwork::Timed;
 use super::locals::Locals;
-use crate::error::Error;
-use crate::operation::{Access, Kind, MAIN, Object, Operation, TaskNumber};
+use super::watching::Watch;
+use crate::operation::{Access, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
+use crate::schedule::TaskPanic;
+use std::panic::Location;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -23,6 +25,8 @@ pub(crate) enum Status {
 #[derive(Default)]
 pub(super) struct TaskState {
     pub(super) status: Status,
+    /// The line of the operation that it announced last.
+    pub(super) place: Option<&'static Location<'static>>,
     /// The number of objects that it has made.
     pub(super) made: u32,
     /// Whether its last wait timed out.
@@ -32,6 +36,11 @@ pub(super) struct TaskState {
     /// In a simulation, what it waits for the clock for.
     pub(super) timed: Timed,
     pub(super) locals: Locals,
+    pub(super) watch: Option<Watch>,
+    /// Whether it ended because the execution was given up.
+    pub(super) given_up: bool,
+    /// How often it was unwound because the execution is given up.
+    pub(super) aborts: u32,
 }
 
 impl State {
@@ -50,14 +59,54 @@ impl State {
         self.tasks.get(task).is_some_and(|task| task.status == Status::Finished)
     }
 
+    pub(crate) fn has_finished(&self, task: TaskNumber) -> bool {
+        self.finished(task)
+    }
+
+    /// The running task has panicked, and ends.
+    pub(crate) fn panicked(&mut self, message: String) {
+        if !self.aborting {
+            let task = self.current;
+            self.run.panics.push(TaskPanic { task, message, seen: false });
+        }
+    }
+
+    /// A task has joined this one with its handle, and has its panic, if there is one.
+    pub(crate) fn panic_is_seen(&mut self, task: TaskNumber) {
+        for panic in self.run.panics.iter_mut().filter(|panic| panic.task == task) {
+            panic.seen = true;
+        }
+    }
+
+    /// Whether the task has ended by itself.
+    pub(super) fn returned(&self, task: TaskNumber) -> bool {
+        self.finished(task) && !self.tasks[task].given_up
+    }
+
     pub(crate) fn holds_a_lock(&self, task: TaskNumber) -> bool {
         self.tasks.get(task).is_some_and(|task| task.holds > 0)
+    }
+
+    /// The line of the operation that the task announced last, unless it is a line of this package: a destructor does not
+    /// know who dropped it.
+    pub(crate) fn place(&mut self, task: TaskNumber) -> Option<&'static Location<'static>> {
+        let ours = file!().strip_suffix("state/tasks.rs").unwrap_or(file!());
+        self.task(task).place.filter(|place| !place.file().starts_with(ours))
+    }
+
+    /// The running task's step has seen or written a value.
+    pub(crate) fn saw(&mut self, value: String) {
+        let me = self.current;
+        if let Some(step) = self.run.steps.last_mut().filter(|step| step.task == me) {
+            step.values.push(value);
+        }
     }
 
     /// The scheduler chose the task for the operation that it announced.
     pub(crate) fn choose(&mut self, task: TaskNumber, operation: Operation) {
         self.step.clear();
-        self.acquiring = operation.kind.moves_right() && !self.tried.contains(&operation.object);
+        self.acquiring =
+            operation.kind.moves_right() && !self.learned.tried.contains(&operation.object);
         self.task(task).status = Status::Running;
         self.current = task;
         self.last = task;
@@ -80,9 +129,9 @@ impl State {
         // The child can run before the next operation of its parent.
         self.acquiring = false;
         self.unjoined += 1;
-        if self.current == MAIN && self.main_has_waited && on(Rule::MainOnlySpawnsAndJoins) {
-            let object = Object::of_task(task);
-            self.fail(Error::MainTakesPart { operation: Operation { kind: Kind::Spawn, object } });
+        let unseen = self.current == MAIN && self.main_has_waited && !self.learned.main_takes_part;
+        if unseen && on(Rule::MainOnlySpawnsAndJoins) {
+            self.discover_main();
         }
     }
 
@@ -96,10 +145,11 @@ impl State {
     }
 
     /// The running task has finished.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, given_up: bool) {
         let me = self.current;
         self.touch(Object::of_task(me), Access::Write);
-        self.task(me).status = Status::Finished;
+        let task = self.task(me);
+        (task.status, task.given_up) = (Status::Finished, given_up);
         self.live -= 1;
     }
 }

@@ -1,0 +1,6 @@
+//! As `std::hint`.
+
+/// See [`yield_now`](super::thread::yield_now).
+pub fn spin_loop() {
+    super::thread::yield_now();
+}
