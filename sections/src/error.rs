@@ -32,6 +32,8 @@ pub enum Error {
     },
     /// The search may run no execution.
     NoExecutions,
+    /// A search goes on with one of another reduction or bound.
+    OtherOptions,
     /// A bound on preemptions together with reduction. Sleep sets are not sound under such a bound.
     BoundWithReduction,
     /// The scenario draws random numbers from Shuttle, which no schedule records.
@@ -111,6 +113,9 @@ impl fmt::Display for Error {
                 "choice {place} of the schedule is {choice}, but only {enabled} tasks can run there"
             ),
             Self::NoExecutions => f.write_str("0 executions or 0 workers: a search needs at least 1 of each"),
+            Self::OtherOptions => f.write_str(
+                "the search that was cut off had another reduction or another bound on preemptions",
+            ),
             Self::BoundWithReduction => f.write_str(
                 "a bound on preemptions needs a search without reduction: sleep sets are not sound \
                  under it",

@@ -2,10 +2,11 @@
 //! again with it, and a schedule is good only together with it.
 
 use crate::operation::Object;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What is known of a scenario.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Learned {
     /// The locks that some task tries: their releases can be observed.
     pub(crate) tried: BTreeSet<Object>,

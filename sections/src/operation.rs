@@ -1,5 +1,6 @@
 //! What a task is about to do, and what its steps touched.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::fmt;
 
@@ -11,7 +12,7 @@ pub(crate) const MAIN: TaskNumber = 0;
 
 /// An object that tasks share. Its name is the task that made it and a count, so it has the same name
 /// in every interleaving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Object {
     maker: u32,
     number: u32,
@@ -60,7 +61,7 @@ impl fmt::Display for Object {
 }
 
 /// How a step touches an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Access {
     /// Commutes with other reads.
     Read,
@@ -81,7 +82,7 @@ impl Access {
 }
 
 /// The kinds of operations that are announced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// Takes a mutex when it is free.
     Lock,
@@ -135,7 +136,7 @@ impl Kind {
 }
 
 /// An announcement: the next operation of a task, and its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Operation {
     /// The kind.
     pub kind: Kind,
@@ -178,14 +179,14 @@ impl fmt::Display for Kind {
 }
 
 /// Every object that a step touched, and how.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Footprint {
     objects: SmallVec<[(Object, Access); 4]>,
     effects: Effects,
 }
 
 /// What a step did to the announcements of other tasks, and to locks that outlive it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Effects {
     /// The tasks that it spawned, and those whose announcement it changed.
     changed: SmallVec<[TaskNumber; 2]>,

@@ -31,6 +31,7 @@ mod oracle;
 mod outcomes;
 mod program;
 mod random;
+mod resumed;
 mod switched_off;
 mod traces;
 mod verdicts;

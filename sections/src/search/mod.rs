@@ -5,6 +5,7 @@
 //! to commute with the step that leads to the child. What the task would do there has been explored in
 //! another order. If all enabled tasks sleep, the execution is redundant.
 
+mod checkpoint;
 mod node;
 mod parts;
 mod past;
@@ -15,6 +16,7 @@ mod worker;
 use crate::error::Error;
 use crate::learned::Learned;
 use crate::schedule::Execution;
+pub use checkpoint::{Checkpoint, NotACheckpoint};
 use sharing::Shared;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -89,26 +91,79 @@ impl Search {
         B: Fn() -> T + Clone + Send + Sync + 'static,
         V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Clone + Send + Sync + 'static,
     {
+        let Searched { coverage, accumulators, .. } = self.resume(None, body, visit)?;
+        Ok((coverage, accumulators))
+    }
+
+    /// As [`run`](Self::run), and goes on with a search that was cut off, if there is one. `visit` gets only the
+    /// executions that it did not get then.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run). [`Error::OtherOptions`] if the other search had another reduction or bound.
+    pub fn resume<T, A, B, V>(
+        &self,
+        from: Option<Checkpoint>,
+        body: B,
+        visit: V,
+    ) -> Result<Searched<A>, Error>
+    where
+        T: 'static,
+        A: Default + Send + 'static,
+        B: Fn() -> T + Clone + Send + Sync + 'static,
+        V: Fn(&mut A, Execution<T>) -> ControlFlow<()> + Clone + Send + Sync + 'static,
+    {
         if self.executions == 0 || self.workers == 0 {
             return Err(Error::NoExecutions);
         }
         if self.reduce && self.preemptions.is_some() {
             return Err(Error::BoundWithReduction);
         }
-        let mut learned = Learned::default();
+        if from.as_ref().is_some_and(|from| !from.fits(self)) {
+            return Err(Error::OtherOptions);
+        }
+        let mut from = from;
+        let mut learned = from.as_ref().map_or_else(Learned::default, |from| from.learned.clone());
+        let mut begins_again = false;
         loop {
-            let shared = Arc::new(Shared::new(self, Arc::new(learned.clone())));
+            let shared = Arc::new(Shared::new(self, Arc::new(learned.clone()), from.as_ref()));
             let accumulators = shared.run_workers(&body, &visit);
             let mut queue = shared.lock();
             // The search finds out which locks are tried, and whether main takes part. That changes what is
             // announced, so it starts again.
             if learned.add(std::mem::take(&mut queue.learned)) && queue.error.is_none() {
+                begins_again = from.take().is_some();
                 continue;
             }
-            return match queue.error.take() {
-                Some(error) => Err(error),
-                None => Ok((queue.coverage(&shared), accumulators)),
-            };
+            if let Some(error) = queue.error.take() {
+                return Err(error);
+            }
+            let coverage = queue.coverage(&shared);
+            let counts = (coverage.complete, coverage.redundant);
+            let parts = &queue.parts;
+            let is_cut = !parts.queue.is_empty();
+            let rest = is_cut.then(|| Checkpoint::new(self, &learned, counts, parts));
+            let explored = if is_cut { parts.explored() } else { 1.0 };
+            return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
         }
     }
+}
+
+/// The result of [`Search::resume`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Searched<A> {
+    /// What was covered, by this search and those that it goes on with.
+    pub coverage: Coverage,
+    /// The accumulator of each worker.
+    pub accumulators: Vec<A>,
+    /// What is left, if the search was cut off.
+    pub rest: Option<Checkpoint>,
+    /// The share of the executions that is explored, at most: 0 to 1. Each child of a decision that is known to be
+    /// wanted has an equal share of it (Knuth, *Estimating the efficiency of backtrack programs*, 1975). Races that
+    /// are still to be found ask for more, so in truth the share is smaller.
+    pub explored: f64,
+    /// The search learned something of the scenario that the searches before had not learned, and began anew. What they
+    /// have seen, it has seen again.
+    pub begins_again: bool,
 }

@@ -3,9 +3,10 @@
 use super::races::Request;
 use crate::operation::{Footprint, Operation, TaskNumber};
 use crate::rules::{Rule, on};
+use serde::{Deserialize, Serialize};
 
 /// A decision on the path that is being explored.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Node {
     pub(super) pending: Vec<(TaskNumber, Operation)>,
     pub(super) enabled: Vec<TaskNumber>,
@@ -30,7 +31,7 @@ pub(super) struct Node {
 }
 
 /// Which children of a node are explored after the first.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Wanted {
     /// All of them.
     All,
@@ -39,7 +40,7 @@ pub(super) enum Wanted {
 }
 
 /// A child that is to be explored.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Child {
     task: TaskNumber,
     /// The tasks to run after it, for the order for which it was asked. It is a hint: it saves
@@ -54,6 +55,12 @@ fn known(list: &[(TaskNumber, Footprint)], task: TaskNumber) -> bool {
 impl Node {
     pub(super) fn task(&self) -> TaskNumber {
         self.enabled[self.chosen]
+    }
+
+    /// Whether its numbers lead somewhere.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_pending = |task: &TaskNumber| self.pending_of(*task).is_some();
+        self.chosen < self.enabled.len() && self.enabled.iter().all(is_pending)
     }
 
     /// The operation of the chosen step.
@@ -91,6 +98,18 @@ impl Node {
         };
         let mut others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
         others.find(|index| wanted(index) && self.open(*index, bound))
+    }
+
+    /// The children that are wanted as far as is known: how many there are, and how many of them no
+    /// worker has begun.
+    pub(super) fn children(&self, bound: u32) -> (usize, usize) {
+        let wanted = |index: &usize| match &self.wanted {
+            Wanted::All => true,
+            Wanted::Of(children) => children.iter().any(|child| child.task == self.enabled[*index]),
+        };
+        let others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
+        let open = others.filter(|index| wanted(index) && self.open(*index, bound)).count();
+        (self.done.len() + 1 + open, open)
     }
 
     /// Goes on to the next unexplored child, if there is one.

@@ -9,6 +9,7 @@
 use super::node::Node;
 use super::races::Request;
 use crate::operation::Footprint;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The executions after which a part is split.
@@ -16,49 +17,60 @@ pub(super) const SPLIT: u64 = 256;
 
 /// The nodes from the root to a joint, each with the child that leads there.
 pub(super) struct Stem {
-    node: Node,
-    above: Option<Arc<Stem>>,
+    pub(super) node: Node,
+    pub(super) above: Option<Arc<Stem>>,
 }
 
-type JointNumber = usize;
+pub(super) type JointNumber = usize;
 
 /// A node whose children are parts.
-struct Joint {
-    node: Node,
-    above: Option<JointNumber>,
-    stem: Option<Arc<Stem>>,
+pub(super) struct Joint {
+    pub(super) node: Node,
+    pub(super) above: Option<JointNumber>,
+    pub(super) stem: Option<Arc<Stem>>,
     /// Whether a worker has the chosen child, or it is in the queue.
-    under_way: bool,
+    pub(super) under_way: bool,
     /// The joints directly below that are not finished.
-    below: usize,
+    pub(super) below: usize,
     /// What races ask for, until everything below is explored.
-    requests: Vec<Request>,
+    pub(super) requests: Vec<Request>,
 }
 
 /// A part of the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Part {
-    joint: Option<JointNumber>,
-    /// The path to its first step, which is the chosen child of the last node.
+    pub(super) joint: Option<JointNumber>,
+    /// The path to the next execution. That to the first one ends with the chosen child of the joint.
     pub(super) path: Vec<Node>,
+    /// The nodes before this index are joints: other workers explore their other children.
+    pub(super) base: usize,
+    /// The executions so far.
+    pub(super) executions: u64,
+    /// What races ask of joints.
+    pub(super) requests: Vec<Request>,
 }
 
 /// The parts that no worker has, and the joints above all parts.
 pub(super) struct Parts {
-    bound: u32,
-    queue: Vec<Part>,
-    joints: Vec<Option<Joint>>,
-    free: Vec<JointNumber>,
+    pub(super) bound: u32,
+    pub(super) queue: Vec<Part>,
+    pub(super) joints: Vec<Option<Joint>>,
+    pub(super) free: Vec<JointNumber>,
 }
 
 impl Parts {
     /// One part: the whole tree.
     pub(super) fn new(bound: u32) -> Self {
-        let root = Part { joint: None, path: Vec::new() };
-        Self { bound, queue: vec![root], joints: Vec::new(), free: Vec::new() }
+        Self { bound, queue: vec![Part::default()], joints: Vec::new(), free: Vec::new() }
     }
 
     pub(super) fn take(&mut self) -> Option<Part> {
         self.queue.pop()
+    }
+
+    /// A worker explores no more of this part for now.
+    pub(super) fn put_back(&mut self, part: Part) {
+        self.queue.push(part);
     }
 
     fn joint(&mut self, number: JointNumber) -> &mut Joint {
@@ -95,29 +107,18 @@ impl Parts {
     }
 
     /// The part has been explored. `first` is what its first step touched.
-    pub(super) fn end(
-        &mut self,
-        part: &Part,
-        base: usize,
-        first: Option<Footprint>,
-        requests: Vec<Request>,
-    ) {
-        self.deliver(part.joint, base, requests);
+    pub(super) fn end(&mut self, mut part: Part, first: Option<Footprint>) {
+        self.deliver(part.joint, part.base, std::mem::take(&mut part.requests));
         let Some(joint) = part.joint else { return };
         self.joint(joint).under_way = false;
         self.joint(joint).node.step = first;
         self.settle(joint);
     }
 
-    /// The part is to be explored by anybody: each node of `path` from `base` on becomes a joint.
-    pub(super) fn split(
-        &mut self,
-        part: &Part,
-        base: usize,
-        path: &[Node],
-        requests: Vec<Request>,
-    ) {
-        self.deliver(part.joint, base, requests);
+    /// The part is to be explored by anybody: each node of its own becomes a joint.
+    pub(super) fn split(&mut self, mut part: Part) {
+        let (base, path) = (part.base, std::mem::take(&mut part.path));
+        self.deliver(part.joint, base, std::mem::take(&mut part.requests));
         let mut stem = None;
         if let Some(above) = part.joint {
             let joint = self.joint(above);
@@ -164,7 +165,8 @@ impl Parts {
             if has_next {
                 joint.under_way = true;
                 let path = joint.path();
-                self.queue.push(Part { joint: Some(number), path });
+                let base = path.len();
+                self.queue.push(Part { joint: Some(number), path, base, ..Part::default() });
             } else if joint.below == 0 {
                 at = joint.above;
                 self.joints[number] = None;
@@ -188,15 +190,69 @@ impl Joint {
         Arc::new(Stem { node, above: self.stem.clone() })
     }
 
-    /// The path to the chosen child.
-    fn path(&self) -> Vec<Node> {
-        let mut path = vec![self.node.clone()];
+    /// The nodes above, from the root.
+    pub(super) fn stem(&self) -> Vec<Node> {
+        let mut nodes = Vec::new();
         let mut stem = self.stem.as_ref();
         while let Some(Stem { node, above }) = stem.map(AsRef::as_ref) {
-            path.push(node.clone());
+            nodes.push(node.clone());
             stem = above.as_ref();
         }
-        path.reverse();
+        nodes.reverse();
+        nodes
+    }
+
+    /// The path to the chosen child.
+    fn path(&self) -> Vec<Node> {
+        let mut path = self.stem();
+        path.push(self.node.clone());
         path
+    }
+}
+
+impl Parts {
+    /// The share of the tree that is explored, as far as the tree is known: each child of a node that is
+    /// wanted so far has an equal share of its node's (Knuth 1975). Children for which no race has asked
+    /// yet are missing, so what is left is more.
+    pub(super) fn explored(&self) -> f64 {
+        let mut left = 0.0;
+        let mut shares: Vec<Option<f64>> = vec![None; self.joints.len()];
+        for (number, joint) in self.joints.iter().enumerate() {
+            let Some(joint) = joint else { continue };
+            let (all, open) = joint.node.children(self.bound);
+            left += self.share(number, &mut shares) * open as f64 / all as f64;
+        }
+        for part in &self.queue {
+            let above = part.joint.map(|joint| {
+                let share = self.share(joint, &mut shares);
+                self.joints[joint]
+                    .as_ref()
+                    .map_or(share, |joint| share / joint.node.children(self.bound).0 as f64)
+            });
+            let mut share = above.unwrap_or(1.0);
+            for node in &part.path[part.base..] {
+                let (all, open) = node.children(self.bound);
+                left += share * open as f64 / all as f64;
+                share /= all as f64;
+            }
+            // The next execution of the part has not run.
+            left += share;
+        }
+        1.0 - left
+    }
+
+    /// The share of the node of a joint.
+    fn share(&self, number: JointNumber, known: &mut [Option<f64>]) -> f64 {
+        if let Some(share) = known[number] {
+            return share;
+        }
+        let above = self.joints[number].as_ref().and_then(|joint| joint.above);
+        let share = above.map_or(1.0, |above| {
+            let children =
+                self.joints[above].as_ref().map_or(1, |joint| joint.node.children(self.bound).0);
+            self.share(above, known) / children as f64
+        });
+        known[number] = Some(share);
+        share
     }
 }

@@ -9,6 +9,7 @@
 use super::node::Node;
 use super::past::Past;
 use crate::operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The order of dependence of the steps on the current path.
@@ -25,7 +26,7 @@ pub(super) struct Order {
 }
 
 /// The other order of a race, as the node of its first step is asked for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Request {
     pub(super) place: usize,
     /// The tasks whose steps can come first on the way to the second step.

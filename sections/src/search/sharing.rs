@@ -1,5 +1,6 @@
 //! What the OS threads of a search share: the parts of the tree, the counts, and the limits.
 
+use super::checkpoint::Checkpoint;
 use super::parts::{Part, Parts};
 use super::worker::Worker;
 use super::{Coverage, Search};
@@ -16,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 pub(super) struct Queue {
-    parts: Parts,
+    pub(super) parts: Parts,
     /// The number of idle workers.
     idle: usize,
     begun: bool,
@@ -30,7 +31,8 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn coverage(&self, shared: &Shared) -> Coverage {
-        let exhausted = !self.cut && shared.executions.load(Ordering::Relaxed) > 0;
+        let any = self.complete > 0 || shared.executions.load(Ordering::Relaxed) > 0;
+        let exhausted = !self.cut && any;
         Coverage { complete: self.complete, redundant: self.redundant, exhausted }
     }
 }
@@ -47,17 +49,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(search: &Search, learned: Arc<Learned>) -> Self {
+    pub(super) fn new(search: &Search, learned: Arc<Learned>, from: Option<&Checkpoint>) -> Self {
+        let bound = search.preemptions.unwrap_or(u32::MAX);
         let queue = Queue {
-            parts: Parts::new(search.preemptions.unwrap_or(u32::MAX)),
+            parts: from.map_or_else(|| Parts::new(bound), |from| from.parts(bound)),
             idle: 0,
             begun: false,
             stop: false,
             cut: false,
             error: None,
             learned: Learned::default(),
-            complete: 0,
-            redundant: 0,
+            complete: from.map_or(0, |from| from.complete),
+            redundant: from.map_or(0, |from| from.redundant),
         };
         Self {
             search: search.clone(),

@@ -2,7 +2,7 @@
 
 use super::node::{Node, Wanted};
 use super::parts::{Part, SPLIT};
-use super::races::{Order, Request};
+use super::races::Order;
 use super::sharing::Shared;
 use crate::error::Error;
 use crate::operation::{Operation, TaskNumber};
@@ -18,15 +18,12 @@ pub(super) struct Worker {
     bound: u32,
     /// Whether only the orders are explored that races ask for.
     by_races: bool,
-    part: Option<Part>,
-    /// The decisions of the current execution.
-    path: Vec<Node>,
-    /// The nodes before this index are joints: other workers explore their other children.
-    base: usize,
-    /// Executions of this part.
-    executions: u64,
-    /// What races ask of joints.
-    requests: Vec<Request>,
+    /// What it explores. Its path has the decisions of the current execution.
+    part: Part,
+    active: bool,
+    /// The races of the steps before the last of so many nodes are known from before this worker took
+    /// the part.
+    known: usize,
     /// Decisions taken so far in this execution.
     depth: usize,
     /// The tasks to run at first where the path ends, the next one last.
@@ -44,11 +41,9 @@ impl Worker {
             bound: shared.search.preemptions.unwrap_or(u32::MAX),
             by_races: shared.search.reduce && shared.search.sources,
             shared,
-            part: None,
-            path: Vec::new(),
-            base: 0,
-            executions: 0,
-            requests: Vec::new(),
+            part: Part::default(),
+            active: false,
+            known: 0,
             depth: 0,
             guide: Vec::new(),
             redundant: false,
@@ -60,24 +55,24 @@ impl Worker {
 
     /// Begins a part. `false` if there is none.
     fn take(&mut self) -> bool {
-        let Some(mut part) = self.shared.take() else { return false };
-        self.path = std::mem::take(&mut part.path);
-        self.base = self.path.len();
-        self.executions = 0;
+        let Some(part) = self.shared.take() else { return false };
+        self.part = part;
+        self.known = self.part.path.len();
         self.order.cut(0);
-        self.part = Some(part);
+        self.active = true;
         true
     }
 
     /// Goes to the next child of the last node, or of the nearest node before it that has one.
     fn advance(&mut self) -> bool {
-        while self.path.len() > self.base {
-            let Some(node) = self.path.last_mut() else { return false };
+        while self.part.path.len() > self.part.base {
+            let Some(node) = self.part.path.last_mut() else { return false };
             if node.advance(self.bound) {
-                self.order.cut(self.path.len() - 1);
+                self.order.cut(self.part.path.len() - 1);
+                self.known = self.known.min(self.part.path.len());
                 return true;
             }
-            self.path.pop();
+            self.part.path.pop();
         }
         false
     }
@@ -85,43 +80,43 @@ impl Worker {
     /// Asks for the other orders of the races of the current execution.
     fn ask(&mut self, waiting: &[(TaskNumber, Operation)]) {
         let mut requests = Vec::new();
-        while self.order.len() < self.path.len() {
-            let is_new = self.order.len() + 1 >= self.base;
-            self.order.push(&self.path, &mut requests);
+        while self.order.len() < self.part.path.len() {
+            let is_new = self.order.len() + 1 >= self.known;
+            self.order.push(&self.part.path, &mut requests);
             if !is_new {
                 // Whoever explored the path to this part first has asked for them.
                 requests.clear();
             }
         }
-        self.order.waiting(&self.path, waiting, &mut requests);
+        self.order.waiting(&self.part.path, waiting, &mut requests);
         for request in requests {
-            if request.place >= self.base {
-                self.path[request.place].request(request);
-            } else if !self.requests.contains(&request) {
-                self.requests.push(request);
+            if request.place >= self.part.base {
+                self.part.path[request.place].request(request);
+            } else if !self.part.requests.contains(&request) {
+                self.part.requests.push(request);
             }
         }
     }
 
     /// Goes on to the next execution of the part, or ends it, or splits it.
     fn go_on(&mut self) {
-        self.executions += 1;
-        let splits = self.executions >= SPLIT && self.path.len() > self.base;
+        self.part.executions += 1;
+        let splits = self.part.executions >= SPLIT && self.part.path.len() > self.part.base;
         if !splits && self.advance() {
             return;
         }
-        let Some(part) = self.part.take() else { return };
-        let requests = std::mem::take(&mut self.requests);
+        self.active = false;
+        let mut part = std::mem::take(&mut self.part);
         if splits {
-            self.shared.change(|parts| parts.split(&part, self.base, &self.path, requests));
+            self.shared.change(|parts| parts.split(part));
         } else {
-            let first = self.base.checked_sub(1).and_then(|place| self.path[place].step.take());
-            self.shared.change(|parts| parts.end(&part, self.base, first, requests));
+            let first = part.base.checked_sub(1).and_then(|place| part.path[place].step.take());
+            self.shared.change(|parts| parts.end(part, first));
         }
     }
 
     fn replay(&mut self, point: &Point) -> Result<Choice, Error> {
-        let node = &self.path[self.depth];
+        let node = &self.part.path[self.depth];
         if on(Rule::ReplaysAreCompared)
             && (node.pending != point.pending || node.enabled != point.enabled)
         {
@@ -148,7 +143,7 @@ impl Worker {
     }
 
     fn extend(&mut self, point: &Point) -> Choice {
-        let (sleep, preemptions) = match self.path.last() {
+        let (sleep, preemptions) = match self.part.path.last() {
             Some(node) if self.shared.search.reduce => (node.sleepers_below(), 0),
             Some(node) => (Vec::new(), node.preemptions + u32::from(node.preempts(node.chosen))),
             None => (Vec::new(), 0),
@@ -174,7 +169,7 @@ impl Worker {
             return Choice { index: 0, redundant: true };
         };
         node.chosen = first;
-        self.path.push(node);
+        self.part.path.push(node);
         self.depth += 1;
         Choice { index: first, redundant: false }
     }
@@ -183,7 +178,7 @@ impl Worker {
 impl Driver for Worker {
     fn begin(&mut self) -> Option<Schedule> {
         let shared = Arc::clone(&self.shared);
-        if self.part.is_none() {
+        if !self.active {
             if !self.take() {
                 return None;
             }
@@ -202,8 +197,12 @@ impl Driver for Worker {
         }
         self.depth = 0;
         self.redundant = false;
-        self.guide =
-            self.path.last_mut().map(|node| std::mem::take(&mut node.guide)).unwrap_or_default();
+        self.guide = self
+            .part
+            .path
+            .last_mut()
+            .map(|node| std::mem::take(&mut node.guide))
+            .unwrap_or_default();
         self.guide.reverse();
         Some(Schedule::new(0))
     }
@@ -214,9 +213,9 @@ impl Driver for Worker {
             return Ok(Choice { index: 0, redundant: true });
         }
         if let Some(before) = self.depth.checked_sub(1) {
-            self.path[before].step.get_or_insert_with(|| point.step.clone());
+            self.part.path[before].step.get_or_insert_with(|| point.step.clone());
         }
-        if self.depth < self.path.len() { self.replay(point) } else { Ok(self.extend(point)) }
+        if self.depth < self.part.path.len() { self.replay(point) } else { Ok(self.extend(point)) }
     }
 
     fn end(&mut self, ended: Ended) {
@@ -228,9 +227,9 @@ impl Driver for Worker {
             self.shared.stop(|queue| queue.learned.learn(discovery));
             return;
         }
-        if self.depth < self.path.len() && !self.redundant && on(Rule::ReplaysAreCompared) {
+        if self.depth < self.part.path.len() && !self.redundant && on(Rule::ReplaysAreCompared) {
             let (decision, now) = (self.depth, Vec::new());
-            let before = self.path[decision].pending.clone();
+            let before = self.part.path[decision].pending.clone();
             let error = Error::Nondeterministic { decision, before, now };
             self.shared.fail(error);
             return;
@@ -239,7 +238,7 @@ impl Driver for Worker {
             self.shared.lock().cut = true;
         }
         self.redundant_so_far += u64::from(self.redundant);
-        if let Some(node) = self.path.last_mut().filter(|_| !self.redundant) {
+        if let Some(node) = self.part.path.last_mut().filter(|_| !self.redundant) {
             node.step.get_or_insert(ended.step);
         }
         if self.by_races {
@@ -252,6 +251,10 @@ impl Driver for Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.shared.lock().redundant += self.redundant_so_far;
+        let mut queue = self.shared.lock();
+        queue.redundant += self.redundant_so_far;
+        if self.active {
+            queue.parts.put_back(std::mem::take(&mut self.part));
+        }
     }
 }
