@@ -2,13 +2,13 @@
 //!
 //! - The worst case of two to five callers is exact: the searches are complete.
 //! - The counts of executions are those of the abstract protocol, which another program counts.
-//! - The reduction loses no outcome.
+//! - The reduction loses no outcome, and both reductions count the same.
 //! - A caller takes at most six sections.
 
 mod abstract_protocol;
 
 use abstract_protocol::Abstract;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 use xfetch_models::catalogue::{Engine, Protocol, Scenario};
@@ -158,6 +158,55 @@ fn the_reduction_loses_no_verdict() {
             assert_eq!(all, outcomes(protocol, 3, true).0, "{protocol}, 3 callers");
         }
     }
+}
+
+/// The outcomes of a search, each with the number of its executions.
+fn counted(
+    cell: (Scenario, Protocol),
+    callers: usize,
+    sources: bool,
+) -> (BTreeMap<Verdict, u64>, u64, u64) {
+    let (scenario, protocol) = cell;
+    let search = sections::Search { sources, ..sections::Search::default() };
+    let (coverage, seen) = xfetch_on_sections::search(&search, scenario, protocol, callers, None)
+        .expect("the scenario is deterministic");
+    assert!(coverage.exhausted, "{scenario} on {protocol}");
+    let mut outcomes = BTreeMap::new();
+    for (verdict, (count, _)) in seen.into_iter().flat_map(|seen| seen.outcomes) {
+        *outcomes.entry(verdict).or_default() += count;
+    }
+    (outcomes, coverage.complete, coverage.redundant)
+}
+
+/// The search by races and the search by sleep sets alone show one execution of each class, and often another one. If a
+/// checker depended on the order of independent sections, its verdicts would be counted differently.
+///
+/// `XFETCH_JUDGED_CALLERS` sets another number of callers: three take ten minutes.
+#[test]
+fn both_searches_count_the_same_executions_of_each_outcome() {
+    let callers = std::env::var("XFETCH_JUDGED_CALLERS")
+        .map_or(2, |callers| callers.parse().expect("a number"));
+    let (mut complete, mut redundant, mut before) = (0, 0, 0);
+    for protocol in Protocol::ALL.iter().copied() {
+        for scenario in Scenario::ALL.iter().copied() {
+            if !protocol.is_shipped() && protocol.breaks_in(scenario).is_none() {
+                continue;
+            }
+            let by_races = counted((scenario, protocol), callers, true);
+            let by_sleep_sets = counted((scenario, protocol), callers, false);
+            println!(
+                "{scenario} on {protocol}: {} complete, {} and {} redundant",
+                by_races.1, by_races.2, by_sleep_sets.2
+            );
+            assert_eq!(by_races.0, by_sleep_sets.0, "{scenario} on {protocol}");
+            complete += by_races.1;
+            redundant += by_races.2;
+            before += by_sleep_sets.2;
+        }
+    }
+    println!("all: {complete} complete, {redundant} and {before} redundant");
+    assert!(redundant * 20 < complete, "{redundant} of {complete} executions are redundant");
+    assert!(before > complete, "the judge reduces as much");
 }
 
 /// Look, re-check, acquire, re-check, publish, release.
