@@ -36,6 +36,16 @@ rules! {
     LedgersAreSections,
     /// An update that returns the old value is not an addition.
     UpdatesAreNotAdditions,
+    /// A race asks for the other order.
+    RacesAsk,
+    /// A task that waits for a lock asks whoever held it.
+    HoldersAreAsked,
+    /// A task that waits for a notification asks for the order in which it gets one.
+    MissedWakeUpsAsk,
+    /// A release before a wait asks for the order in which it comes before a broadcast.
+    ReleasesBeforeWaitsAsk,
+    /// The second step of a race comes first only if it commutes with the way to the other order.
+    SecondStepsCommute,
     /// An execution that repeats another one is not counted.
     RedundantIsNotCounted,
     /// A replay is compared with the recorded execution.

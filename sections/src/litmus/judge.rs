@@ -15,7 +15,7 @@ const PROGRAMS: usize = 200;
 /// A program that has more executions under the judge is shortened.
 const EXECUTIONS: u64 = 20_000;
 
-fn coverage(program: &Arc<Program>, sources: bool, workers: usize) -> Coverage {
+pub fn coverage(program: &Arc<Program>, sources: bool, workers: usize) -> Coverage {
     let search = Search { sources, workers, executions: EXECUTIONS, ..Search::default() };
     let program = Arc::clone(program);
     let body = move || {

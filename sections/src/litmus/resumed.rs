@@ -94,7 +94,7 @@ fn large() {
     let objects = Arc::new([AtomicI64::new(0), AtomicI64::new(0)]);
     let add = |times| {
         let objects = Arc::clone(&objects);
-        move || (0..times).for_each(|_| drop(objects[0].fetch_add(1, SeqCst)))
+        move || (0..times).for_each(|_| _ = objects[0].fetch_add(1, SeqCst))
     };
     let (last, stored, loaded) = (add(2), Arc::clone(&objects), Arc::clone(&objects));
     let store = move || {

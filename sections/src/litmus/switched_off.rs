@@ -2,6 +2,8 @@
 
 use super::announced::text;
 use super::checkers::{Outcomes, by_sections};
+use super::judge::coverage;
+use super::program::{Op, Program};
 use crate::rules::{Rule, without};
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicI64;
@@ -21,6 +23,8 @@ enum Symptom {
     Silence(fn(usize) -> Option<Error>, fn(&Error) -> bool),
     /// An execution is counted twice.
     Count,
+    /// The search by races shows fewer executions of this program than sleep sets alone.
+    Lost(fn() -> Program),
 }
 
 fn symptom(rule: Rule) -> Symptom {
@@ -35,6 +39,11 @@ fn symptom(rule: Rule) -> Symptom {
         Rule::NewTasksRunFirst => Symptom::Outcomes("child_against_sibling"),
         Rule::LedgersAreSections => Symptom::Outcomes("two_computes_in_flight"),
         Rule::UpdatesAreNotAdditions => Symptom::Outcomes("fetch_adds"),
+        Rule::RacesAsk => Symptom::Outcomes("lost_update"),
+        Rule::HoldersAreAsked => Symptom::Lost(a_reader_that_locks_and_a_writer),
+        Rule::MissedWakeUpsAsk => Symptom::Lost(one_notification_and_two_waiters),
+        Rule::ReleasesBeforeWaitsAsk => Symptom::Lost(a_broadcast_and_a_time_out),
+        Rule::SecondStepsCommute => Symptom::Lost(a_store_before_a_held_lock),
         Rule::RedundantIsNotCounted => Symptom::Count,
         Rule::ReplaysAreCompared => Symptom::Silence(nondeterministic, |error| {
             matches!(error, Error::Nondeterministic { .. })
@@ -48,6 +57,11 @@ impl Symptom {
             Self::Outcomes(name) => !is_right(name, workers),
             Self::Values(body, expected) => values(*body, workers) != *expected,
             Self::Silence(run, expected) => !run(workers).is_some_and(|error| expected(&error)),
+            Self::Lost(program) => {
+                let program = Arc::new(program());
+                let complete = |sources| coverage(&program, sources, workers).complete;
+                complete(true) < complete(false)
+            }
             Self::Count => executions_of_independent_reads(workers) != TRACES_OF_INDEPENDENT_READS,
         }
     }
@@ -61,6 +75,40 @@ fn is_right(name: &str, workers: usize) -> bool {
     [false, true].into_iter().all(|reduce| {
         by_sections(litmus.body, reduce, workers).is_ok_and(|(found, _)| found == expected)
     })
+}
+
+/// The reader holds its lock over two steps. The writer comes before them or after them.
+fn a_reader_that_locks_and_a_writer() -> Program {
+    Program(vec![vec![Op::Read(vec![Op::Lock(0, vec![])])], vec![Op::Write(vec![])]])
+}
+
+/// Either waiter can have the notification.
+fn one_notification_and_two_waiters() -> Program {
+    let waits = || vec![Op::Wait { checks: false, timed: false }];
+    Program(vec![waits(), waits(), vec![Op::Notify { all: false, flag: false }]])
+}
+
+/// The flag's mutex is tried, so its release before the wait is a step. The broadcast comes before or after it, and after
+/// it the time-out may come before the broadcast.
+fn a_broadcast_and_a_time_out() -> Program {
+    let waits = |timed| Op::Wait { checks: true, timed };
+    let tries = Op::TryLock(2, vec![Op::Notify { all: false, flag: false }, Op::Load(0)]);
+    Program(vec![
+        vec![waits(true), Op::Notify { all: false, flag: true }],
+        vec![tries, Op::Notify { all: true, flag: false }, waits(false)],
+    ])
+}
+
+/// The load comes before the store, whose writer comes before the reader that holds the lock over two steps. So the
+/// writer's step is not on the way to that order: the load is.
+fn a_store_before_a_held_lock() -> Program {
+    let loads = Op::Lock(0, vec![Op::Spawn(vec![Op::Load(1)])]);
+    let reads = Op::Read(vec![Op::Notify { all: false, flag: true }]);
+    Program(vec![
+        vec![Op::Lock(0, vec![]), loads],
+        vec![Op::Write(vec![Op::Store(1, 1)])],
+        vec![Op::Lock(0, vec![]), reads],
+    ])
 }
 
 /// Main locks while a task lives. Without the rule main is never interrupted, and the outcome in which

@@ -148,7 +148,8 @@ impl Node {
         match request.second {
             // Its step is on the way to the other order only if it is the step that it will be there.
             Some(task) if self.can_run(task) => match self.footprint(task) {
-                Some(footprint) if footprint.commutes_with(&request.way) => {}
+                Some(footprint)
+                    if footprint.commutes_with(&request.way) || !on(Rule::SecondStepsCommute) => {}
                 Some(_) => self.want_one_of(&request),
                 None => {
                     self.want(task, request.guide.clone());

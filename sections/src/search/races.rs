@@ -9,6 +9,7 @@
 use super::node::Node;
 use super::past::Past;
 use crate::operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
+use crate::rules::{Rule, on};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -145,7 +146,7 @@ impl Order {
             if past.has(first) {
                 continue;
             }
-            if reversible(&path[first], task, operation) {
+            if on(Rule::RacesAsk) && reversible(&path[first], task, operation) {
                 racing.push(first);
             }
             past.join(&self.pasts[first]);
@@ -159,7 +160,7 @@ impl Order {
             row(&mut self.changing, *changed).push(place);
         }
         self.pasts.push(past);
-        if operation.kind == Kind::Release {
+        if operation.kind == Kind::Release && on(Rule::ReleasesBeforeWaitsAsk) {
             self.woken_before_the_release(path, &announced, requests);
         }
         let second = Announced { task, operation, past: announced, until: place };
@@ -249,11 +250,14 @@ impl Order {
     fn blocked(&self, path: &[Node], announced: &Announced, requests: &mut Vec<Request>) {
         let Operation { kind, object } = announced.operation;
         match kind {
+            Kind::Lock | Kind::WriteLock | Kind::ReadLock if !on(Rule::HoldersAreAsked) => {}
             Kind::Lock | Kind::WriteLock => {
-                self.held(path, announced, object, Access::Write, requests)
+                self.held(path, announced, object, Access::Write, requests);
             }
             Kind::ReadLock => self.held(path, announced, object, Access::Read, requests),
-            Kind::Woken | Kind::WokenOrTimeout => self.missed(path, announced, object, requests),
+            Kind::Woken | Kind::WokenOrTimeout if on(Rule::MissedWakeUpsAsk) => {
+                self.missed(path, announced, object, requests);
+            }
             _ => {}
         }
     }
