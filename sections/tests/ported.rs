@@ -3,7 +3,8 @@
 use sections::std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use sections::std::sync::{Arc, Condvar, Mutex, RwLock, mpsc};
 use sections::std::thread;
-use sections::{Coverage, Error, Execution, Outcome, Search, check, check_dfs, spin};
+use sections::{Coverage, Error, Execution, Outcome, Sample, Schedule, Search};
+use sections::{check, check_dfs, replay, spin};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::panic::catch_unwind;
@@ -213,4 +214,44 @@ fn shuttles_depth_first_search_runs_more_executions_of_one_program() {
     println!("Shuttle: {shuttles}, sections: {}", coverage.complete);
     assert_eq!(coverage.complete, 6);
     assert!(shuttles > 100 * 6);
+}
+
+/// `Runner::new(scheduler, config)` is a sample. What it finds is replayed from its text.
+#[test]
+fn any_scheduler_of_shuttles_can_choose_and_its_schedules_are_texts() {
+    use shuttle::scheduler::RoundRobinScheduler;
+    let body = || {
+        let counter = Arc::new(AtomicUsize::new(0));
+        let tasks = [(), ()].map(|()| {
+            let counter = Arc::clone(&counter);
+            thread::spawn(move || counter.store(counter.load(SeqCst) + 1, SeqCst))
+        });
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        counter.load(SeqCst)
+    };
+    let judge = |lost: &mut Option<String>, execution: Execution<usize>| {
+        if execution.outcome == Outcome::Returned(1) {
+            *lost = Some(execution.schedule.to_string());
+        }
+        ControlFlow::Continue(())
+    };
+    let in_turns = || RoundRobinScheduler::new(1);
+    let (executions, lost) = Sample::default().run(in_turns, body, judge).unwrap();
+    assert_eq!(executions, 1);
+    let schedule: Schedule = lost.expect("turns lose an addition").parse().unwrap();
+    assert_eq!(replay(&schedule, body).unwrap().outcome, Outcome::Returned(1));
+}
+
+#[test]
+fn a_task_that_locks_a_mutex_which_it_holds_is_a_deadlock() {
+    let body = || {
+        let task = thread::spawn(|| {
+            let lock = Mutex::new(0);
+            let _one = lock.lock();
+            let _two = lock.lock();
+        });
+        task.join().unwrap();
+    };
+    let execution = replay(&Schedule::default(), body).unwrap();
+    assert!(matches!(execution.outcome, Outcome::Deadlock(_)), "{:?}", execution.outcome);
 }
