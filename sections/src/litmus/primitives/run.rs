@@ -76,7 +76,7 @@ impl Own {
 }
 
 /// Runs the program once. Main notes the final values.
-pub fn run(program: &Program) {
+pub(super) fn run(program: &Program) {
     let objects = Arc::new(Objects {
         mutexes: [Mutex::new(0), Mutex::new(0)],
         rwlock: RwLock::new(0),
@@ -87,11 +87,10 @@ pub fn run(program: &Program) {
     });
     LABELS.with(|labels| labels.borrow_mut().clear());
     // Main does nothing between the spawns. So it shares everything before them, and keeps nothing.
-    let mut owns = owns(&objects, program);
+    let owns = owns(&objects, program);
     let mut known: Vec<Thread> = Vec::new();
     let mut handles = Vec::new();
-    for (ops, label) in program.tasks.iter().zip(1..) {
-        let mut own = owns.remove(0);
+    for ((ops, label), mut own) in program.tasks.iter().zip(1..).zip(owns) {
         own.known.clone_from(&known);
         let handle = start(&objects, own, ops, label);
         known.push(handle.thread().clone());
@@ -118,42 +117,6 @@ fn owns(objects: &Arc<Objects>, program: &Program) -> Vec<Own> {
         arcs: value.into_iter().collect(),
         known: Vec::new(),
     };
-    let mut owns = owns(&objects, program);
-    let mut known: Vec<Thread> = Vec::new();
-    let mut handles = Vec::new();
-    for (ops, label) in program.tasks.iter().zip(1..) {
-        let mut own = owns.remove(0);
-        own.known.clone_from(&known);
-        let handle = start(&objects, own, ops, label);
-        known.push(handle.thread().clone());
-        handles.push(handle);
-    }
-    handles.into_iter().for_each(|handle| handle.join().unwrap());
-    let o = &objects;
-    let mut finals = o.mutexes.each_ref().map(|mutex| *mutex.lock().unwrap()).to_vec();
-    finals.push(*o.rwlock.read().unwrap());
-    finals.extend(o.atomics.each_ref().map(|atomic| atomic.load(SeqCst)));
-    finals.into_iter().for_each(|value| log::note(0, value));
-}
-
-fn owns(objects: &Arc<Objects>, program: &Program) -> Vec<Own> {
-    let (sender, receiver) = channel();
-    let (sync_sender, sync_receiver) = sync_channel(program.bound);
-    let uses = program.uses();
-    let value = uses.counts.then(|| tracked::Arc::new(Value(Arc::clone(objects))));
-    let last = Own {
-        sender: uses.channels[0].then_some(sender),
-        sync_sender: uses.channels[1].then_some(sync_sender),
-        receivers: [None, None],
-        weaks: value.iter().map(tracked::Arc::downgrade).collect(),
-        arcs: value.into_iter().collect(),
-        known: Vec::new(),
-    };
-    if !uses.counts {
-        // It is destroyed here, and not by a task.
-        last.arcs.drain(..).for_each(std::mem::forget);
-        last.weaks.clear();
-    }
     let mut owns: Vec<_> = (1..program.tasks.len()).map(|_| last.share()).collect();
     owns.push(last);
     owns[0].receivers[0] = uses.channels[0].then_some(receiver);
