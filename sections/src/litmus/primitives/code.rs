@@ -1,6 +1,6 @@
 //! The code of a task: its operations as a list of instructions.
 
-use super::{Op, RWLOCK};
+use super::{Op, RWLOCK, Uses};
 
 /// An instruction. A place is that of an instruction in the same code.
 #[derive(Clone, Debug)]
@@ -51,6 +51,7 @@ use Instruction::{
 #[derive(Default)]
 pub(super) struct Translator {
     pub(super) codes: Vec<Vec<Instruction>>,
+    pub(super) uses: Uses,
 }
 
 /// The code of a task under translation.
@@ -73,16 +74,19 @@ impl Translator {
     pub(super) fn task(&mut self, ops: &[Op]) -> usize {
         let mut code = Code::default();
         self.all(ops, &mut code);
-        for channel in 0..2 {
+        let used = |channel: &usize| self.uses.channels[*channel];
+        for channel in (0..2).filter(used) {
             code.push(Do(Op::DropSender(channel)));
         }
-        for channel in 0..2 {
+        for channel in (0..2).filter(used) {
             code.push(Do(Op::DropReceiver(channel)));
         }
-        let first = code.push(Do(Op::DropArc));
-        code.push(Destroy);
-        code.push(UntilNoArcs(first));
-        code.push(DropWeaks);
+        if self.uses.counts {
+            let first = code.push(Do(Op::DropArc));
+            code.push(Destroy);
+            code.push(UntilNoArcs(first));
+            code.push(DropWeaks);
+        }
         code.push(JoinAll);
         self.codes.push(code.instructions);
         self.codes.len() - 1
@@ -115,8 +119,10 @@ impl Translator {
             }
             Op::Spawn(body) => {
                 let task = self.task(body);
-                code.push(ShareArc);
-                code.push(ShareWeak);
+                if self.uses.counts {
+                    code.push(ShareArc);
+                    code.push(ShareWeak);
+                }
                 code.push(Spawn(task));
             }
             Op::DropArc | Op::TryUnwrap => {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const PROGRAMS: usize = 50;
 /// A program with more states than this, or with more executions, is shortened, never skipped.
 const STATES: usize = 10_000;
-const EXECUTIONS: u64 = 5_000;
+const EXECUTIONS: u64 = 2_000;
 
 fn programs(mix: &Mix) -> impl Iterator<Item = Program> {
     let seed = RngSeed::Fixed(from_environment("SECTIONS_SEED", 1));

@@ -475,7 +475,7 @@ fn start(program: &Program, translator: &mut Translator) -> State {
 
 /// Every outcome of the program, or nothing if it has more states than this.
 pub(super) fn explore(program: &Program, at_most: usize) -> Option<Outcomes> {
-    let mut translator = Translator::default();
+    let mut translator = Translator { uses: program.uses(), ..Translator::default() };
     let start = start(program, &mut translator);
     let oracle = Oracle { codes: translator.codes, bound: program.bound };
     let (mut outcomes, mut seen) = (Outcomes::new(), HashSet::from([start.clone()]));
