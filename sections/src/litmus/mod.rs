@@ -14,6 +14,7 @@
 //! - `mixes`, `against_the_oracle`: random programs of many kinds against it.
 //! - `counts`: exact numbers of executions of straight-line programs.
 //! - `like_std`: programs on the primitives as std has them, against Shuttle.
+//! - `primitives`: random programs on the primitives of `sections::std` against an oracle of their own.
 //! - `limits`: what a search is known to lose.
 //! - `verdicts`: programs that must not get a verdict which is wrong, with the error or the outcomes that they get.
 
@@ -29,6 +30,7 @@ mod mixes;
 mod native;
 mod oracle;
 mod outcomes;
+mod primitives;
 mod program;
 mod random;
 mod resumed;
