@@ -1,6 +1,7 @@
-//! The exhaustive search: depth first, by replay, with sleep sets (Godefroid 1996, chapter 5).
+//! The exhaustive search: depth first, by replay, with source sets (Abdulla and others 2017) and sleep sets (Godefroid
+//! 1996, chapter 5).
 //!
-//! A node is a decision. Its children are the steps of the enabled tasks. A task sleeps at a child in
+//! A node is a decision. Its first child is explored, and then those for which races ask: see `races`. Its children are the steps of the enabled tasks. A task sleeps at a child in
 //! two cases: its step was explored from the node, or it slept at the node. In both cases the step has
 //! to commute with the step that leads to the child. What the task would do there has been explored in
 //! another order. If all enabled tasks sleep, the execution is redundant.
@@ -51,7 +52,7 @@ impl Default for Search {
     fn default() -> Self {
         Self {
             reduce: true,
-            sources: std::env::var_os("SECTIONS_SLEEP").is_none(),
+            sources: true,
             preemptions: None,
             executions: u64::MAX,
             time: Duration::MAX,
