@@ -112,7 +112,7 @@ fn once() -> Ops {
 
 fn parking() -> Ops {
     let park = any::<bool>().prop_map(|timed| Op::Park { timed });
-    prop_oneof![1 => park, 2 => (0..3usize).prop_map(Op::Unpark)].boxed()
+    prop_oneof![2 => park, 4 => (0..3usize).prop_map(Op::Unpark), 3 => access()].boxed()
 }
 
 fn counting() -> Ops {
