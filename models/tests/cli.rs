@@ -5,7 +5,7 @@ use sections::Schedule;
 use serde_json::Value;
 use std::fs;
 use std::io::{Write, pipe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -61,6 +61,8 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "explore --budget lots",
         "explore --surprise",
         "explore --callers",
+        "explore --engine loom --resume search.json",
+        "explore --resume",
         "explore --engine sections --callers 17",
         "explore --engine pct --callers 1",
         "certificate --seeds 0",
@@ -429,4 +431,143 @@ fn a_second_ctrl_c_ends_the_command_at_once() {
     assert_eq!(status.code(), Some(130));
     drop(reader);
     fills.join().expect("it ends with the pipe");
+}
+
+/// Explores with a file to go on from. The error stream has what is said about the file.
+fn resumed(arguments: &str, path: &Path) -> (Option<i32>, String, String) {
+    let output = xfetch(&format!("explore {arguments} --resume {}", path.display()));
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A file of this test that is not there.
+fn no_file(name: &str) -> PathBuf {
+    let path = file(name);
+    drop(fs::remove_file(&path));
+    path
+}
+
+/// What a search finds. The command has the budget of its part.
+fn found(json: &str) -> Value {
+    let mut found: Value = serde_json::from_str(json).expect("JSON");
+    found.as_object_mut().expect("a cell").remove("reproduce");
+    found
+}
+
+#[test]
+fn a_search_in_parts_always_ends_with_what_one_in_one_piece_finds() {
+    for (cell, budget) in [
+        ("--scenario counted --callers 3", 200),
+        ("--protocol no-lock --callers 4", 300),
+        ("--callers 3 --preemptions 1", 20),
+        ("--scenario panic --callers 3", 9),
+    ] {
+        let line = format!("{cell} --format json");
+        let whole = xfetch(&format!("explore {line}"));
+        let path = no_file("parts.json");
+        let mut parts = 0;
+        let (code, json) = loop {
+            parts += 1;
+            assert!(parts < 500, "{cell}: no part is the last");
+            let (code, json, notes) = resumed(&format!("{line} --budget {budget}"), &path);
+            let cut_off = notes.contains("cut off; to go on: cargo run --release -- explore");
+            assert_eq!(path.exists(), cut_off, "{cell}: {notes}");
+            if !cut_off {
+                break (code, json);
+            }
+            let share = found(&json)["explored"].as_f64().expect("a share");
+            assert!((0.0..1.0).contains(&share), "{cell}: {share}");
+        };
+        assert!(parts > 2, "{cell}: {parts} parts");
+        assert_eq!(code, whole.status.code(), "{cell}");
+        assert_eq!(found(&json), found(&String::from_utf8_lossy(&whole.stdout)), "{cell}");
+    }
+}
+
+#[test]
+fn a_search_that_was_cut_off_prints_the_command_that_ends_it() {
+    let path = no_file("with a space.json");
+    let mut begin = command("explore --scenario counted --callers 3 --budget 50");
+    let output = begin.arg("--resume").arg(&path).output().expect("the command was built");
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("incomplete") && text.contains("explored share: "), "{text}");
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(notes.lines().count(), 1, "{notes}");
+    let again = notes.trim().strip_prefix("cut off; to go on: cargo run --release -- ");
+    let again = again.expect("there is a command").replace("--budget 50 ", "");
+    let line = format!("{} {again}", env!("CARGO_BIN_EXE_xfetch"));
+    let ended = Command::new("sh").args(["-c", &line]).output().expect("there is a shell");
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_of_another_search_is_refused_and_stays_as_it_is() {
+    let path = no_file("another.json");
+    resumed("--scenario counted --callers 3 --budget 50", &path);
+    let written = fs::read_to_string(&path).expect("it was cut off");
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut file: Value = serde_json::from_str(&written).expect("JSON");
+        change(&mut file);
+        let search = file["search"].to_string();
+        file["checksum"] = format!("{:08x}", crc32fast::hash(search.as_bytes())).into();
+        file.to_string()
+    };
+    let cell = "--scenario counted --callers 3";
+    for (text, arguments, names) in [
+        (written.clone(), "--scenario miss --callers 3", "scenario counted there, miss here"),
+        (written.clone(), "--scenario counted --callers 2", "callers 3 there, 2 here"),
+        (
+            written.clone(),
+            "--scenario counted --callers 3 --protocol no-lock",
+            "protocol double-recheck there, no-lock here",
+        ),
+        (
+            written.clone(),
+            "--scenario counted --callers 3 --preemptions 1",
+            "preemptions none there, 1 here",
+        ),
+        (with(&|file| file["search"]["version"] = "0.0.1".into()), cell, "version 0.0.1 there, "),
+        (with(&|file| file["format"] = 9.into()), cell, "format 9 there, 1 here"),
+        (with(&|file| file["search"]["rest"]["tree"] = 0.into()), cell, "not a checkpoint"),
+        (with(&|file| file["search"]["outcomes"] = 0.into()), cell, "its counts"),
+        (written.replacen("\"count\":", "\"count\":1", 1), cell, "checksum"),
+        (written[..written.len() / 2].to_owned(), cell, "damaged"),
+        (String::new(), cell, "damaged"),
+        ("[]".to_owned(), cell, "damaged"),
+    ] {
+        fs::write(&path, &text).expect("the target directory can be written");
+        let (code, printed, line) = resumed(arguments, &path);
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{names}: {line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.starts_with("error: ") && line.contains(names), "{names}: {line}");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), text, "{names}");
+    }
+}
+
+/// A device would be replaced by a file.
+#[test]
+fn a_search_that_could_not_be_kept_is_refused_before_it_begins() {
+    let folder = file("folder-of-searches");
+    fs::create_dir_all(&folder).expect("the target directory can be written");
+    let below_a_file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/search");
+    for path in [folder.as_path(), Path::new(below_a_file), Path::new("/dev/null")] {
+        let (code, printed, line) = resumed("--scenario straggler --callers 5", path);
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{line}");
+        assert!(line.starts_with("error: cannot ") && line.lines().count() == 1, "{line}");
+    }
+    assert_eq!(fs::read_dir(&folder).expect("it is there").count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_keeps_the_search_with_which_another_process_goes_on() {
+    let path = no_file("interrupted-search.json");
+    let line = format!("explore --scenario straggler --callers 5 --resume {}", path.display());
+    let output = interrupted(&line);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let (code, _, notes) = resumed("--scenario straggler --callers 5 --budget 300", &path);
+    assert_eq!(code, Some(3));
+    assert!(notes.starts_with("goes on after ") && path.exists(), "{notes}");
 }

@@ -65,7 +65,7 @@ mod urw;
 
 pub use open::{Opened, Options, Parts, Served, hash_of, open, plain_event};
 pub use sample::{Chance, Draws, sample};
-pub use search::search;
+pub use search::{resume, search};
 pub use seen::{Example, Seen, check, check_unfinished};
 pub use text::stage::{Compute, Value};
 pub use text::{backend_name, run, unfinished};

@@ -1,7 +1,7 @@
 //! The exhaustive search: every interleaving of synchronising operations, one of each equivalence class.
 
 use crate::seen::Seen;
-use sections::{Coverage, Error, Search};
+use sections::{Checkpoint, Coverage, Error, Search, Searched};
 use xfetch_vocabulary::catalogue::{Invariant, Protocol, Scenario};
 
 /// Searches through a scenario with so many callers; up to the first execution that violates `until`, if there is one.
@@ -17,7 +17,25 @@ pub fn search(
     callers: usize,
     until: Option<Invariant>,
 ) -> Result<(Coverage, Vec<Seen>), Error> {
+    let Searched { coverage, accumulators, .. } =
+        resume(search, None, scenario, protocol, callers, until)?;
+    Ok((coverage, accumulators))
+}
+
+/// As [`search`], and goes on with a search that was cut off, if there is one. Returns what was seen since then.
+///
+/// # Errors
+///
+/// [`Error`] says why the search means nothing.
+pub fn resume(
+    search: &Search,
+    from: Option<Checkpoint>,
+    scenario: Scenario,
+    protocol: Protocol,
+    callers: usize,
+    until: Option<Invariant>,
+) -> Result<Searched<Seen>, Error> {
     assert_eq!(crate::backend_name(), "sections on shuttle");
     let body = move || crate::run(scenario, protocol, callers);
-    search.run(body, move |seen: &mut Seen, execution| seen.note(&execution, until))
+    search.resume(from, body, move |seen: &mut Seen, execution| seen.note(&execution, until))
 }

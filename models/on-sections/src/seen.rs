@@ -18,7 +18,7 @@ pub struct Example {
 }
 
 /// The outcomes of the executions.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Each outcome, with how often it was reached, and the smallest schedule that led to it.
     pub outcomes: BTreeMap<Verdict, (u64, Example)>,

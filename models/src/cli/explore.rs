@@ -1,5 +1,6 @@
 //! The command `explore`: one cell in full.
 
+use super::resume::File;
 use super::{Explore, Format, exit, heed_ctrl_c, note, print, progress, refuse};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use xfetch_models::catalogue::{Engine, Invariant};
-use xfetch_models::engine::{Cell, Conclusion, Exploration, explore};
+use xfetch_models::engine::{Cell, Conclusion, CutOff, Exploration, resume};
 use xfetch_models::plan::Explored;
 use xfetch_models::replay::Shrunk;
 use xfetch_models::timeline::counted;
@@ -21,28 +22,42 @@ pub(super) const REPLAY: &str = "cargo run --release -- replay";
 
 pub(super) fn run(options: &Explore) -> ExitCode {
     heed_ctrl_c();
-    let executions = Arc::default();
+    let (file, from) = match File::open(options) {
+        Ok(opened) => opened.unzip(),
+        Err(cannot) => return refuse(cannot),
+    };
+    let from = from.flatten();
+    let executions = Arc::new(from.as_ref().map_or(0, CutOff::executions).into());
     let bar = progress::of_one(&executions);
-    let explored = explore(options.cell(), &options.budget(), Some(&executions));
+    let explored = resume(options.cell(), &options.budget(), from, Some(&executions));
     bar.finish_and_clear();
-    match explored {
-        Err(refused) => refuse(refused),
-        Ok(exploration) => {
-            let explored = Explored::from(exploration);
-            match options.format {
-                Format::Json => print(&format!("{:#}", json(&explored))),
-                Format::Text => print(&text(&explored)),
-            }
-            let exploration = &explored.exploration;
-            let missed: Vec<_> =
-                exploration.vacuous_for().iter().map(|witness| witness.slug()).collect();
-            if !missed.is_empty() && exploration.conclusion() != Conclusion::Broken {
-                note(format_args!("vacuous: {} not reached", missed.join(", ")));
-                return ExitCode::FAILURE;
-            }
-            exit(exploration.conclusion())
-        }
+    let (exploration, rest) = match explored {
+        Ok(explored) => explored,
+        Err(refused) => return refuse(refused),
+    };
+    // At once: a second Ctrl-C ends the process while the tokens are made.
+    let kept = file.as_ref().map_or(Ok(()), |file| file.keep(rest.as_ref()));
+    let explored = Explored::from(exploration);
+    match options.format {
+        Format::Json => print(&format!("{:#}", json(&explored))),
+        Format::Text => print(&text(&explored)),
     }
+    match (kept, file) {
+        (Err(cannot), _) => return refuse(cannot),
+        (Ok(()), Some(file)) if rest.is_some() => note(file.again(&explored.exploration)),
+        _ => {}
+    }
+    end(&explored.exploration)
+}
+
+/// The exit code. A search that was vacuous says so.
+fn end(exploration: &Exploration) -> ExitCode {
+    let missed: Vec<_> = exploration.vacuous_for().iter().map(|witness| witness.slug()).collect();
+    if !missed.is_empty() && exploration.conclusion() != Conclusion::Broken {
+        note(format_args!("vacuous: {} not reached", missed.join(", ")));
+        return ExitCode::FAILURE;
+    }
+    exit(exploration.conclusion())
 }
 
 fn text(explored: &Explored) -> String {
@@ -76,6 +91,13 @@ fn text(explored: &Explored) -> String {
         |mean| format!("computes: {mean:.2} on average, {} at most", exploration.worst()),
     );
     let _ = writeln!(out, "\n{}; {computes}", exploration.conclusion());
+    if let Some(share) = exploration.explored {
+        let share = percent(share);
+        let _ = writeln!(
+            out,
+            "explored share: {share} (an estimate on the tree as known, and no bound)"
+        );
+    }
     let kept: Vec<_> = exploration.kept().iter().map(|invariant| invariant.slug()).collect();
     if !kept.is_empty() {
         let Cell { scenario, protocol, .. } = cell;
@@ -90,6 +112,13 @@ fn text(explored: &Explored) -> String {
         }
     }
     out
+}
+
+/// A share of 0 to 1, with two digits. What is explored is more than nothing, and less than all.
+fn percent(share: f64) -> String {
+    let percent = (share * 100.0).clamp(1e-6, 99.9);
+    let places = if percent > 99.0 { 1.0 } else { (1.0 - percent.log10().floor()).clamp(0.0, 7.0) };
+    format!("{percent:.*} %", places as usize)
 }
 
 /// What is known about the size of the smallest schedule.
@@ -165,6 +194,7 @@ pub(super) fn json(explored: &Explored) -> Value {
         ("redundant", json!(exploration.redundant)),
         ("fingerprint", json!(format!("{:016x}", exploration.fingerprint))),
         ("coverage", json!(exploration.coverage.to_string())),
+        ("explored", json!(exploration.explored)),
         ("conclusion", json!(exploration.conclusion().to_string())),
         ("worst", json!(exploration.worst())),
         ("reproduce", json!(command(exploration))),
@@ -185,4 +215,15 @@ pub(super) fn cell(cell: &Cell) -> Value {
         "callers": callers,
         "engine": engine.slug(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn what_is_explored_is_never_nothing_or_all() {
+        let shown = [0.0, 0.000_012_34, 0.078, 0.5, 0.994, 1.0].map(percent);
+        assert_eq!(shown, ["0.0000010 %", "0.0012 %", "7.8 %", "50 %", "99.4 %", "99.9 %"]);
+    }
 }

@@ -11,6 +11,7 @@ mod performance;
 mod plan;
 mod progress;
 mod replay;
+mod resume;
 mod simulate;
 mod soak;
 mod table;
@@ -205,6 +206,10 @@ struct Explore {
         value_parser = whole::<u64>(0, u64::MAX)
     )]
     seed: u64,
+    /// Goes on with the search in this file, if there is one (sections). A search that is cut off is written there, with
+    /// what it has seen; one that ends removes the file. Budget and time are those of this part: docs/RESUME.md.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<std::path::PathBuf>,
     /// The format of the result.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,

@@ -30,7 +30,7 @@ pub(super) fn run(options: &Main) -> ExitCode {
     };
     let not_run = plan.not_run(&explorations);
     let report = json!({
-        "schema": 5,
+        "schema": 6,
         "budget": budget.slug(),
         "shard": shard.to_string(),
         "rows": table::rows(&explorations),

@@ -1,5 +1,6 @@
 //! The engines. Each explores one cell: a scenario, a protocol and a number of callers.
 
+mod cut_off;
 mod loom;
 mod random;
 mod sections;
@@ -8,6 +9,7 @@ mod threads;
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness, shown};
 use crate::history::History;
 use crate::verdict::Verdict;
+pub use cut_off::{Build, CutOff};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -129,6 +131,9 @@ pub struct Exploration {
     pub fingerprint: u64,
     /// How much was explored.
     pub coverage: Coverage,
+    /// The explored share of a search by `sections` that was cut off: 0 to 1. An estimate on the tree of executions as
+    /// far as it is known; see `docs/RESUME.md`.
+    pub explored: Option<f64>,
 }
 
 impl Exploration {
@@ -143,6 +148,7 @@ impl Exploration {
             redundant: 0,
             fingerprint: 0,
             coverage: Coverage::Incomplete,
+            explored: None,
         }
     }
 
@@ -253,6 +259,21 @@ pub type Progress<'a> = Option<&'a Arc<AtomicU64>>;
 /// [`Refused`] if the engine does not take that many callers, if the budget allows no execution, if an
 /// environment variable would replace the seed, or if the result is not valid.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Exploration, Refused> {
+    resume(cell, budget, None, progress).map(|(exploration, _)| exploration)
+}
+
+/// As [`explore`], and goes on with a search that was cut off, if there is one. Its exploration is that of both. With
+/// it comes the search that is left, if this one was cut off too. Only `sections` can go on.
+///
+/// # Errors
+///
+/// As [`explore`]. [`Refused`] if the search that was cut off is of another cell, or of another bound.
+pub fn resume(
+    cell: Cell,
+    budget: &Budget,
+    from: Option<CutOff>,
+    progress: Progress,
+) -> Result<(Exploration, Option<CutOff>), Refused> {
     refuse_callers(cell)?;
     if budget.executions == 0 {
         return Err(Refused("budget 0: a search needs at least 1 execution".into()));
@@ -267,15 +288,24 @@ pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Explor
             cell.engine
         )));
     }
-    let fault = |fault: Fault| Refused(format!("{} on {}: {fault}", cell.scenario, cell.protocol));
-    match cell.engine {
-        Engine::Sections => sections::explore(cell, budget, progress).map_err(fault),
-        Engine::Random | Engine::Pct | Engine::Urw => {
-            random::explore(cell, budget, progress).map_err(fault)
-        }
-        Engine::Loom => Ok(loom::explore(cell, budget, progress)),
-        Engine::Threads => Ok(threads::explore(cell, budget, progress)),
+    if let Some(from) = &from {
+        from.refuse_another(cell, budget).map_err(Refused)?;
     }
+    let fault = |fault: Fault| Refused(format!("{} on {}: {fault}", cell.scenario, cell.protocol));
+    let exploration = match cell.engine {
+        Engine::Sections => {
+            let (exploration, rest) =
+                sections::explore(cell, budget, from, progress).map_err(fault)?;
+            let rest = rest.map(|rest| CutOff::new(&exploration, rest));
+            return Ok((exploration, rest));
+        }
+        Engine::Random | Engine::Pct | Engine::Urw => {
+            random::explore(cell, budget, progress).map_err(fault)?
+        }
+        Engine::Loom => loom::explore(cell, budget, progress),
+        Engine::Threads => threads::explore(cell, budget, progress),
+    };
+    Ok((exploration, None))
 }
 
 /// Refuses more or fewer callers than the engine takes.

@@ -1,15 +1,17 @@
 //! The engine `sections`: every interleaving of synchronising operations, one of each equivalence
 //! class.
 
-use super::{Budget, Cell, Coverage, Exploration, Fault, Progress};
+use super::{Budget, Cell, Coverage, CutOff, Exploration, Fault, Progress};
 use crate::stop;
-use sections::Search;
+use sections::{Checkpoint, Search};
 
+/// Explores, and goes on with a search that was cut off, if there is one. Returns what is left, too.
 pub(super) fn explore(
     cell: Cell,
     budget: &Budget,
+    from: Option<CutOff>,
     progress: Progress,
-) -> Result<Exploration, Fault> {
+) -> Result<(Exploration, Option<Checkpoint>), Fault> {
     let search = Search {
         reduce: budget.preemptions.is_none(),
         preemptions: budget.preemptions.map(|bound| u32::try_from(bound).unwrap_or(u32::MAX)),
@@ -21,13 +23,16 @@ pub(super) fn explore(
         ..Search::default()
     };
     let Cell { scenario, protocol, callers, .. } = cell;
-    let (covered, seen) =
-        xfetch_on_sections::search(&search, scenario, protocol, callers, budget.until)?;
+    let (before, rest) = from.map(CutOff::parts).unzip();
+    let until = budget.until;
+    let found = xfetch_on_sections::resume(&search, rest, scenario, protocol, callers, until)?;
     let mut exploration = Exploration::new(cell, budget);
-    seen.into_iter().for_each(|seen| exploration.merge(seen));
-    exploration.redundant = covered.redundant;
-    if covered.exhausted {
+    let before = before.filter(|_| !found.begins_again);
+    before.into_iter().chain(found.accumulators).for_each(|seen| exploration.merge(seen));
+    exploration.redundant = found.coverage.redundant;
+    exploration.explored = found.rest.is_some().then(|| found.explored.clamp(0.0, 1.0));
+    if found.coverage.exhausted {
         exploration.coverage = budget.preemptions.map_or(Coverage::Complete, Coverage::Preemptions);
     }
-    Ok(exploration)
+    Ok((exploration, found.rest))
 }

@@ -9,6 +9,7 @@ use crate::thread::spawn;
 use crate::{Checkpoint, Coverage, Error, Execution, Search, Searched};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -120,6 +121,41 @@ fn the_counts_do_not_depend_on_the_number_of_workers_or_pieces() {
             assert_eq!(self::whole(&of(workers), large), whole, "{workers} workers");
             assert_eq!(in_pieces(&of(workers), large, 300), whole, "{workers} workers");
         }
+    }
+}
+
+/// A destructor that synchronises.
+struct Adds(Arc<AtomicI64>);
+
+impl Drop for Adds {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+/// A task panics if it comes before the other one.
+fn panics_in_some_orders() {
+    let [stored, added] = [(); 2].map(|()| Arc::new(AtomicI64::new(0)));
+    let (loaded, adds) = (Arc::clone(&stored), Adds(Arc::clone(&added)));
+    let load = move || {
+        let _adds = adds;
+        if loaded.load(SeqCst) == 0 {
+            resume_unwind(Box::new("by design"));
+        }
+    };
+    let tasks = [spawn(load), spawn(move || stored.store(1, SeqCst))];
+    tasks.into_iter().for_each(|task| drop(task.join()));
+}
+
+/// The scheduler cannot choose while a task unwinds, so such a search is not exhausted. That is so too if the piece that
+/// saw it is not the last.
+#[test]
+fn no_piece_is_exhausted_after_one_in_which_the_scheduler_could_not_choose() {
+    let search = Search { workers: 1, ..Search::default() };
+    let whole = whole(&search, panics_in_some_orders);
+    assert!(whole.0.complete > 1 && !whole.0.exhausted, "{whole:?}");
+    for executions in [1, 2] {
+        assert_eq!(in_pieces(&search, panics_in_some_orders, executions), whole);
     }
 }
 

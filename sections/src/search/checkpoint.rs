@@ -4,6 +4,7 @@ use super::Search;
 use super::node::Node;
 use super::parts::{Joint, Part, Parts, Stem};
 use super::races::Request;
+use super::sharing::Queue;
 use crate::learned::Learned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,6 +25,7 @@ pub struct Checkpoint {
     pub(super) learned: Learned,
     pub(super) complete: u64,
     pub(super) redundant: u64,
+    pub(super) unexplored: bool,
     tree: Tree,
 }
 
@@ -63,17 +65,25 @@ impl SavedJoint {
 }
 
 impl Checkpoint {
-    pub(super) fn new(
-        search: &Search,
-        learned: &Learned,
-        counts: (u64, u64),
-        parts: &Parts,
-    ) -> Self {
+    pub(super) fn new(search: &Search, learned: &Learned, queue: &Queue) -> Self {
+        let Queue { parts, complete, redundant, unexplored, .. } = queue;
+        let (complete, redundant, unexplored) = (*complete, *redundant, *unexplored);
         let joints = parts.joints.iter().map(|joint| joint.as_ref().map(SavedJoint::of)).collect();
         let tree = Tree { queue: parts.queue.clone(), joints, free: parts.free.clone() };
-        let (learned, (complete, redundant)) = (learned.clone(), counts);
+        let learned = learned.clone();
         let Search { reduce, sources, preemptions, .. } = *search;
-        Self { format: FORMAT, reduce, sources, preemptions, learned, complete, redundant, tree }
+        let format = FORMAT;
+        Self {
+            format,
+            reduce,
+            sources,
+            preemptions,
+            learned,
+            complete,
+            redundant,
+            unexplored,
+            tree,
+        }
     }
 
     /// Whether a search with these options can go on with it.

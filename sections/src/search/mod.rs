@@ -140,10 +140,9 @@ impl Search {
                 return Err(error);
             }
             let coverage = queue.coverage(&shared);
-            let counts = (coverage.complete, coverage.redundant);
             let parts = &queue.parts;
             let is_cut = !parts.queue.is_empty();
-            let rest = is_cut.then(|| Checkpoint::new(self, &learned, counts, parts));
+            let rest = is_cut.then(|| Checkpoint::new(self, &learned, &queue));
             let explored = if is_cut { parts.explored() } else { 1.0 };
             return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
         }
@@ -160,9 +159,10 @@ pub struct Searched<A> {
     pub accumulators: Vec<A>,
     /// What is left, if the search was cut off.
     pub rest: Option<Checkpoint>,
-    /// The share of the executions that is explored, at most: 0 to 1. Each child of a decision that is known to be
-    /// wanted has an equal share of it (Knuth, *Estimating the efficiency of backtrack programs*, 1975). Races that
-    /// are still to be found ask for more, so in truth the share is smaller.
+    /// An estimate of the share of the executions that is explored: 0 to 1. Each child of a decision that is known to be
+    /// wanted has an equal share of it (Knuth, *Estimating the efficiency of backtrack programs*, 1975). It is no bound.
+    /// Races that are still to be found ask for more children, which makes the share too large; and if the children that
+    /// are explored are larger than those that are left, it is too small.
     pub explored: f64,
     /// The search learned something of the scenario that the searches before had not learned, and began anew. What they
     /// have seen, it has seen again.

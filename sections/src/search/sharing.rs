@@ -23,6 +23,8 @@ pub(super) struct Queue {
     begun: bool,
     stop: bool,
     pub(super) cut: bool,
+    /// An execution had orders that cannot be explored. What is left of a search keeps that.
+    pub(super) unexplored: bool,
     pub(super) error: Option<Error>,
     pub(super) learned: Learned,
     pub(super) complete: u64,
@@ -32,7 +34,7 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn coverage(&self, shared: &Shared) -> Coverage {
         let any = self.complete > 0 || shared.executions.load(Ordering::Relaxed) > 0;
-        let exhausted = !self.cut && any;
+        let exhausted = !self.cut && !self.unexplored && any;
         Coverage { complete: self.complete, redundant: self.redundant, exhausted }
     }
 }
@@ -57,6 +59,7 @@ impl Shared {
             begun: false,
             stop: false,
             cut: false,
+            unexplored: from.is_some_and(|from| from.unexplored),
             error: None,
             learned: Learned::default(),
             complete: from.map_or(0, |from| from.complete),

@@ -235,7 +235,7 @@ impl Driver for Worker {
             return;
         }
         if ended.unexplored {
-            self.shared.lock().cut = true;
+            self.shared.lock().unexplored = true;
         }
         self.redundant_so_far += u64::from(self.redundant);
         if let Some(node) = self.part.path.last_mut().filter(|_| !self.redundant) {
