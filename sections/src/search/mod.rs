@@ -29,7 +29,8 @@ use std::time::Duration;
 pub struct Search {
     /// One execution of each Mazurkiewicz trace, instead of every interleaving. On by default.
     pub reduce: bool,
-    /// With the reduction, explore only the orders that races ask for (source sets). On by default.
+    /// With the reduction, explore only the orders that races ask for (source sets). On by default. A scenario in which
+    /// tasks come first to a `Once`, `OnceLock` or `LazyLock` is searched without.
     /// Without it sleep sets alone reduce: the same executions are shown, and far more are redundant.
     pub sources: bool,
     /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
@@ -124,16 +125,23 @@ impl Search {
             return Err(Error::OtherOptions);
         }
         let mut from = from;
+        let mut search = self.clone();
+        if let Some(from) = &from {
+            search.sources &= from.sources;
+        }
         let mut learned = from.as_ref().map_or_else(Learned::default, |from| from.learned.clone());
         let mut begins_again = false;
         loop {
-            let shared = Arc::new(Shared::new(self, Arc::new(learned.clone()), from.as_ref()));
+            let shared = Arc::new(Shared::new(&search, Arc::new(learned.clone()), from.as_ref()));
             let accumulators = shared.run_workers(&body, &visit);
             let mut queue = shared.lock();
             // The search finds out which locks are tried, and whether main takes part. That changes what is
             // announced, so it starts again.
-            if learned.add(std::mem::take(&mut queue.learned)) && queue.error.is_none() {
-                begins_again = from.take().is_some();
+            let named = std::mem::take(&mut queue.named_at_first_use);
+            search.sources &= !named;
+            let learns = learned.add(std::mem::take(&mut queue.learned)) || named;
+            if learns && queue.error.is_none() {
+                begins_again |= from.take().is_some();
                 continue;
             }
             if let Some(error) = queue.error.take() {
@@ -142,7 +150,7 @@ impl Search {
             let coverage = queue.coverage(&shared);
             let parts = &queue.parts;
             let is_cut = !parts.queue.is_empty();
-            let rest = is_cut.then(|| Checkpoint::new(self, &learned, &queue));
+            let rest = is_cut.then(|| Checkpoint::new(&search, &learned, &queue));
             let explored = if is_cut { parts.explored() } else { 1.0 };
             return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
         }
