@@ -618,16 +618,6 @@ fn main_that_produces_for_a_condition_variable_is_explored() {
 }
 
 #[test]
-fn main_that_waits_for_itself_is_in_a_deadlock() {
-    let body = || {
-        let lock = Mutex::new(());
-        let _one = lock.lock();
-        let _again = lock.lock();
-    };
-    assert_eq!(main_is_like_a_task(body).0, outcomes(&["deadlock"]));
-}
-
-#[test]
 fn a_deadlock_of_main_and_a_task_is_found_and_names_both() {
     let body = || {
         let locks = Arc::new([Mutex::new(()), Mutex::new(())]);

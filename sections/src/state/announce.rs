@@ -41,11 +41,6 @@ impl State {
         }
         let joins = matches!(operation.kind, Kind::Join | Kind::End);
         if me == MAIN && !joins && !self.learned.main_takes_part {
-            if !self.enabled(MAIN, operation) {
-                // Main waits for itself. As a task like any other it is in a deadlock.
-                self.discover_main();
-                return Next::Abort;
-            }
             return Next::Go;
         }
         if self.rides(operation) {
