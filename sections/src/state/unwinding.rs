@@ -18,7 +18,7 @@ pub(super) fn go_on(operation: Operation) {
             state.fail(Error::RecursiveRead { task, lock });
         }
         state.unexplored |= !state.aborting;
-        if state.main_steps_in(operation) {
+        if !state.aborting && state.main_steps_in(operation) {
             state.discover_main();
         }
         state.is_possible(operation)
