@@ -3,14 +3,14 @@
 use crate::catalogue::{Invariant, Protocol, Scenario};
 use crate::checkers::{self, Violation};
 use crate::engine::{Cell, Example, Exploration};
-use crate::history::History;
+use crate::history::{History, Record};
 use crate::stop;
 use crate::token::Token;
 use crate::verdict::Verdict;
 use sections::{Error, Execution, Failing, Outcome, Schedule, Search, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
-use xfetch_on_sections::{check, check_unfinished};
+use xfetch_on_sections::check_unfinished;
 
 /// The result of a replay.
 #[derive(Clone, Debug)]
@@ -47,7 +47,8 @@ impl std::error::Error for Outdated {}
 /// made.
 pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     let program = Program::of(token);
-    let execution = program.replay(&token.schedule).map_err(|error| Outdated(error.to_string()))?;
+    let (execution, records) =
+        program.replay(&token.schedule).map_err(|error| Outdated(error.to_string()))?;
     let now = program.token(&execution);
     if now.checksum != token.checksum {
         let Token { checksum, .. } = token;
@@ -56,7 +57,7 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     }
     let history = match &execution.outcome {
         Outcome::Returned(history) => history.clone(),
-        _ => History { records: xfetch_on_sections::unfinished(), ..History::default() },
+        _ => History { records, ..History::default() },
     };
     let violations = checkers::violated(&history);
     let verdict = match &execution.outcome {
@@ -88,8 +89,13 @@ impl Program {
         move || xfetch_on_sections::run(scenario, protocol, callers)
     }
 
-    fn replay(self, schedule: &Schedule) -> Result<Execution<History>, Error> {
-        sections::replay(schedule, self.body())
+    /// The execution, and what was recorded if it did not come to its end. The record is a thread-local.
+    fn replay(self, schedule: &Schedule) -> Result<(Execution<History>, Vec<Record>), Error> {
+        let unfinished = |execution: &Execution<History>| match execution.outcome {
+            Outcome::Returned(_) => Vec::new(),
+            _ => xfetch_on_sections::unfinished(),
+        };
+        sections::replay_and(schedule, self.body(), unfinished)
     }
 
     fn token(self, execution: &Execution<History>) -> Token {
@@ -104,8 +110,12 @@ impl Program {
         if stop::is_set() {
             return None;
         }
-        let execution = self.replay(schedule).ok()?;
-        let violates = check(&execution.outcome).violated.contains(&invariant);
+        let (execution, records) = self.replay(schedule).ok()?;
+        let verdict = match &execution.outcome {
+            Outcome::Returned(history) => Verdict::of(history),
+            unfinished => check_unfinished(unfinished, &records),
+        };
+        let violates = verdict.violated.contains(&invariant);
         let Execution { schedule, preemptions, .. } = execution;
         violates.then_some(Failing { schedule, preemptions })
     }
@@ -116,7 +126,7 @@ impl Program {
         let start = Failing { schedule, preemptions };
         let Failing { schedule, preemptions } =
             shrink(start, |schedule| self.fails(schedule, invariant));
-        let execution = self.replay(&schedule);
+        let execution = self.replay(&schedule).map(|(execution, _)| execution);
         let checksum = execution.map_or(0, |execution| execution.checksum & 0xff_ffff);
         let Self { scenario, protocol, callers } = self;
         let token = Token { scenario, protocol, callers, schedule, checksum };

@@ -34,7 +34,7 @@ pub use check::{check, check_dfs, check_pct, check_random};
 pub use error::Error;
 pub use notation::NotASchedule;
 pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
-pub use replay::replay;
+pub use replay::{replay, replay_and};
 pub use sample::Sample;
 pub use schedule::{Execution, Outcome, Schedule, Step, TaskPanic};
 pub use search::{Checkpoint, Coverage, NotACheckpoint, Search, Searched};

@@ -17,6 +17,26 @@ where
     T: Send + 'static,
     B: Fn() -> T + Clone + Send + Sync + 'static,
 {
+    replay_and(schedule, body, |_| ()).map(|(execution, ())| execution)
+}
+
+/// As [`replay`], and looks at the execution on the OS thread on which it ran: what the scenario left in thread-locals
+/// is there.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_and<T, B, L, R>(
+    schedule: &Schedule,
+    body: B,
+    look: L,
+) -> Result<(Execution<T>, R), Error>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+    B: Fn() -> T + Clone + Send + Sync + 'static,
+    L: Fn(&Execution<T>) -> R + Clone + Send + Sync + 'static,
+{
     let mut learned = schedule.learned().clone();
     loop {
         let result = Arc::new(Mutex::new(None));
@@ -25,8 +45,10 @@ where
             Replay { schedule: schedule.clone(), begun: false, place: 0, end: Arc::clone(&end) };
         let setup = Setup { learned: Arc::new(learned.clone()), recording: true };
         let seen = Arc::clone(&result);
+        let look = look.clone();
         let see = move |execution| {
-            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(execution);
+            let looked = look(&execution);
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((execution, looked));
         };
         run(driver, setup, body.clone(), see)?;
         let ended = end.lock().unwrap_or_else(PoisonError::into_inner).take();
