@@ -239,10 +239,6 @@ impl Footprint {
         self.effects.freed.contains(&lock)
     }
 
-    pub(crate) fn leaves_alone(&self, object: Object) -> bool {
-        self.objects().all(|(other, _)| other != object)
-    }
-
     pub(crate) fn only_reads(&self, object: Object) -> bool {
         self.objects().all(|(other, access)| other != object || access == Access::Read)
     }

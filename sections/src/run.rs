@@ -164,27 +164,16 @@ impl Execution<()> {
             (Outcome::Deadlock(waiting), _) => Outcome::Deadlock(waiting),
             (Outcome::Panicked(message), _) => Outcome::Panicked(message),
         };
-        let Self {
-            outcome: _,
-            schedule,
-            preemptions,
-            decisions,
-            panics,
-            steps,
-            made_at,
-            names,
-            checksum,
-        } = self;
         Execution {
             outcome,
-            schedule,
-            preemptions,
-            decisions,
-            panics,
-            steps,
-            made_at,
-            names,
-            checksum,
+            schedule: self.schedule,
+            preemptions: self.preemptions,
+            decisions: self.decisions,
+            panics: self.panics,
+            steps: self.steps,
+            made_at: self.made_at,
+            names: self.names,
+            checksum: self.checksum,
         }
     }
 }

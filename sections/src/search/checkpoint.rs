@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 pub struct Checkpoint {
     format: u32,
     reduce: bool,
-    pub(super) sources: bool,
+    sources: bool,
     preemptions: Option<u32>,
     pub(super) learned: Learned,
     pub(super) complete: u64,
@@ -88,9 +88,8 @@ impl Checkpoint {
 
     /// Whether a search with these options can go on with it.
     pub(super) fn fits(&self, search: &Search) -> bool {
-        // A search by races can have found that sleep sets alone have to do.
-        let sources = search.sources || !self.sources;
-        sources && (self.reduce, self.preemptions) == (search.reduce, search.preemptions)
+        (self.reduce, self.sources, self.preemptions)
+            == (search.reduce, search.sources, search.preemptions)
     }
 
     pub(super) fn parts(&self, bound: u32) -> Parts {

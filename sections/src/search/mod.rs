@@ -1,10 +1,10 @@
 //! The exhaustive search: depth first, by replay, with source sets (Abdulla and others 2017) and sleep sets (Godefroid
 //! 1996, chapter 5).
 //!
-//! A node is a decision. Its first child is explored, and then those for which races ask: see `races`. Its children are the steps of the enabled tasks. A task sleeps at a child in
-//! two cases: its step was explored from the node, or it slept at the node. In both cases the step has
-//! to commute with the step that leads to the child. What the task would do there has been explored in
-//! another order. If all enabled tasks sleep, the execution is redundant.
+//! A node is a decision. Its children are the steps of the enabled tasks. The first one is explored, and then those for
+//! which races ask: see `races`. A task sleeps at a child in two cases: its step was explored from the node, or it slept
+//! at the node. In both cases the step has to commute with the step that leads to the child. What the task would do there
+//! has been explored in another order. If all enabled tasks sleep, the execution is redundant.
 
 mod checkpoint;
 mod node;
@@ -29,9 +29,7 @@ use std::time::Duration;
 pub struct Search {
     /// One execution of each Mazurkiewicz trace, instead of every interleaving. On by default.
     pub reduce: bool,
-    /// With the reduction, explore only the orders that races ask for (source sets). On by default. A scenario in which
-    /// tasks come first to a `Once`, `OnceLock` or `LazyLock` is searched without.
-    /// Without it sleep sets alone reduce: the same executions are shown, and far more are redundant.
+    /// With the reduction, explore only the orders that races ask for (source sets). On by default. Without it sleep sets alone reduce: the same executions are shown, and far more are redundant.
     pub sources: bool,
     /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
     pub preemptions: Option<u32>,
@@ -125,22 +123,15 @@ impl Search {
             return Err(Error::OtherOptions);
         }
         let mut from = from;
-        let mut search = self.clone();
-        if let Some(from) = &from {
-            search.sources &= from.sources;
-        }
         let mut learned = from.as_ref().map_or_else(Learned::default, |from| from.learned.clone());
         let mut begins_again = false;
         loop {
-            let shared = Arc::new(Shared::new(&search, Arc::new(learned.clone()), from.as_ref()));
+            let shared = Arc::new(Shared::new(self, Arc::new(learned.clone()), from.as_ref()));
             let accumulators = shared.run_workers(&body, &visit);
             let mut queue = shared.lock();
             // The search finds out which locks are tried, and whether main takes part. That changes what is
             // announced, so it starts again.
-            let named = std::mem::take(&mut queue.named_at_first_use);
-            search.sources &= !named;
-            let learns = learned.add(std::mem::take(&mut queue.learned)) || named;
-            if learns && queue.error.is_none() {
+            if learned.add(std::mem::take(&mut queue.learned)) && queue.error.is_none() {
                 begins_again |= from.take().is_some();
                 continue;
             }
@@ -150,7 +141,7 @@ impl Search {
             let coverage = queue.coverage(&shared);
             let parts = &queue.parts;
             let is_cut = !parts.queue.is_empty();
-            let rest = is_cut.then(|| Checkpoint::new(&search, &learned, &queue));
+            let rest = is_cut.then(|| Checkpoint::new(self, &learned, &queue));
             let explored = if is_cut { parts.explored() } else { 1.0 };
             return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
         }

@@ -90,25 +90,28 @@ impl Node {
         (0..self.enabled.len()).find(|index| self.open(*index, bound))
     }
 
+    fn wants(&self, task: TaskNumber) -> bool {
+        match &self.wanted {
+            Wanted::All => true,
+            Wanted::Of(children) => children.iter().any(|child| child.task == task),
+        }
+    }
+
+    /// The wanted children that no worker has begun.
+    fn unexplored(&self, bound: u32) -> impl Iterator<Item = usize> + '_ {
+        let others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
+        others.filter(move |index| self.wants(self.enabled[*index]) && self.open(*index, bound))
+    }
+
     /// The next unexplored child after the chosen one.
     fn next(&self, bound: u32) -> Option<usize> {
-        let wanted = |index: &usize| match &self.wanted {
-            Wanted::All => true,
-            Wanted::Of(children) => children.iter().any(|child| child.task == self.enabled[*index]),
-        };
-        let mut others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
-        others.find(|index| wanted(index) && self.open(*index, bound))
+        self.unexplored(bound).next()
     }
 
     /// The children that are wanted as far as is known: how many there are, and how many of them no
     /// worker has begun.
     pub(super) fn children(&self, bound: u32) -> (usize, usize) {
-        let wanted = |index: &usize| match &self.wanted {
-            Wanted::All => true,
-            Wanted::Of(children) => children.iter().any(|child| child.task == self.enabled[*index]),
-        };
-        let others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
-        let open = others.filter(|index| wanted(index) && self.open(*index, bound)).count();
+        let open = self.unexplored(bound).count();
         (self.done.len() + 1 + open, open)
     }
 
@@ -188,11 +191,10 @@ impl Node {
 
     /// Whether the task's step is explored from here, or sleeps here.
     fn explores(&self, task: TaskNumber) -> bool {
-        let wanted = match &self.wanted {
-            Wanted::All => true,
-            Wanted::Of(wanted) => wanted.iter().any(|child| child.task == task),
-        };
-        wanted || task == self.task() || known(&self.done, task) || known(&self.sleep, task)
+        self.wants(task)
+            || task == self.task()
+            || known(&self.done, task)
+            || known(&self.sleep, task)
     }
 
     /// What the task's step touches here, if it was explored or sleeps.

@@ -212,8 +212,8 @@ impl Joint {
 
 impl Parts {
     /// The share of the tree that is explored, as far as the tree is known: each child of a node that is
-    /// wanted so far has an equal share of its node's (Knuth 1975). Children for which no race has asked
-    /// yet are missing, so what is left is more.
+    /// wanted so far has an equal share of its node's (Knuth 1975). It is no bound: see
+    /// [`Searched::explored`](super::Searched::explored).
     pub(super) fn explored(&self) -> f64 {
         let mut left = 0.0;
         let mut shares: Vec<Option<f64>> = vec![None; self.joints.len()];

@@ -373,6 +373,7 @@ fn reversible(first: &Node, task: TaskNumber, operation: Operation) -> bool {
         Kind::ReadLock => !step.freed(object) || step.only_reads(object),
         // The joined task ends in it.
         Kind::Join => step.only_reads(object),
+        // One that waits for a change may have another one: it is not here.
         Kind::Woken => first.pending_of(task) != Some(operation) || first.enabled.contains(&task),
         _ => true,
     }

@@ -27,8 +27,6 @@ pub(super) struct Queue {
     pub(super) unexplored: bool,
     pub(super) error: Option<Error>,
     pub(super) learned: Learned,
-    /// Some step gave a name to an object at its first use.
-    pub(super) named_at_first_use: bool,
     pub(super) complete: u64,
     pub(super) redundant: u64,
 }
@@ -64,7 +62,6 @@ impl Shared {
             unexplored: from.is_some_and(|from| from.unexplored),
             error: None,
             learned: Learned::default(),
-            named_at_first_use: false,
             complete: from.map_or(0, |from| from.complete),
             redundant: from.map_or(0, |from| from.redundant),
         };

@@ -5,7 +5,7 @@ use super::parts::{Part, SPLIT};
 use super::races::Order;
 use super::sharing::Shared;
 use crate::error::Error;
-use crate::operation::{Object, Operation, TaskNumber};
+use crate::operation::{Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::scheduler::{Choice, Driver, Ended, Point};
 use shuttle::scheduler::Schedule;
@@ -240,12 +240,6 @@ impl Driver for Worker {
         self.redundant_so_far += u64::from(self.redundant);
         if let Some(node) = self.part.path.last_mut().filter(|_| !self.redundant) {
             node.step.get_or_insert(ended.step);
-        }
-        let names =
-            |node: &Node| node.step.as_ref().is_some_and(|step| !step.leaves_alone(Object::NAMES));
-        if self.by_races && self.part.path.iter().any(names) {
-            self.shared.stop(|queue| queue.named_at_first_use = true);
-            return;
         }
         if self.by_races {
             let blocked = std::mem::take(&mut self.blocked);

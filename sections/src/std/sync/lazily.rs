@@ -5,20 +5,29 @@
 //! them conflict, and their order is a part of the trace. A task that sleeps with the footprint of a first use is woken
 //! by any other. So whatever names a footprint contains, they are the same for as long as it is kept.
 //!
+//! A task that comes to such an object for the first time, and finds it made, reads [`Object::NAMES`]: had it come before
+//! the first use, it would have made it. Without the read that would be no race, and a search by races would lose orders.
+//!
 //! The write belongs to the step in which the task comes to its announcement. It changes no value that a program could
 //! see, so it moves both ways, and the step stays atomic.
 
-use crate::operation::{Access, Object};
+use crate::operation::{Access, Object, TaskNumber};
 use crate::state::with;
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
     /// What the current execution has made, by identity. Several executions run at a time, one on each OS thread.
-    static MADE: RefCell<HashMap<usize, Rc<dyn Any>>> = RefCell::default();
+    static MADE: RefCell<HashMap<usize, Made>> = RefCell::default();
+}
+
+struct Made {
+    value: Rc<dyn Any>,
+    /// The tasks that have come to it.
+    users: BTreeSet<TaskNumber>,
 }
 
 /// Tells statics and the like apart, also when they are moved. The number is in no name.
@@ -44,14 +53,26 @@ impl Identity {
     /// What belongs to it in this execution.
     pub(super) fn made<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
         let identity = self.get();
-        let made = MADE.with(|made| made.borrow().get(&identity).cloned());
-        let made = made.unwrap_or_else(|| {
-            with(|state| state.touch(Object::NAMES, Access::Write));
-            let new: Rc<dyn Any> = Rc::new(make());
-            MADE.with(|made| made.borrow_mut().insert(identity, Rc::clone(&new)));
-            new
+        let me = crate::task();
+        let found = MADE.with_borrow_mut(|made| {
+            made.get_mut(&identity).map(|made| (Rc::clone(&made.value), made.users.insert(me)))
         });
-        match made.downcast() {
+        let value = match found {
+            Some((value, is_new_to_me)) => {
+                if is_new_to_me {
+                    with(|state| state.touch(Object::NAMES, Access::Read));
+                }
+                value
+            }
+            None => {
+                with(|state| state.touch(Object::NAMES, Access::Write));
+                let value: Rc<dyn Any> = Rc::new(make());
+                let made = Made { value: Rc::clone(&value), users: BTreeSet::from([me]) };
+                MADE.with_borrow_mut(|all| all.insert(identity, made));
+                value
+            }
+        };
+        match value.downcast() {
             Ok(made) => made,
             Err(_) => unreachable!("an identity belongs to values of one type"),
         }
