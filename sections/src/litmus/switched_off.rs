@@ -113,7 +113,7 @@ fn a_store_before_a_held_lock() -> Program {
 
 /// Main locks while a task lives. Without the rule main is never interrupted, and the outcome in which
 /// the task comes first is lost.
-fn main_takes_part() -> i32 {
+pub fn main_takes_part() -> i32 {
     let shared = Arc::new(Mutex::new(0));
     let its = Arc::clone(&shared);
     let task = spawn(move || *its.lock() += 1);

@@ -1,6 +1,7 @@
 //! Programs that could get a wrong verdict: an error where the search would be blind, or every outcome.
 
 use super::checkers::Outcomes;
+use super::switched_off::main_takes_part;
 use crate::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use crate::sync::{Condvar, Mutex, MutexGuard, RwLock};
 use crate::thread::{JoinHandle, spawn};
@@ -546,15 +547,7 @@ fn main_is_like_a_task<T: std::fmt::Debug + Send + 'static>(
 
 #[test]
 fn main_that_locks_while_a_task_lives_is_explored() {
-    let body = || {
-        let shared = Arc::new(Mutex::new(0));
-        let its = Arc::clone(&shared);
-        let task = spawn(move || *its.lock() += 1);
-        let seen = *shared.lock();
-        task.join().unwrap();
-        seen
-    };
-    let (found, coverage) = main_is_like_a_task(body);
+    let (found, coverage) = main_is_like_a_task(main_takes_part);
     assert_eq!((found, coverage.complete), (outcomes(&["0", "1"]), 2));
 }
 
@@ -758,20 +751,16 @@ fn a_simulation_inside_of_a_search_is_refused() {
 /// A search and a replay have OS threads of their own.
 #[test]
 fn a_judge_can_replay_and_search() {
-    let body = || {
-        let shared = Arc::new(Mutex::new(0));
-        let its = Arc::clone(&shared);
-        let task = spawn(move || *its.lock() += 1);
-        let seen = *shared.lock();
-        task.join().unwrap();
-        seen
-    };
     let judge = move |(): &mut (), execution: Execution<i32>| {
-        assert_eq!(replay(&execution.schedule, body).unwrap().outcome, execution.outcome);
-        assert_eq!(search(body, 1).unwrap().1.complete, 2);
+        assert_eq!(
+            replay(&execution.schedule, main_takes_part).unwrap().outcome,
+            execution.outcome
+        );
+        assert_eq!(search(main_takes_part, 1).unwrap().1.complete, 2);
         ControlFlow::Continue(())
     };
-    let (coverage, _) = Search { workers: 1, ..Search::default() }.run(body, judge).unwrap();
+    let (coverage, _) =
+        Search { workers: 1, ..Search::default() }.run(main_takes_part, judge).unwrap();
     assert_eq!((coverage.complete, coverage.exhausted), (2, true));
 }
 
