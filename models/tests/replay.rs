@@ -70,6 +70,21 @@ fn check_token(shrunk: &Shrunk, invariant: Invariant) {
     );
 }
 
+/// Tokens that were printed before `sections` had further kinds of operations.
+#[test]
+fn tokens_of_a_version_before_still_lead_to_their_violation() {
+    for (text, invariant) in [
+        ("x1:field:release-before-publish:2:5.1:c6422b9ce4", Invariant::OneComputePerWindow),
+        ("x1:fail:no-backoff:2:0:103065d6bd", Invariant::FailuresBackOff),
+        ("x1:pool:release-on-queue:2:11.1-12.1-18.1:0caa69c979", Invariant::OneComputePerWindow),
+        ("x1:sweep:sweep-by-age:2:0.1-9.1:807b6a774d", Invariant::OneInFlight),
+    ] {
+        let token = text.parse().expect("a token");
+        let replayed = replay(&token).expect("the token is not outdated");
+        assert!(replayed.verdict.violated.contains(&invariant), "{text} violates {invariant}");
+    }
+}
+
 #[test]
 fn every_violation_has_a_short_token_with_the_fewest_preemptions() {
     for (protocol, scenario, invariant) in broken() {

@@ -82,14 +82,13 @@ impl Access {
 }
 
 /// The kinds of operations that are announced.
+// The checksum of an execution has their numbers, and tokens have the checksum. So a new kind comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// Takes a mutex when it is free.
     Lock,
     /// Takes a mutex if it is free.
     TryLock,
-    /// Shares a read-write lock if no task writes.
-    TryReadLock,
     /// Shares a read-write lock when no task writes.
     ReadLock,
     /// Takes a read-write lock when it is free.
@@ -120,12 +119,14 @@ pub enum Kind {
     Sleep,
     /// Starts a task. It is not announced, because a step may spawn.
     Spawn,
-    /// Waits until something changes that an iteration of a loop has read: see [`spin`](crate::spin).
-    Await,
     /// Waits for the end of a task.
     Join,
     /// Main waits for the end of every task.
     End,
+    /// Shares a read-write lock if no task writes.
+    TryReadLock,
+    /// Waits until something changes that an iteration of a loop has read: see [`spin`](crate::spin).
+    Await,
 }
 
 impl Kind {
