@@ -27,7 +27,8 @@ fn violated(run: &Run) -> Vec<Invariant> {
 /// CI runs a hundred others with each commit: `.ci/run`.
 #[test]
 fn no_seed_of_a_fleet_violates_an_invariant() {
-    for seed in 1..=60 {
+    // In the last one two computes of a key hang for hours, while the compute time-out is 10 ms.
+    for seed in (1..=60).chain([605_523]) {
         let run = run(&Wishes::fleet(seed, 2_000));
         let violations = run.judge.violations();
         assert!(violations.is_empty(), "simulate --seeds {seed}..{}: {violations:?}", seed + 1);

@@ -203,7 +203,8 @@ impl<W: World> Request<'_, W> {
     }
 
     fn ask(&self, now: Reading, wants: Wants) -> Ask {
-        Ask { now, wants, compute_timeout: self.shared.compute_timeout }
+        let compute_timeout = self.shared.compute_timeout;
+        Ask { now, wants, compute_timeout, waited: self.waited.get() }
     }
 
     fn to_compute(&self) -> Wants {

@@ -46,6 +46,10 @@ pub(crate) struct LeaseUsage {
 /// A request that cannot revoke an overdue lease waits at least this long before it tries again.
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
 
+/// It waits as long again as it has waited so far, up to this: two computes may hang for hours, and each attempt
+/// takes two locks.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
+
 /// What a request wants the lease for.
 #[derive(Clone, Copy)]
 pub(crate) enum Wants {
@@ -62,6 +66,8 @@ pub(crate) struct Ask {
     pub(crate) wants: Wants,
     /// A compute that takes longer is overdue.
     pub(crate) compute_timeout: Duration,
+    /// How long the request has waited for computes that were overdue then.
+    pub(crate) waited: Duration,
 }
 
 impl Wants {
@@ -244,11 +250,11 @@ impl<K> Slot<K> {
     }
 
     /// How long a waiter of this lease waits before it tries to revoke it. No lease is revoked while another revoked one
-    /// is in flight: then the waiter tries again after that time.
+    /// is in flight: then the waiter tries again later.
     pub(super) fn time_left(&self, lease: LeaseId, ask: &Ask) -> Duration {
         match &self.current {
             Some(held) if held.lease == lease && self.revoked.is_none() => held.time_left(ask),
-            _ => ask.compute_timeout.max(SHORTEST_POLL),
+            _ => ask.compute_timeout.max(ask.waited.clamp(SHORTEST_POLL, LONGEST_POLL)),
         }
     }
 

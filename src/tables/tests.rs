@@ -29,7 +29,8 @@ fn release(table: &Table, lease: LeaseId, outcome: LeaseOutcome<&'static str, ()
 }
 
 fn ask(now: Moment, wants: Wants) -> Ask {
-    Ask { now: Reading::first(now), wants, compute_timeout: Duration::MAX }
+    let (now, waited) = (Reading::first(now), Duration::ZERO);
+    Ask { now, wants, compute_timeout: Duration::MAX, waited }
 }
 
 /// A request that sends the lease to a thread.
@@ -331,6 +332,7 @@ fn an_overdue_lease_is_revoked_once() {
         now: Reading::first(Moment::ORIGIN.after(second * seconds)),
         wants: Wants::Compute(Takeover::Queued),
         compute_timeout: second * 2,
+        waited: Duration::ZERO,
     };
     let hung = table.try_acquire(HASH, "k", &at(0)).0.expect("free");
     assert!(matches!(table.try_acquire(HASH, "k", &at(1)).0, Err(Refusal::Busy(_))));
@@ -345,6 +347,27 @@ fn an_overdue_lease_is_revoked_once() {
     assert!(late.is_err(), "its value is discarded");
     assert!(matches!(table.try_acquire(HASH, "k", &at(9)).0, Err(Refusal::Busy(_))), "two hang");
     assert!(!store.revoke_overdue(HASH, next, &table));
+}
+
+/// Two computes may hang for hours. A waiter that tried at each compute time-out would keep a processor busy.
+#[test]
+fn a_waiter_behind_two_hung_computes_waits_as_long_again_and_at_most_a_second() {
+    let (table, store) = (Table::new(1), Store::<_, ()>::new(1, usize::MAX));
+    let ms = Duration::from_millis;
+    let at = |then, waited| Ask {
+        now: Reading::first(Moment::ORIGIN.after(ms(then))),
+        wants: Wants::Compute(Takeover::Queued),
+        compute_timeout: ms(10),
+        waited: ms(waited),
+    };
+    let first = table.try_acquire(HASH, "k", &at(0, 0)).0.expect("free");
+    assert!(store.revoke_overdue(HASH, first, &table));
+    let second = table.try_acquire(HASH, "k", &at(10, 0)).0.expect("free again");
+    let mut shard = table.shards[0].lock();
+    let slot = shard.find_held(HASH, second).expect("held");
+    let waits = [0, 5, 10, 20, 40, 999, 1_000, 3_600_000]
+        .map(|waited| slot.time_left(second, &at(20, waited)));
+    assert_eq!(waits, [10, 10, 10, 20, 40, 999, 1_000, 1_000].map(ms));
 }
 
 #[test]
@@ -400,6 +423,7 @@ fn overdue_computes_that_fail_never_leave_more_fences_than_leases() {
         now: Reading::first(Moment::ORIGIN),
         wants: Wants::Compute(Takeover::Queued),
         compute_timeout: Duration::ZERO,
+        waited: Duration::ZERO,
     };
     for _ in 0..100 {
         let hung = table.try_acquire(HASH, "k", &ask).0.expect("free");

@@ -259,7 +259,11 @@ fn ended(shared: &Shared, simulated: Simulated<()>) -> (Run, Chooser) {
     let for_ever = if in_a_circle { Invariant::NoDeadlock } else { Invariant::NoWaiterLeftBehind };
     let end = Now { time: now, clock: 0, task: 0, step: 0 };
     if is_set(&shared.overdue) {
-        judge.report(end, for_ever, "long after the end of the day a request still waits".into());
+        judge.report(
+            end,
+            for_ever,
+            "a request still waits, long after the end of the day or after too many steps".into(),
+        );
     }
     match &outcome {
         Some(Outcome::Deadlock(waiting)) => {
@@ -297,8 +301,11 @@ impl Limits {
         let of_keys = (patience(plan) + waits.min(day)).saturating_mul(keys);
         let swept = storage.saturating_add(back_off.1).saturating_add(idle).saturating_mul(8);
         let healed = served.saturating_add(of_keys).saturating_add(swept).saturating_add(day * 2);
-        // A request takes about twenty steps, one in a crowd of waiters some hundreds.
-        let steps = (plan.requests + plan.keys + 1_000).saturating_mul(1_000);
+        // A request takes about twenty steps, one in a crowd of waiters some hundreds. A waiter behind two hung computes
+        // tries once a second to revoke one, in about ten steps.
+        let of_requests = (plan.requests + plan.keys + 1_000).saturating_mul(1_000);
+        let of_polls = plan.length.as_secs().saturating_mul(plan.callers as u64 * 10);
+        let steps = of_requests.saturating_add(of_polls);
         Self { served, healed, steps }
     }
 }
