@@ -150,7 +150,7 @@ pub(super) fn perform<P: Protocol>(
         .map(|caller| {
             let (start, stage, acts) = (start.clone(), stage.clone(), setup.roles.of(caller));
             let locks = Arc::clone(&locks);
-            thread::spawn(move || {
+            thread::spawn_alike(setup.roles.class(caller), move || {
                 begin(caller + 1);
                 locks.enter();
                 start.wait();

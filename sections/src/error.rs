@@ -36,6 +36,8 @@ pub enum Error {
     OtherOptions,
     /// A bound on preemptions together with reduction. Sleep sets are not sound under such a bound.
     BoundWithReduction,
+    /// Symmetry is part of the reduction.
+    SymmetryWithoutReduction,
     /// The scenario draws random numbers from Shuttle, which no schedule records.
     RandomNumber,
     /// An execution did not end within this many decisions.
@@ -119,6 +121,9 @@ impl fmt::Display for Error {
             Self::BoundWithReduction => f.write_str(
                 "a bound on preemptions needs a search without reduction: sleep sets are not sound \
                  under it",
+            ),
+            Self::SymmetryWithoutReduction => f.write_str(
+                "`symmetry` needs `reduce`: without the reduction every interleaving is explored",
             ),
             Self::RandomNumber => f.write_str(
                 "the scenario draws random numbers from Shuttle: no schedule records them, so no execution \

@@ -7,6 +7,15 @@ use std::fmt;
 /// The number of a task, as Shuttle counts. Main is 0.
 pub type TaskNumber = usize;
 
+/// The task that has this one's place if two of them have each other's.
+pub(crate) fn swapped(task: TaskNumber, one: TaskNumber, other: TaskNumber) -> TaskNumber {
+    match task {
+        task if task == one => other,
+        task if task == other => one,
+        task => task,
+    }
+}
+
 /// Main takes part in decisions only if it does more than spawn and join.
 pub(crate) const MAIN: TaskNumber = 0;
 
@@ -42,6 +51,16 @@ impl Object {
     /// The task that a join of this object waits for, if it is a task.
     pub fn task(self) -> Option<TaskNumber> {
         (self.maker != Self::NO_TASK && self.number == 0).then_some(self.maker as usize)
+    }
+
+    /// The object under the other one's name, if one of two tasks made it or is it.
+    pub(crate) fn swapped(self, one: TaskNumber, other: TaskNumber) -> Self {
+        let maker = match self.maker {
+            maker if maker == one as u32 => other as u32,
+            maker if maker == other as u32 => one as u32,
+            maker => maker,
+        };
+        Self { maker, ..self }
     }
 
     pub(crate) fn place(self) -> (usize, usize) {
@@ -250,6 +269,37 @@ impl Footprint {
         self.objects.iter().all(|(object, access)| {
             other.objects.iter().all(|(its, how)| its != object || access.commutes_with(*how))
         })
+    }
+
+    /// What the step would touch if two tasks had each other's place.
+    pub(crate) fn swapped(&self, one: TaskNumber, other: TaskNumber) -> Self {
+        let of = |object: Object| object.swapped(one, other);
+        let Effects { changed, took, freed } = &self.effects;
+        let effects = Effects {
+            changed: changed.iter().map(|task| swapped(*task, one, other)).collect(),
+            took: took.iter().copied().map(of).collect(),
+            freed: freed.iter().copied().map(of).collect(),
+        };
+        let objects = self.objects().map(|(object, access)| (of(object), access)).collect();
+        Self { objects, effects }
+    }
+
+    /// Whether both touch the same objects in the same way, and have the same effects.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        fn sorted<T: Ord + Copy>(of: &[T]) -> SmallVec<[T; 4]> {
+            let mut of: SmallVec<[T; 4]> = of.iter().copied().collect();
+            of.sort_unstable();
+            of
+        }
+        let (mine, its) = (&self.effects, &other.effects);
+        let has = |(object, access): (Object, Access)| {
+            other.objects().any(|(its, how)| its == object && how == access)
+        };
+        self.objects.len() == other.objects.len()
+            && self.objects().all(has)
+            && sorted(&mine.changed) == sorted(&its.changed)
+            && sorted(&mine.took) == sorted(&its.took)
+            && sorted(&mine.freed) == sorted(&its.freed)
     }
 
     /// The objects, each with the kind of access.

@@ -46,6 +46,8 @@ rules! {
     ReleasesBeforeWaitsAsk,
     /// The second step of a race comes first only if it commutes with the way to the other order.
     SecondStepsCommute,
+    /// Tasks that are alike are swapped only where they have done alike.
+    SwapsAreChecked,
     /// An execution that repeats another one is not counted.
     RedundantIsNotCounted,
     /// A replay is compared with the recorded execution.

@@ -8,7 +8,7 @@ use crate::operation::{Footprint, Kind, MAIN, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::run::{Handed, Report, message};
 use crate::schedule::{Outcome, Step};
-use crate::state::{self, Run, State, Status};
+use crate::state::{self, Class, Run, State, Status};
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) struct Point<'a> {
     pub(crate) stays: bool,
     /// What the previous step touched.
     pub(crate) step: &'a Footprint,
+    /// The tasks of which there are others that are alike, each with its class.
+    pub(crate) classes: &'a [(TaskNumber, Class)],
     /// The tasks, as Shuttle knows them.
     pub(crate) runnable: &'a [&'a Task],
 }
@@ -45,6 +47,11 @@ pub(crate) trait Driver: Send {
     /// Begins another execution, or returns `None` to stop. Shuttle's schedule carries the seed of its
     /// random numbers.
     fn begin(&mut self) -> Option<Schedule>;
+
+    /// Whether it wants to know which tasks are alike.
+    fn asks_for_classes(&self) -> bool {
+        false
+    }
 
     /// Makes a decision.
     fn decide(&mut self, point: &Point) -> Result<Choice, Error>;
@@ -82,6 +89,7 @@ pub(crate) struct Bridge {
     begun: bool,
     pending: Vec<(TaskNumber, Operation)>,
     enabled: Vec<TaskNumber>,
+    classes: Vec<(TaskNumber, Class)>,
 }
 
 impl Bridge {
@@ -92,9 +100,17 @@ impl Bridge {
         unwinds: bool,
         hand: Sender<Handed>,
     ) -> Self {
-        let (pending, enabled) = (Vec::new(), Vec::new());
-        let driver = Some(driver);
-        Self { driver, setup, report, unwinds, hand, begun: false, pending, enabled }
+        Self {
+            driver: Some(driver),
+            setup,
+            report,
+            unwinds,
+            hand,
+            begun: false,
+            pending: Vec::new(),
+            enabled: Vec::new(),
+            classes: Vec::new(),
+        }
     }
 
     fn end(&mut self) {
@@ -205,14 +221,20 @@ impl Bridge {
         if self.enabled.is_empty() {
             return self.main_or_deadlock(state);
         }
+        let Some(driver) = &mut self.driver else { unreachable!("it is here during an execution") };
+        self.classes.clear();
+        if driver.asks_for_classes() {
+            let class = |(task, _): &(TaskNumber, Operation)| Some((*task, state.class(*task)?));
+            self.classes.extend(self.pending.iter().filter_map(class));
+        }
         let point = Point {
             pending: &self.pending,
             enabled: &self.enabled,
             stays: stays.is_some(),
             step: &state.step,
+            classes: &self.classes,
             runnable,
         };
-        let Some(driver) = &mut self.driver else { unreachable!("it is here during an execution") };
         match driver.decide(&point) {
             Ok(choice) => self.go_on(state, &choice, stays.is_some()),
             Err(error) => {

@@ -21,6 +21,27 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    spawn_in(None, task)
+}
+
+/// Starts a task that is like every other one that this task starts with this `class`: they run the same code on the same
+/// data, and it makes no difference to the scenario or to its judge which of them does what. That is a promise.
+/// A search with [`symmetry`](crate::Search::symmetry) relies on it.
+#[track_caller]
+pub fn spawn_alike<F, T>(class: u32, task: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn_in(Some(class), task)
+}
+
+#[track_caller]
+fn spawn_in<F, T>(class: Option<u32>, task: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let (work, slot) = work(task);
     let task = if with(|state| state.clockwork.is_some()) {
         let stack = runtime::stack(work);
@@ -29,7 +50,7 @@ where
         with(|state| state.asks = true);
         shuttle::thread::spawn(work).thread().id().into()
     };
-    with(|state| state.spawned(task));
+    with(|state| state.spawned(task, class));
     JoinHandle { task, identity: Identity::of_task(task), slot }
 }
 

@@ -7,7 +7,7 @@ mod backend {
     pub(super) use self::core::ManualClock as TickingClock;
 
     pub(super) mod thread {
-        pub(crate) use sections::thread::{JoinHandle, spawn};
+        pub(crate) use sections::thread::{JoinHandle, spawn, spawn_alike};
     }
 
     /// The scenario's own number of workers.

@@ -12,6 +12,15 @@ mod backend {
 
     pub(super) mod thread {
         pub(crate) use std::thread::{JoinHandle, spawn};
+
+        /// A task that is like others of its class, which no search here makes use of.
+        pub(crate) fn spawn_alike<F, T>(_class: u32, task: F) -> JoinHandle<T>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            spawn(task)
+        }
     }
 
     thread_local! {

@@ -200,6 +200,10 @@ struct Explore {
     /// The most preemptions of an execution (sections, loom). The default is no bound.
     #[arg(long, allow_negative_numbers = true, value_parser = whole::<usize>(0, u32::MAX.into()))]
     preemptions: Option<usize>,
+    /// Explores one of the executions that differ in which of several callers of one role does what (sections). The
+    /// number of executions is then that of such classes.
+    #[arg(long)]
+    symmetry: bool,
     /// The seed of random choices.
     #[arg(
         long, default_value_t = 1, allow_negative_numbers = true,
@@ -237,6 +241,7 @@ impl Explore {
             until: None,
             time: Duration::from_secs(self.time.into()),
             preemptions: self.preemptions,
+            symmetry: self.symmetry,
             seed: self.seed,
         }
     }

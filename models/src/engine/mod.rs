@@ -39,6 +39,8 @@ pub struct Budget {
     pub time: Duration,
     /// The most preemptions of an execution (`loom`, `sections`). `None`: no bound.
     pub preemptions: Option<usize>,
+    /// Of executions that differ in which of several callers of one role does what, `sections` explores one.
+    pub symmetry: bool,
     /// The seed of random choices.
     pub seed: u64,
     /// OS threads of a search by `sections`. The other engines use one.
@@ -54,6 +56,7 @@ impl Default for Budget {
             executions: 1_000_000,
             time: Duration::from_secs(60),
             preemptions: None,
+            symmetry: false,
             seed: 1,
             workers: 1,
             until: None,

@@ -15,6 +15,7 @@ pub(super) fn explore(
     let search = Search {
         reduce: budget.preemptions.is_none(),
         preemptions: budget.preemptions.map(|bound| u32::try_from(bound).unwrap_or(u32::MAX)),
+        symmetry: budget.symmetry,
         executions: budget.executions,
         time: budget.time,
         workers: budget.workers,

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The format. A change of what is saved, or of how a search goes on, changes it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The rest of a search that was cut off: [`Search::resume`] goes on with it. Its text, by `to_string` and `parse`, can
 /// be kept in a file. It is good for the same scenario, built from the same code.
@@ -21,6 +21,7 @@ pub struct Checkpoint {
     format: u32,
     reduce: bool,
     sources: bool,
+    symmetry: bool,
     preemptions: Option<u32>,
     pub(super) learned: Learned,
     pub(super) complete: u64,
@@ -71,12 +72,13 @@ impl Checkpoint {
         let joints = parts.joints.iter().map(|joint| joint.as_ref().map(SavedJoint::of)).collect();
         let tree = Tree { queue: parts.queue.clone(), joints, free: parts.free.clone() };
         let learned = learned.clone();
-        let Search { reduce, sources, preemptions, .. } = *search;
+        let Search { reduce, sources, symmetry, preemptions, .. } = *search;
         let format = FORMAT;
         Self {
             format,
             reduce,
             sources,
+            symmetry,
             preemptions,
             learned,
             complete,
@@ -88,8 +90,8 @@ impl Checkpoint {
 
     /// Whether a search with these options can go on with it.
     pub(super) fn fits(&self, search: &Search) -> bool {
-        (self.reduce, self.sources, self.preemptions)
-            == (search.reduce, search.sources, search.preemptions)
+        (self.reduce, self.sources, self.symmetry, self.preemptions)
+            == (search.reduce, search.sources, search.symmetry, search.preemptions)
     }
 
     pub(super) fn parts(&self, bound: u32) -> Parts {

@@ -12,6 +12,7 @@ mod parts;
 mod past;
 mod races;
 mod sharing;
+mod symmetry;
 mod worker;
 
 use crate::error::Error;
@@ -31,6 +32,10 @@ pub struct Search {
     pub reduce: bool,
     /// With the reduction, explore only the orders that races ask for (source sets). On by default. Without it sleep sets alone reduce: the same executions are shown, and far more are redundant.
     pub sources: bool,
+    /// With the reduction, explore one of several tasks that are alike, where they have done alike. Which tasks are alike,
+    /// [`spawn_alike`](crate::thread::spawn_alike) says. Off by default: the judge must not tell them apart. With symmetry
+    /// sleep sets alone reduce the rest, as without `sources`.
+    pub symmetry: bool,
     /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
     pub preemptions: Option<u32>,
     /// The most executions, redundant ones included. A search that is cut off is not exhausted.
@@ -52,6 +57,7 @@ impl Default for Search {
         Self {
             reduce: true,
             sources: true,
+            symmetry: false,
             preemptions: None,
             executions: u64::MAX,
             time: Duration::MAX,
@@ -77,6 +83,11 @@ pub struct Coverage {
 }
 
 impl Search {
+    /// Whether only those orders are explored for which races ask.
+    fn by_races(&self) -> bool {
+        self.reduce && self.sources && !self.symmetry
+    }
+
     /// Runs every execution of `body`. `visit` folds each one that counts into the accumulator of its
     /// worker, and may end the search. Then the search is not exhausted.
     ///
@@ -118,6 +129,9 @@ impl Search {
         }
         if self.reduce && self.preemptions.is_some() {
             return Err(Error::BoundWithReduction);
+        }
+        if self.symmetry && !self.reduce {
+            return Err(Error::SymmetryWithoutReduction);
         }
         if from.as_ref().is_some_and(|from| !from.fits(self)) {
             return Err(Error::OtherOptions);

@@ -1,6 +1,7 @@
 //! A decision on the current path: its children, and which of them are still unexplored.
 
 use super::races::Request;
+use super::symmetry::Groups;
 use crate::operation::{Footprint, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ pub(super) struct Node {
     pub(super) done: Vec<(TaskNumber, Footprint)>,
     /// The other children that are explored.
     pub(super) wanted: Wanted,
+    /// The tasks of which one is enough: each with the first of its group. Empty without symmetry.
+    pub(super) groups: Groups,
     /// Requests that wait until it is known what a step touches here.
     pub(super) deferred: Vec<Request>,
     /// An index into `enabled`.
@@ -75,14 +78,32 @@ impl Node {
         pending.map(|(_, operation)| *operation)
     }
 
+    fn group(&self, task: TaskNumber) -> Option<TaskNumber> {
+        let group = self.groups.iter().find(|(other, _)| *other == task);
+        group.map(|(_, first)| *first)
+    }
+
+    /// Whether two tasks have the same history but for their names.
+    pub(super) fn can_be_swapped(&self, one: TaskNumber, other: TaskNumber) -> bool {
+        self.group(one).is_some_and(|group| self.group(other) == Some(group))
+    }
+
+    /// The other tasks that can be swapped with this one.
+    fn like(&self, task: TaskNumber) -> impl Iterator<Item = TaskNumber> + '_ {
+        let group = self.group(task);
+        let of_group = self.groups.iter().filter(move |(_, first)| group == Some(*first));
+        of_group.map(|(other, _)| *other).filter(move |other| *other != task)
+    }
+
     pub(super) fn preempts(&self, index: usize) -> bool {
         self.stays && index > 0
     }
 
     pub(super) fn open(&self, index: usize, bound: u32) -> bool {
         let task = self.enabled[index];
-        !known(&self.sleep, task)
-            && !known(&self.done, task)
+        let explored = |task| known(&self.sleep, task) || known(&self.done, task);
+        !explored(task)
+            && !self.like(task).any(explored)
             && self.preemptions + u32::from(self.preempts(index)) <= bound
     }
 
@@ -99,7 +120,11 @@ impl Node {
 
     /// The wanted children that no worker has begun.
     fn unexplored(&self, bound: u32) -> impl Iterator<Item = usize> + '_ {
-        let others = (0..self.enabled.len()).filter(|index| *index != self.chosen);
+        let chosen = self.task();
+        let is_other = move |index: &usize| {
+            self.enabled[*index] != chosen && !self.can_be_swapped(chosen, self.enabled[*index])
+        };
+        let others = (0..self.enabled.len()).filter(is_other);
         others.filter(move |index| self.wants(self.enabled[*index]) && self.open(*index, bound))
     }
 
@@ -213,6 +238,20 @@ impl Node {
             *task != self.task()
                 && (footprint.commutes_with(step) || !on(Rule::SleepersAreFiltered))
         };
-        self.sleep.iter().chain(&self.done).filter(stay).cloned().collect()
+        let explored = || self.sleep.iter().chain(&self.done);
+        if self.groups.is_empty() {
+            return explored().filter(stay).cloned().collect();
+        }
+        // What follows a step of the others has been explored with the names exchanged.
+        let is_new = |task: TaskNumber| !explored().any(|(other, _)| *other == task);
+        let images = explored().flat_map(|(task, footprint)| {
+            let swapped = move |other| (other, footprint.swapped(*task, other));
+            self.like(*task).map(swapped)
+        });
+        let images: Vec<_> = images.filter(|(task, _)| is_new(*task)).collect();
+        let mut sleepers: Vec<_> = explored().chain(&images).filter(stay).cloned().collect();
+        sleepers.sort_by_key(|(task, _)| *task);
+        sleepers.dedup_by_key(|(task, _)| *task);
+        sleepers
     }
 }

@@ -17,6 +17,22 @@ impl Past {
         self.0[place / 64] |= 1 << (place % 64);
     }
 
+    /// The set in which these two places have changed places.
+    pub(super) fn swap(&mut self, one: usize, other: usize) {
+        if self.has(one) == self.has(other) {
+            return;
+        }
+        let (gone, come) = if self.has(one) { (one, other) } else { (other, one) };
+        self.0[gone / 64] &= !(1 << (gone % 64));
+        self.add(come);
+    }
+
+    /// Whether both have the same steps.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let word = |of: &Self, at: usize| of.0.get(at).copied().unwrap_or(0);
+        (0..self.0.len().max(other.0.len())).all(|at| word(self, at) == word(other, at))
+    }
+
     pub(super) fn join(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);

@@ -74,6 +74,16 @@ impl Order {
         self.pasts.len()
     }
 
+    /// The places of the steps of a task.
+    pub(super) fn steps_of(&self, task: TaskNumber) -> &[usize] {
+        self.of_task.get(task).map_or(&[], Vec::as_slice)
+    }
+
+    /// The steps before which the one at this place cannot come.
+    pub(super) fn past(&self, place: usize) -> &Past {
+        &self.pasts[place]
+    }
+
     /// Forgets the steps from this place on.
     pub(super) fn cut(&mut self, place: usize) {
         if self.pasts.len() <= place {
@@ -104,7 +114,7 @@ impl Order {
         until: usize,
     ) -> Past {
         let mut past = Past::default();
-        let mine = self.of_task.get(task).map_or(&[][..], Vec::as_slice);
+        let mine = self.steps_of(task);
         let mine = &mine[..mine.partition_point(|step| *step < until)];
         if let Some(last) = mine.last() {
             past.join(&self.pasts[*last]);
@@ -186,7 +196,7 @@ impl Order {
         let mut past = announced.clone();
         past.add(place);
         let second = Announced { task, operation, past, until: place + 1 };
-        let mine = self.of_task.get(task).map_or(&[][..], Vec::as_slice);
+        let mine = self.steps_of(task);
         let since = mine.iter().rev().nth(1).map_or(0, |step| step + 1);
         let changing = self.changing.get(task).map_or(&[][..], Vec::as_slice);
         for broadcast in changing.iter().filter(|step| **step >= since) {

@@ -4,6 +4,7 @@ use super::node::{Node, Wanted};
 use super::parts::{Part, SPLIT};
 use super::races::Order;
 use super::sharing::Shared;
+use super::symmetry;
 use crate::error::Error;
 use crate::operation::{Operation, TaskNumber};
 use crate::rules::{Rule, on};
@@ -18,6 +19,8 @@ pub(super) struct Worker {
     bound: u32,
     /// Whether only the orders are explored that races ask for.
     by_races: bool,
+    /// Whether one of several tasks that are alike is enough.
+    by_symmetry: bool,
     /// What it explores. Its path has the decisions of the current execution.
     part: Part,
     active: bool,
@@ -39,7 +42,8 @@ impl Worker {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             bound: shared.search.preemptions.unwrap_or(u32::MAX),
-            by_races: shared.search.reduce && shared.search.sources,
+            by_races: shared.search.by_races(),
+            by_symmetry: shared.search.symmetry,
             shared,
             part: Part::default(),
             active: false,
@@ -148,6 +152,15 @@ impl Worker {
             Some(node) => (Vec::new(), node.preemptions + u32::from(node.preempts(node.chosen))),
             None => (Vec::new(), 0),
         };
+        let mut requests = Vec::new();
+        while self.by_symmetry && self.order.len() < self.part.path.len() {
+            self.order.push(&self.part.path, &mut requests);
+        }
+        let groups = if self.by_symmetry {
+            symmetry::groups(&self.order, &self.part.path, point.classes, point.pending)
+        } else {
+            Vec::new()
+        };
         let mut node = Node {
             pending: point.pending.to_vec(),
             enabled: point.enabled.to_vec(),
@@ -156,6 +169,7 @@ impl Worker {
             sleep,
             done: Vec::new(),
             wanted: if self.by_races { Wanted::Of(Vec::new()) } else { Wanted::All },
+            groups,
             deferred: Vec::new(),
             chosen: 0,
             guide: Vec::new(),
@@ -205,6 +219,10 @@ impl Driver for Worker {
             .unwrap_or_default();
         self.guide.reverse();
         Some(Schedule::new(0))
+    }
+
+    fn asks_for_classes(&self) -> bool {
+        self.by_symmetry
     }
 
     fn decide(&mut self, point: &Point) -> Result<Choice, Error> {

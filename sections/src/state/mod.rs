@@ -16,7 +16,7 @@ mod watching;
 pub(crate) use announce::{Aborted, announce, end, new_object, park, sleep};
 pub(crate) use clockwork::{Chooser, Clockwork, Stack, Turn};
 pub(crate) use identity::{Age, Identity};
-pub(crate) use tasks::Status;
+pub(crate) use tasks::{Class, Status};
 
 use crate::error::Error;
 use crate::learned::{Discovery, Learned};

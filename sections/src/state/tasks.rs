@@ -22,11 +22,16 @@ pub(crate) enum Status {
     Finished,
 }
 
+/// Tasks are alike if one task spawned them with one number.
+pub(crate) type Class = (TaskNumber, u32);
+
 #[derive(Default)]
 pub(super) struct TaskState {
     pub(super) status: Status,
     /// The line of the operation that it announced last.
     pub(super) place: Option<&'static Location<'static>>,
+    /// The class of tasks that are alike, if it was spawned as one: see [`spawn_alike`](crate::thread::spawn_alike).
+    pub(super) class: Option<Class>,
     /// The number of objects that it has made.
     pub(super) made: u32,
     /// Whether its last wait timed out.
@@ -119,9 +124,16 @@ impl State {
         self.current = task;
     }
 
+    /// The class of the task, if there are tasks that are like it.
+    pub(crate) fn class(&self, task: TaskNumber) -> Option<Class> {
+        self.tasks.get(task)?.class
+    }
+
     /// A task has been spawned.
-    pub(crate) fn spawned(&mut self, task: TaskNumber) {
-        self.task(task).status = Status::New;
+    pub(crate) fn spawned(&mut self, task: TaskNumber, class: Option<u32>) {
+        let parent = self.current;
+        let spawned = self.task(task);
+        (spawned.status, spawned.class) = (Status::New, class.map(|class| (parent, class)));
         self.live += 1;
         if self.takes_steps() {
             self.step.change(task);

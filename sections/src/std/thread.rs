@@ -306,7 +306,7 @@ impl<'scope> Scope<'scope, '_> {
         let (task, slot) = tasks::work(introduced(name.clone(), Arc::clone(&parker), task));
         with(|state| state.asks = true);
         let number = self.inner.spawn(task).thread().id().into();
-        with(|state| state.spawned(number));
+        with(|state| state.spawned(number, None));
         list(&self.open).push(number);
         let thread = Thread { id: ThreadId(number), name, parker };
         let (inner, open) = (tasks::JoinHandle::of(number, slot), Arc::clone(&self.open));

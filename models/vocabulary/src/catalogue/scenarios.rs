@@ -114,6 +114,16 @@ impl Roles {
         }
     }
 
+    /// The role of the caller with this number. Callers of one role do the same.
+    pub const fn class(self, caller: usize) -> u32 {
+        match (self, caller) {
+            (Self::All(_), _) | (_, 0) => 0,
+            (Self::InTurn(..), _) => (caller % 2) as u32,
+            (Self::First(..), _) | (Self::FirstTwo(..), 1) => 1,
+            (Self::FirstTwo(..), _) => 2,
+        }
+    }
+
     /// All acts of all roles.
     fn acts(self) -> impl Iterator<Item = Act> {
         (0..3).flat_map(move |caller| self.of(caller).iter().copied())
