@@ -11,7 +11,7 @@ use abstract_protocol::Abstract;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
-use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+use xfetch_models::catalogue::{Engine, On, Protocol, Scenario, Setup};
 use xfetch_models::engine::{Budget, Cell, Coverage, Exploration, explore, verdict_of};
 use xfetch_models::history::History;
 use xfetch_models::verdict::Verdict;
@@ -207,6 +207,123 @@ fn both_searches_count_the_same_executions_of_each_outcome() {
     println!("all: {complete} complete, {redundant} and {before} redundant");
     assert!(redundant * 20 < complete, "{redundant} of {complete} executions are redundant");
     assert!(before > complete, "the judge reduces as much");
+}
+
+/// The names of callers of one role are exchanged in each history. If a checker told them apart, a search with symmetry
+/// could lose what the checker sees.
+#[test]
+fn no_checker_tells_callers_of_one_role_apart() {
+    let mut exchanged = 0;
+    for protocol in Protocol::ALL.iter().copied() {
+        for scenario in Scenario::ALL.iter().copied() {
+            if !protocol.is_shipped() && protocol.breaks_in(scenario).is_none() {
+                continue;
+            }
+            let setup = Setup::played(scenario, protocol);
+            let workers = match setup.runs_on {
+                On::Pool { workers } => workers,
+                _ => 0,
+            };
+            let swaps = [(0, 1), (1, 2), (0, 2)];
+            let is_of_one_role = |(one, other): &(usize, usize)| {
+                setup.roles.class(*one) == setup.roles.class(*other)
+            };
+            let swaps: Vec<_> = swaps.into_iter().filter(is_of_one_role).collect();
+            let compared = check_swapped((scenario, protocol), workers, swaps);
+            exchanged += compared;
+        }
+    }
+    println!("{exchanged} histories with exchanged names");
+    assert!(exchanged > 50_000, "callers have common roles in most scenarios");
+}
+
+/// Compares the verdicts of up to 2,000 executions with three callers, with and without exchanged names.
+fn check_swapped(
+    (scenario, protocol): (Scenario, Protocol),
+    workers: usize,
+    swaps: Vec<(usize, usize)>,
+) -> u64 {
+    let body = move || xfetch_on_sections::run(scenario, protocol, 3);
+    let visit = move |count: &mut u64, execution: sections::Execution<History>| {
+        let sections::Outcome::Returned(history) = execution.outcome else {
+            return ControlFlow::Continue(());
+        };
+        let verdict = Verdict::of(&history);
+        for (one, other) in swaps.iter().copied() {
+            let mut swapped = history.clone();
+            swapped.answers.swap(one, other);
+            let [one, other] = [one, other].map(|caller| 1 + workers + caller);
+            for record in &mut swapped.records {
+                record.task = match record.task {
+                    task if task == one => other,
+                    task if task == other => one,
+                    task => task,
+                };
+            }
+            assert_eq!(Verdict::of(&swapped), verdict, "{scenario} on {protocol}: {swapped:?}");
+            *count += 1;
+        }
+        ControlFlow::Continue(())
+    };
+    let search = sections::Search { executions: 2_000, ..sections::Search::default() };
+    let (_, counts) = search.run(body, visit).expect("the scenario is deterministic");
+    counts.iter().sum()
+}
+
+/// Every cell at two callers, and at three if it is complete after 5,000 executions.
+#[test]
+fn symmetry_loses_no_verdict() {
+    let (mut cells, mut all, mut with) = (0, 0, 0);
+    let mut differ = Vec::new();
+    for protocol in Protocol::ALL.iter().copied() {
+        for scenario in Scenario::ALL.iter().copied() {
+            if !protocol.is_shipped() && protocol.breaks_in(scenario).is_none() {
+                continue;
+            }
+            for callers in [2, 3] {
+                let of = |search| verdicts((scenario, protocol), callers, search);
+                let every = sections::Search { executions: 5_000, ..sections::Search::default() };
+                let (every, coverage) = of(every);
+                if !coverage.exhausted {
+                    continue;
+                }
+                let symmetry = true;
+                let (seen, found) =
+                    of(sections::Search { symmetry, ..sections::Search::default() });
+                assert!(found.exhausted, "{scenario} on {protocol}");
+                let lost: Vec<_> = every.difference(&seen).collect();
+                let invented: Vec<_> = seen.difference(&every).collect();
+                if !lost.is_empty() || !invented.is_empty() {
+                    differ.push(format!(
+                        "{scenario} on {protocol}, {callers} callers: {lost:?} and {invented:?}"
+                    ));
+                }
+                cells += 1;
+                all += coverage.complete;
+                with += found.complete;
+            }
+        }
+    }
+    println!("{cells} cells: {all} executions, {with} with symmetry");
+    assert!(differ.is_empty(), "{} cells differ:\n{}", differ.len(), differ.join("\n"));
+    assert!(cells > 140 && with * 3 < all * 2);
+}
+
+/// One caller publishes. With symmetry an execution of `field` is given by what becomes of the n - 1 others: how many
+/// look after the publication, how many re-check after it, and for the m that are left a word: in the order of their
+/// attempts, each finds the lease taken or takes it. There are n - m ways to share n - 1 - m callers between the first
+/// two, and 2^m words. The sum of (n - m) * 2^m over m from 0 to n - 1 is 2^(n+1) - n - 2.
+#[test]
+fn field_has_so_few_executions_with_symmetry_that_eight_callers_are_complete() {
+    for callers in 2..=8_u32 {
+        let symmetry = true;
+        let search = sections::Search { symmetry, ..sections::Search::default() };
+        let cell = (Scenario::Field, Protocol::DoubleRecheck);
+        let (seen, coverage) = verdicts(cell, callers as usize, search);
+        assert!(coverage.exhausted);
+        assert_eq!(coverage.complete, (2 << callers) - u64::from(callers) - 2);
+        assert!(seen.iter().all(|verdict| verdict.violated.is_empty() && verdict.computes == 1));
+    }
 }
 
 /// Look, re-check, acquire, re-check, publish, release.

@@ -3,7 +3,7 @@
 /// The types that the text uses.
 pub(super) mod backend {
     pub use crate::sync::{Condvar, Mutex, RwLock};
-    pub use crate::thread::{JoinHandle, spawn};
+    pub use crate::thread::{JoinHandle, spawn, spawn_alike};
     use std::sync::atomic::Ordering::SeqCst;
 
     /// Gives the running task its label.

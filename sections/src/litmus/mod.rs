@@ -9,6 +9,7 @@
 //! - `checkers`: all outcomes of a program, by Shuttle's search and by this package's.
 //! - `outcomes`: every litmus against every checker.
 //! - `switched_off`: each soundness rule, and the test that fails without it.
+//! - `symmetric`: programs with tasks that are alike, with and without symmetry.
 //! - `program`, `random`: random programs against the same checkers, and executions against traces.
 //! - `oracle`: the outcomes of a random program, by exploring all of its states.
 //! - `mixes`, `against_the_oracle`: random programs of many kinds against it.
@@ -35,6 +36,7 @@ mod program;
 mod random;
 mod resumed;
 mod switched_off;
+mod symmetric;
 mod traces;
 mod verdicts;
 

@@ -33,6 +33,14 @@ pub(super) mod backend {
         JoinHandle(shuttle::thread::spawn(move || catch_unwind(AssertUnwindSafe(task))))
     }
 
+    /// Shuttle makes no use of tasks that are alike.
+    pub fn spawn_alike<T: Send + 'static>(
+        _class: u32,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        spawn(task)
+    }
+
     impl<T> JoinHandle<T> {
         pub fn join(self) -> std::thread::Result<T> {
             if usize::from(shuttle::current::me()) == 0 {

@@ -20,7 +20,7 @@ pub fn child(parent: u32, number: u32) -> u32 {
 }
 
 /// An operation of a task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Locks a mutex, notes and changes its value, and runs the body before it unlocks. Nothing, if
     /// the task holds the mutex.

@@ -23,6 +23,8 @@ enum Symptom {
     Silence(fn(usize) -> Option<Error>, fn(&Error) -> bool),
     /// An execution is counted twice.
     Count,
+    /// With symmetry an outcome is lost.
+    LostBySymmetry,
     /// The search by races shows fewer executions of this program than sleep sets alone.
     Lost(fn() -> Program),
 }
@@ -44,6 +46,7 @@ fn symptom(rule: Rule) -> Symptom {
         Rule::MissedWakeUpsAsk => Symptom::Lost(one_notification_and_two_waiters),
         Rule::ReleasesBeforeWaitsAsk => Symptom::Lost(a_broadcast_and_a_time_out),
         Rule::SecondStepsCommute => Symptom::Lost(a_store_before_a_held_lock),
+        Rule::SwapsAreChecked => Symptom::LostBySymmetry,
         Rule::RedundantIsNotCounted => Symptom::Count,
         Rule::ReplaysAreCompared => Symptom::Silence(nondeterministic, |error| {
             matches!(error, Error::Nondeterministic { .. })
@@ -62,6 +65,7 @@ impl Symptom {
                 let complete = |sources| coverage(&program, sources, workers).complete;
                 complete(true) < complete(false)
             }
+            Self::LostBySymmetry => super::symmetric::loses(workers),
             Self::Count => executions_of_independent_reads(workers) != TRACES_OF_INDEPENDENT_READS,
         }
     }

@@ -3,7 +3,7 @@
 use super::request_traces::{RequestTrace, RequestTraces};
 use super::{Story, Violation};
 use crate::catalogue::Invariant;
-use crate::history::{Content, Event, LeaseId, Record};
+use crate::history::{Content, Event, LeaseId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Two computes overlap if one begins before the other has ended. Here the beginnings and ends of
@@ -37,30 +37,36 @@ pub(super) fn one_in_flight(story: &Story) -> Vec<Violation> {
 }
 
 /// Versions grow, and a published compute began after the value that it replaces was begun.
+///
+/// Two computes begin one after the other only if a write of the map comes between: their re-checks read the map, and the
+/// order of two reads is in no trace.
 pub(super) fn versions_never_regress(story: &Story) -> Vec<Violation> {
     let clock_moves = story.clock_moves();
-    // Leases of different tables may have the same number, so a publication belongs to the last compute
-    // of its task. If the clock moves, two starts are ordered by the contents that their computes make.
-    let began = |published: usize, task: usize| {
-        let mut before = story.records.iter().rev().filter(|(index, _)| *index < published);
-        let starts = |record: &Record| {
-            record.task == task
-                && match record.event {
-                    Event::ComputeStarted(..) => !clock_moves,
-                    Event::Makes(_) => clock_moves,
-                    _ => false,
-                }
-        };
-        before.find(|(_, record)| starts(record)).map(|(index, _)| *index)
-    };
+    let mut writes = 0;
+    let mut began = BTreeMap::new();
     let (mut newest, mut latest_begin) = (0, 0);
     let mut at = Vec::new();
     for (index, record) in story.records.iter().copied() {
         let (version, begin) = match record.event {
-            Event::Published(_, version) => (version, began(index, record.task).unwrap_or(index)),
-            Event::Inserted(version) => (version, index),
+            Event::ComputeStarted(_, seen) => {
+                // If the clock moves, the event comes in a later section than the read. Then only what the read saw says
+                // after which write it came.
+                let begin = if clock_moves { seen } else { Some(writes) };
+                began.insert(record.task, begin);
+                continue;
+            }
+            Event::Published(_, version) => {
+                (version, began.get(&record.task).copied().flatten().unwrap_or(latest_begin))
+            }
+            Event::Inserted(version) if clock_moves => (version, version),
+            Event::Inserted(version) => (version, writes + 1),
+            Event::Invalidated | Event::Cleared | Event::Evicted(_) | Event::Swept(_) => {
+                writes += 1;
+                continue;
+            }
             _ => continue,
         };
+        writes += 1;
         if version <= newest || begin < latest_begin {
             at.push(index);
         }

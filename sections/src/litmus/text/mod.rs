@@ -15,7 +15,8 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 pub use panics::try_against_a_panic;
-pub use programs::run;
+#[allow(unused_imports)]
+pub use programs::{run, run_alike};
 
 pub use timeouts::TIMEOUTS;
 
