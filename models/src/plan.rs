@@ -258,9 +258,12 @@ fn field(extent: Extent) -> Vec<(Cell, Budget)> {
         }
         cells.push((of(Engine::Threads, CALLERS), sampled(extent, 100)));
     }
+    let shipped = |engine, callers| cell(Scenario::Field, Protocol::DoubleRecheck, engine, callers);
+    if extent != Extent::Quick {
+        let symmetry = Budget { symmetry: true, ..all };
+        cells.push((shipped(Engine::Sections, 8), symmetry));
+    }
     if extent == Extent::Deep {
-        let shipped =
-            |engine, callers| cell(Scenario::Field, Protocol::DoubleRecheck, engine, callers);
         cells.push((shipped(Engine::Sections, 6), all));
         cells.push((shipped(Engine::Loom, 3), Budget { preemptions: Some(3), ..all }));
     }

@@ -529,7 +529,7 @@ fn a_file_of_another_search_is_refused_and_stays_as_it_is() {
             "preemptions none there, 1 here",
         ),
         (with(&|file| file["search"]["version"] = "0.0.1".into()), cell, "version 0.0.1 there, "),
-        (with(&|file| file["format"] = 9.into()), cell, "format 9 there, 1 here"),
+        (with(&|file| file["format"] = 9.into()), cell, "format 9 there, 2 here"),
         (with(&|file| file["search"]["rest"]["tree"] = 0.into()), cell, "not a checkpoint"),
         (with(&|file| file["search"]["outcomes"] = 0.into()), cell, "its counts"),
         (written.replacen("\"count\":", "\"count\":1", 1), cell, "checksum"),

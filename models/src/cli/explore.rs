@@ -165,6 +165,9 @@ pub(super) fn command(exploration: &Exploration) -> String {
          --budget {} --seed {}",
         cell.engine, cell.scenario, cell.protocol, cell.callers, budget.executions, budget.seed,
     );
+    if budget.symmetry {
+        line.push_str(" --symmetry");
+    }
     if let Some(bound) = budget.preemptions {
         let _ = write!(line, " --preemptions {bound}");
     }

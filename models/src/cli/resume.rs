@@ -29,7 +29,13 @@ impl File {
         let path = can_replace(&given)?;
         let mut from = None;
         if path.exists() {
-            let read = CutOff::read(&read(&path)?, options.cell(), options.preemptions, &build);
+            let read = CutOff::read(
+                &read(&path)?,
+                options.cell(),
+                options.preemptions,
+                options.symmetry,
+                &build,
+            );
             let read = read.map_err(|why| format!("{}: {why}", name(&given)))?;
             note(format_args!("goes on after {} executions: {}", read.executions(), name(&given)));
             from = Some(read);

@@ -12,7 +12,7 @@ use std::io;
 use std::str::FromStr;
 
 /// The format of the text.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// The program that searches: its version, and a checksum of its file. A search is good only for the code that began
 /// it. If a checker were changed meanwhile, the sections would be the same, and what was seen would be of two checkers.
@@ -43,6 +43,7 @@ impl fmt::Display for Build {
 pub struct CutOff {
     cell: Cell,
     preemptions: Option<usize>,
+    symmetry: bool,
     seen: Seen,
     rest: Checkpoint,
 }
@@ -55,7 +56,8 @@ impl CutOff {
         };
         let outcomes = outcomes.iter().filter_map(with_example).collect();
         let seen = Seen { outcomes, reached: reached.clone() };
-        Self { cell: *cell, preemptions: budget.preemptions, seen, rest }
+        let Budget { preemptions, symmetry, .. } = *budget;
+        Self { cell: *cell, preemptions, symmetry, seen, rest }
     }
 
     /// What was seen, and what is left.
@@ -69,8 +71,8 @@ impl CutOff {
     }
 
     pub(super) fn refuse_another(&self, cell: Cell, budget: &Budget) -> Result<(), String> {
-        let here = names(cell, budget.preemptions);
-        match differences(&names(self.cell, self.preemptions), &here) {
+        let here = names(cell, budget.preemptions, budget.symmetry);
+        match differences(&names(self.cell, self.preemptions, self.symmetry), &here) {
             None => Ok(()),
             Some(differences) => Err(format!("another search: {differences}")),
         }
@@ -81,7 +83,7 @@ impl CutOff {
         let outcomes: Vec<_> = self.seen.outcomes.iter().map(outcome).collect();
         let reached: Vec<_> = self.seen.reached.iter().map(|witness| witness.slug()).collect();
         let rest: Value = serde_json::from_str(&self.rest.to_string()).unwrap_or_default();
-        let mut search = names(self.cell, self.preemptions);
+        let mut search = names(self.cell, self.preemptions, self.symmetry);
         search.insert("version".into(), json!(build.0));
         search.insert("outcomes".into(), json!(outcomes));
         search.insert("reached".into(), json!(reached));
@@ -99,6 +101,7 @@ impl CutOff {
         text: &str,
         cell: Cell,
         preemptions: Option<usize>,
+        symmetry: bool,
         build: &Build,
     ) -> Result<Self, String> {
         let damaged = |why: &str| format!("not a search that was cut off, or damaged: {why}");
@@ -112,7 +115,7 @@ impl CutOff {
         if file["checksum"] != checksum(&file["search"]) {
             return Err(damaged("its checksum does not fit"));
         }
-        let mut here = names(cell, preemptions);
+        let mut here = names(cell, preemptions, symmetry);
         here.insert("version".into(), json!(build.0));
         if let Some(differences) = differences(search, &here) {
             return Err(format!("another search: {differences}"));
@@ -123,7 +126,7 @@ impl CutOff {
             let reached = list(&search["reached"]).map(slug).collect::<Result<_, _>>()?;
             let rest = Checkpoint::from_str(&search["rest"].to_string());
             let rest = rest.map_err(|error| error.to_string())?;
-            Ok(Self { cell, preemptions, seen: Seen { outcomes, reached }, rest })
+            Ok(Self { cell, preemptions, symmetry, seen: Seen { outcomes, reached }, rest })
         };
         let cut_off = read().map_err(|why| damaged(&why))?;
         if cut_off.executions() != cut_off.rest.complete() {
@@ -134,7 +137,7 @@ impl CutOff {
 }
 
 /// What tells one search from another.
-fn names(cell: Cell, preemptions: Option<usize>) -> Map<String, Value> {
+fn names(cell: Cell, preemptions: Option<usize>, symmetry: bool) -> Map<String, Value> {
     let Cell { scenario, protocol, callers, engine } = cell;
     let fields = [
         ("engine", json!(engine.slug())),
@@ -142,6 +145,7 @@ fn names(cell: Cell, preemptions: Option<usize>) -> Map<String, Value> {
         ("protocol", json!(protocol.slug())),
         ("callers", json!(callers)),
         ("preemptions", json!(preemptions)),
+        ("symmetry", json!(symmetry)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

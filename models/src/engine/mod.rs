@@ -69,6 +69,8 @@ impl Default for Budget {
 pub enum Coverage {
     /// Every interleaving that the engine can distinguish.
     Complete,
+    /// The same, but for which of several callers of one role does what.
+    CompleteBySymmetry,
     /// Every interleaving with at most this many preemptions.
     Preemptions(usize),
     /// As many random interleavings as the budget has.
@@ -81,6 +83,7 @@ impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Complete => f.pad("complete"),
+            Self::CompleteBySymmetry => f.pad("complete up to symmetry"),
             Self::Preemptions(bound) => f.pad(&format!("preemptions <= {bound}")),
             Self::Sampled => f.pad("sampled"),
             Self::Incomplete => f.pad("incomplete"),
@@ -197,7 +200,9 @@ impl Exploration {
     /// vacuous.
     pub fn vacuous_for(&self) -> Vec<Witness> {
         match self.coverage {
-            Coverage::Complete | Coverage::Preemptions(_) => self.not_reached(),
+            Coverage::Complete | Coverage::CompleteBySymmetry | Coverage::Preemptions(_) => {
+                self.not_reached()
+            }
             Coverage::Sampled | Coverage::Incomplete => Vec::new(),
         }
     }
@@ -208,7 +213,7 @@ impl Exploration {
             return Conclusion::Broken;
         }
         match self.coverage {
-            Coverage::Complete => Conclusion::Holds,
+            Coverage::Complete | Coverage::CompleteBySymmetry => Conclusion::Holds,
             Coverage::Preemptions(_) | Coverage::Sampled => Conclusion::Bounded,
             Coverage::Incomplete => Conclusion::Incomplete,
         }
@@ -289,6 +294,17 @@ pub fn resume(
         return Err(Refused(format!(
             "preemptions {bound}: {} has no such bound; only sections and loom do",
             cell.engine
+        )));
+    }
+    if budget.symmetry && cell.engine != Engine::Sections {
+        return Err(Refused(format!(
+            "symmetry: {} has no such option; only sections does",
+            cell.engine
+        )));
+    }
+    if let Some(bound) = budget.preemptions.filter(|_| budget.symmetry) {
+        return Err(Refused(format!(
+            "symmetry with preemptions {bound}: symmetry needs a search without a bound"
         )));
     }
     if let Some(from) = &from {

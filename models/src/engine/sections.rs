@@ -33,7 +33,9 @@ pub(super) fn explore(
     exploration.redundant = found.coverage.redundant;
     exploration.explored = found.rest.is_some().then(|| found.explored.clamp(0.0, 1.0));
     if found.coverage.exhausted {
-        exploration.coverage = budget.preemptions.map_or(Coverage::Complete, Coverage::Preemptions);
+        let complete =
+            if budget.symmetry { Coverage::CompleteBySymmetry } else { Coverage::Complete };
+        exploration.coverage = budget.preemptions.map_or(complete, Coverage::Preemptions);
     }
     Ok((exploration, found.rest))
 }
