@@ -277,10 +277,14 @@ fn register(extent: Extent) -> Vec<(Cell, Budget)> {
         let of = |engine, callers| cell(scenario, Protocol::DoubleRecheck, engine, callers);
         let most = match extent {
             Extent::Quick => 2,
-            Extent::Default => scenario.complete_at(),
-            Extent::Deep => scenario.complete_at().max(4),
+            Extent::Default | Extent::Deep => scenario.complete_at(),
         };
         cells.extend((2..=most).map(|callers| (of(Engine::Sections, callers), all(extent))));
+        let symmetry = Budget { symmetry: true, ..all(extent) };
+        let in_a_night = extent == Extent::Deep && most < 4;
+        if in_a_night || extent == Extent::Default && scenario.four_by_symmetry() {
+            cells.push((of(Engine::Sections, 4), symmetry));
+        }
         if extent != Extent::Quick || scenario == Scenario::Field {
             let default_config = cell(scenario, Protocol::DefaultConfig, Engine::Sections, 2);
             cells.push((default_config, all(extent)));

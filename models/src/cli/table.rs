@@ -106,6 +106,7 @@ fn scenarios(explorations: &[&Exploration]) -> Vec<Vec<String>> {
 fn summary(found: &Exploration) -> String {
     let bound = match found.coverage {
         Coverage::Preemptions(bound) => format!(", preemptions <= {bound}"),
+        Coverage::CompleteBySymmetry => ", by symmetry".into(),
         _ => String::new(),
     };
     let conclusion = match found.conclusion() {

@@ -468,6 +468,22 @@ impl Scenario {
         self.setup().complete_at
     }
 
+    /// Whether a search of four callers with symmetry ends in seconds, though one without it does not.
+    pub const fn four_by_symmetry(self) -> bool {
+        matches!(
+            self,
+            Self::PoolFail
+                | Self::InvalidateAll
+                | Self::Insert
+                | Self::Lag
+                | Self::Nominate
+                | Self::Retry
+                | Self::Shutdown
+                | Self::Counted
+                | Self::Drops
+        ) && self.complete_at() < 4
+    }
+
     /// The workers of its pool, under `sections`.
     pub fn workers(self, protocol: Protocol) -> usize {
         Setup::played(self, protocol).workers()
