@@ -340,8 +340,7 @@ impl Table {
                     Value::Of(from, map.collect())
                 }
             };
-            let when =
-                if when.is_empty() { Expr::always() } else { self.expr(when, local)? };
+            let when = if when.is_empty() { Expr::always() } else { self.expr(when, local)? };
             Ok(Assign { var, value, when })
         };
         text.split(", ").map(one).collect()

@@ -178,7 +178,8 @@ impl System {
 
     fn take(&self, index: usize, from: Shared, own: Option<Local>) -> Option<Move> {
         let step = self.table.steps.get(index)?;
-        let (shared, local) = (self.shared_values(from), own.map_or(&[][..], |it| self.local_values(it)));
+        let (shared, local) =
+            (self.shared_values(from), own.map_or(&[][..], |it| self.local_values(it)));
         if !step.when.holds(shared, local, &[]) {
             return None;
         }
@@ -197,9 +198,10 @@ impl System {
     /// The number of a shared state: [`product`] counts with the last variable first.
     fn number(&self, values: &[u8]) -> Shared {
         let sizes = self.table.shared.iter().map(|it| it.values.len());
-        values.iter().zip(sizes).fold(0, |number, (value, size)| {
-            number * size as Shared + Shared::from(*value)
-        })
+        values
+            .iter()
+            .zip(sizes)
+            .fold(0, |number, (value, size)| number * size as Shared + Shared::from(*value))
     }
 
     /// What a place does not use is forgotten by the parser's assignments; a patch of the table may keep it, and then
@@ -224,7 +226,8 @@ impl System {
         if step.others.is_empty() {
             return None;
         }
-        let known: Vec<u8> = if step.others.iter().any(reads_own) { own.to_vec() } else { Vec::new() };
+        let known: Vec<u8> =
+            if step.others.iter().any(reads_own) { own.to_vec() } else { Vec::new() };
         let key = (index, from, known);
         if let Some(known) = self.others.borrow().get(&key) {
             return known.clone();
@@ -299,7 +302,9 @@ impl System {
 
     /// The name of a shared variable's value.
     pub fn shared_value(&self, shared: Shared, name: &str) -> &str {
-        let Some(index) = self.table.shared.iter().position(|it| it.name == name) else { return "" };
+        let Some(index) = self.table.shared.iter().position(|it| it.name == name) else {
+            return "";
+        };
         let value = self.shared_values(shared).get(index).copied().unwrap_or(0);
         self.table.shared[index].name_of(value)
     }
@@ -327,7 +332,9 @@ fn reads_own(rule: &Relabel) -> bool {
 /// Whether a caller at this place may fulfil the condition, as far as its outermost parts say.
 fn may_be_at(when: &lang::Expr, place: u8) -> bool {
     match when {
-        lang::Expr::In(var, set) if var.scope == Scope::Own && var.index == 0 => set >> place & 1 == 1,
+        lang::Expr::In(var, set) if var.scope == Scope::Own && var.index == 0 => {
+            set >> place & 1 == 1
+        }
         lang::Expr::And(all) => all.iter().all(|it| may_be_at(it, place)),
         lang::Expr::Or(any) => any.iter().any(|it| may_be_at(it, place)),
         lang::Expr::In(..) | lang::Expr::Not(_) => true,
