@@ -185,6 +185,10 @@ impl Check<'_> {
         // The callers that may be there beside the one that steps.
         let mask = own.map_or(0, |it| facts.is[usize::from(it)]);
         let own_mask = taken.own.map_or(0, |it| after.is[usize::from(it)]);
+        // What changes nothing but its own caller, and makes that one no further `unique` one, changes no pair.
+        if taken.shared == shared && taken.others.is_none() && own_mask & !mask == 0 {
+            return;
+        }
         let mut crowded: Vec<(Local, u32)> = Vec::new();
         for other in facts.all.iter().copied() {
             if facts.is[usize::from(other)] & mask != 0 {
@@ -203,6 +207,9 @@ impl Check<'_> {
             if is != 0 {
                 crowded.push((other, is));
             }
+        }
+        if taken.shared == shared && taken.others.is_none() {
+            return;
         }
         for (one, its) in &crowded {
             for (other, of_other) in &crowded {

@@ -45,7 +45,7 @@ pub const ALL: &[Mutation] = &[
                 "set at:=again",
                 "set at:=makes if outcome=value, lease:=none if outcome=value, at:=again",
             ),
-            at("publish", "at:=releases, outcome:=value", "at:=idle"),
+            at("publish", "at:=releases, outcome:=value, began:=nothing", "at:=idle"),
         ],
     },
     Mutation {
@@ -120,7 +120,7 @@ pub const ALL: &[Mutation] = &[
         edits: &[at(
             "release-revoked",
             "set revoked:=none",
-            "set failure:=holds if outcome=failed, broken:=outlived if outcome=failed and outdated=yes, revoked:=none",
+            "set failure:=holds if outcome=failed, broken:=outlived if outcome=failed and began=outdated, revoked:=none",
         )],
     },
     Mutation {
