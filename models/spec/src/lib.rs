@@ -5,5 +5,6 @@ pub mod exact;
 pub mod induction;
 pub mod lang;
 pub mod mutate;
+pub mod refine;
 pub mod smt;
 pub mod table;
