@@ -55,7 +55,11 @@ pub struct Mismatch {
 impl std::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Record { task, step, event, .. } = self.record;
-        writeln!(f, "record {}, task {task}, section {step}: the table has no step {event:?}", self.index)?;
+        writeln!(
+            f,
+            "record {}, task {task}, section {step}: the table has no step {event:?}",
+            self.index
+        )?;
         for state in &self.states {
             writeln!(f, "  from {state}")?;
         }
@@ -165,7 +169,7 @@ impl<'a> Replay<'a> {
             if record.key != self.key && record.event != Event::Cleared {
                 continue;
             }
-            if let Some(why) = self.left_out(record) {
+            if let Some(why) = self.left_out(index, record) {
                 return Ok(Verdict::LeftOut(why));
             }
             let before = self.states.clone();
@@ -183,26 +187,38 @@ impl<'a> Replay<'a> {
 
     fn show(&self, state: &State) -> String {
         let callers = state.callers.iter().enumerate().filter(|(_, it)| it.local != 0);
-        let callers = callers.map(|(place, it)| {
-            format!("request {place}: {}", self.system.show_local(it.local))
-        });
+        let callers = callers
+            .map(|(place, it)| format!("request {place}: {}", self.system.show_local(it.local)));
         let callers: Vec<String> = callers.collect();
         format!("{} | {}", self.system.show_shared(state.shared), callers.join(" | "))
     }
 
     /// The table has one key. A request inside a compute asks in another order.
-    fn left_out(&self, record: &Record) -> Option<&'static str> {
+    fn left_out(&self, index: usize, record: &Record) -> Option<&'static str> {
         match record.event {
             Event::Cycle(_) => Some("a cycle of computes"),
-            Event::Busy(_) => {
+            Event::Busy(_) if self.is_inside(index) => {
                 let caller = self.at(record.task)?;
                 let missed = |it: &State| {
-                    it.callers.get(caller).is_some_and(|it| self.system.place(it.local) == "missed")
+                    let place = it.callers.get(caller).map_or("", |it| self.system.place(it.local));
+                    place == "missed" || place == "waits"
                 };
                 self.states.keys().all(missed).then_some("a miss inside a compute")
             }
             _ => None,
         }
+    }
+
+    /// Whether the task's request at this record is inside another one, of whatever key.
+    fn is_inside(&self, index: usize) -> bool {
+        let Some(record) = self.history.records.get(index) else { return false };
+        let before = self.history.records.iter().take(index).filter(|it| it.task == record.task);
+        let open = before.fold(0_i64, |open, it| match it.event {
+            Event::Asked => open + 1,
+            Event::Answered(_) | Event::Refused => open - 1,
+            _ => open,
+        });
+        open > 1
     }
 
     /// The request that a task is at.
@@ -289,7 +305,12 @@ impl<'a> Replay<'a> {
     }
 
     /// The states after a step with this event.
-    fn step(&mut self, states: HashMap<State, Steps>, task: usize, event: Event) -> HashMap<State, Steps> {
+    fn step(
+        &mut self,
+        states: HashMap<State, Steps>,
+        task: usize,
+        event: Event,
+    ) -> HashMap<State, Steps> {
         let (name, whose) = named(event);
         let caller = match whose {
             Whose::World => None,
