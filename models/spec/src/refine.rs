@@ -108,6 +108,8 @@ struct Caller {
     local: Local,
     /// Its refresh was sent to another thread.
     sent: bool,
+    /// It has returned an error.
+    refused: bool,
 }
 
 /// A state of the table that the events so far allow.
@@ -128,8 +130,10 @@ struct Replay<'a> {
     open: HashMap<usize, Vec<Open>>,
     of_lease: HashMap<LeaseId, usize>,
     callers: usize,
-    /// The version in the map, and when its value was made.
+    /// The version in the map, and when its value was made at the earliest.
     map: Option<(Version, u64)>,
+    /// When each version was put into the map: its deadlines come no later than that and the TTLs say.
+    put: BTreeMap<Version, u64>,
     finished: BTreeMap<LeaseId, u64>,
     failed: Option<u64>,
     /// The task that has just written the key: what it revokes follows.
@@ -156,6 +160,7 @@ impl<'a> Replay<'a> {
             of_lease: HashMap::new(),
             callers: 0,
             map: None,
+            put: BTreeMap::new(),
             finished: BTreeMap::new(),
             failed: None,
             writer: None,
@@ -180,6 +185,21 @@ impl<'a> Replay<'a> {
                 return Err(Mismatch { key: self.key, index, record: *record, states });
             }
         }
+        // All have returned: no lease is held any more.
+        let before = std::mem::take(&mut self.states);
+        let free = |state: &State| {
+            let shared = |name| self.system.shared_value(state.shared, name);
+            shared("cur") == "free" && shared("revoked") == "none"
+        };
+        self.states =
+            before.iter().filter(|(it, _)| free(it)).map(|(it, n)| (it.clone(), *n)).collect();
+        if self.states.is_empty()
+            && let Some(record) = history.records.last()
+        {
+            let states = before.keys().take(3).map(|it| self.show(it)).collect();
+            let index = history.records.len();
+            return Err(Mismatch { key: self.key, index, record: *record, states });
+        }
         let steps = self.states.values().next().copied().unwrap_or(0);
         let steps = (0..self.system.table.steps.len()).filter(|it| steps >> it & 1 == 1).collect();
         Ok(Verdict::Refines(steps))
@@ -201,7 +221,7 @@ impl<'a> Replay<'a> {
                 let caller = self.at(record.task)?;
                 let missed = |it: &State| {
                     let place = it.callers.get(caller).map_or("", |it| self.system.place(it.local));
-                    place == "missed" || place == "waits"
+                    place != "wants"
                 };
                 self.states.keys().all(missed).then_some("a miss inside a compute")
             }
@@ -239,7 +259,7 @@ impl<'a> Replay<'a> {
         self.states = states
             .into_iter()
             .map(|(mut state, steps)| {
-                state.callers.push(Caller { local: 0, sent: false });
+                state.callers.push(Caller { local: 0, sent: false, refused: false });
                 (state, steps)
             })
             .collect();
@@ -267,7 +287,8 @@ impl<'a> Replay<'a> {
                 let closed = self.open.get_mut(&task).and_then(Vec::pop).map(|it| it.caller);
                 let done = |state: &State| {
                     let caller = closed.and_then(|it| state.callers.get(it));
-                    caller.is_some_and(|it| it.local == 0 || it.sent)
+                    let refused = record.event == Event::Refused;
+                    caller.is_some_and(|it| (it.local == 0 || it.sent) && it.refused == refused)
                 };
                 return states.into_iter().filter(|(state, _)| done(state)).collect();
             }
@@ -283,7 +304,7 @@ impl<'a> Replay<'a> {
         let states = self.silent(record.now);
         let after = match record.event {
             Event::Revoked(lease) if is_consequence => self.was_revoked(states, lease),
-            event => self.step(states, task, event),
+            event => self.step(states, record, event),
         };
         self.remember(record);
         after
@@ -308,7 +329,7 @@ impl<'a> Replay<'a> {
     fn step(
         &mut self,
         states: HashMap<State, Steps>,
-        task: usize,
+        record: &Record,
         event: Event,
     ) -> HashMap<State, Steps> {
         let (name, whose) = named(event);
@@ -318,7 +339,7 @@ impl<'a> Replay<'a> {
                 Some(caller) => Some(*caller),
                 None => return HashMap::new(),
             },
-            Whose::Task => match self.at(task) {
+            Whose::Task => match self.at(record.task) {
                 Some(caller) => Some(caller),
                 None => return HashMap::new(),
             },
@@ -328,7 +349,7 @@ impl<'a> Replay<'a> {
         }
         let mut after = HashMap::new();
         for (state, steps) in states {
-            if !self.agrees(&state, caller, event) {
+            if !self.agrees(&state, caller, event, record.now) {
                 continue;
             }
             let moves = match caller {
@@ -342,16 +363,37 @@ impl<'a> Replay<'a> {
                 let step = &self.system.table.steps[taken.step];
                 if step.event.as_deref() == Some(name) {
                     let next = self.take(&state, caller, taken);
-                    after.entry(next).or_insert(steps | 1 << taken.step);
+                    let steps = steps | 1 << taken.step;
+                    if let (Event::Miss, Some(caller)) = (event, caller)
+                        && let Some(in_time) = self.on_the_deadline(&next, caller, record.now)
+                    {
+                        after.entry(in_time).or_insert(steps);
+                    }
+                    after.entry(next).or_insert(steps);
                 }
             }
         }
         after
     }
 
+    /// At the very moment of a storage deadline the code hands a value on (`Found::expired_before` compares with `<`) that
+    /// a look at that moment refuses (`Entry::freshness` compares with `>=`). The table refuses it. So at that moment
+    /// both are allowed.
+    fn on_the_deadline(&self, state: &State, caller: usize, now: u64) -> Option<State> {
+        let storage = self.history.storage;
+        let is_now = self.finished.values().any(|made| made.saturating_add(storage) == now);
+        let local = state.callers.get(caller)?.local;
+        if !is_now || self.system.local_value(local, "late") != "yes" {
+            return None;
+        }
+        let mut state = state.clone();
+        state.callers.get_mut(caller)?.local = self.system.with(local, "late", "no")?;
+        Some(state)
+    }
+
     /// Whether the numbers of the event are those of the state: the version that a request has read is the one in the
     /// map, or it is not; a lease that is met is the current one.
-    fn agrees(&self, state: &State, caller: Option<usize>, event: Event) -> bool {
+    fn agrees(&self, state: &State, caller: Option<usize>, event: Event, now: u64) -> bool {
         let local = caller.and_then(|it| state.callers.get(it)).map_or(0, |it| it.local);
         let seen = |version: Option<Version>| {
             let has = self.system.local_value(local, "seen");
@@ -361,7 +403,12 @@ impl<'a> Replay<'a> {
                 (Some(_), _) => has == "older",
             }
         };
+        let expired = |version: Version| {
+            let put = self.put.get(&version);
+            put.is_some_and(|put| now >= put.saturating_add(self.history.storage))
+        };
         match event {
+            Event::FreshHit(version) | Event::StaleHit(version) if expired(version) => false,
             Event::Looked(version) => version == self.map.map(|(version, _)| version),
             Event::FreshHit(version)
             | Event::StaleHit(version)
@@ -386,6 +433,7 @@ impl<'a> Replay<'a> {
             if caller == Some(place) {
                 it.local = taken.own.unwrap_or(it.local);
                 it.sent |= self.system.place(it.local) == "queued";
+                it.refused |= self.system.table.steps[taken.step].name == "refuse";
             } else if let Some(others) = &taken.others {
                 it.local = others[usize::from(it.local)];
             }
@@ -450,9 +498,11 @@ impl<'a> Replay<'a> {
             Event::Published(lease, version) => {
                 let made = self.finished.get(&lease).copied().unwrap_or(record.now);
                 self.map = Some((version, made));
+                self.put.insert(version, record.now);
             }
             Event::Inserted(version) => {
                 self.map = Some((version, record.now));
+                self.put.insert(version, record.now);
                 self.writer = Some(record.task);
             }
             Event::Invalidated | Event::Cleared => {

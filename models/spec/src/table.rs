@@ -294,6 +294,15 @@ impl System {
         name == "current" || name == "revoked"
     }
 
+    /// The state of a caller with another value of one variable, if there is such a state.
+    pub fn with(&self, local: Local, name: &str, value: &str) -> Option<Local> {
+        let index = self.table.local.iter().position(|it| it.name == name)?;
+        let value = self.table.local[index].values.iter().position(|it| it == value)?;
+        let mut values = self.local_values(local).to_vec();
+        *values.get_mut(index)? = value as u8;
+        self.local_of.get(&values).copied()
+    }
+
     /// The name of the place of a caller.
     pub fn place(&self, local: Local) -> &str {
         let value = self.local_values(local).first().copied().unwrap_or(0);
