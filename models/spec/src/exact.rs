@@ -1,6 +1,7 @@
 //! The exact search: so many callers, every order of their steps. Callers are alike, so a state is the shared state and
 //! how many callers are where (symmetry).
 
+use crate::induction;
 use crate::table::{Local, Move, Shared, System};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -89,13 +90,29 @@ impl State {
     }
 }
 
+/// What happens beside the callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// All that the table has: writers, the clock, evictions, the sweep.
+    Whole,
+    /// Nothing: the search begins once with each state of the entry.
+    Still,
+}
+
 /// Searches all states of so many callers, up to so many.
-pub fn search(system: &System, callers: usize, most: usize) -> Found {
+///
+/// A caller whose next step is [`Alone::is`] takes it at once.
+pub fn search(system: &System, alone: &Alone, world: World, callers: usize, most: usize) -> Found {
     let callers = callers.clamp(1, MOST);
     let mut found = Found { taken: vec![false; system.table.steps.len()], ..Found::default() };
-    let first = pack(&State::first(callers));
-    let mut from: HashMap<u128, (u128, u16)> = HashMap::from([(first, (first, 0))]);
-    let mut queue = vec![first];
+    let mut firsts = vec![0];
+    if world == World::Still {
+        let entries = |it: &Shared| system.shared_values(*it).iter().skip(1).all(|it| *it == 0);
+        firsts = (0..system.shared_states() as Shared).filter(entries).collect();
+    }
+    let firsts = firsts.into_iter().map(|shared| State { shared, ..State::first(callers) });
+    let mut queue: Vec<u128> = firsts.map(|it| pack(&it)).collect();
+    let mut from: HashMap<u128, (u128, u16)> = queue.iter().map(|it| (*it, (*it, 0))).collect();
     let mut next_queue = Vec::new();
     while !queue.is_empty() {
         for packed in queue.drain(..) {
@@ -103,7 +120,7 @@ pub fn search(system: &System, callers: usize, most: usize) -> Found {
             let broken = system.violated(state.shared, &state.counts());
             for name in &broken {
                 if !found.violated.contains_key(*name) {
-                    let path = path(system, &from, packed, first);
+                    let path = path(system, &from, packed);
                     found.violated.insert((*name).into(), path);
                 }
             }
@@ -111,7 +128,13 @@ pub fn search(system: &System, callers: usize, most: usize) -> Found {
             if !broken.is_empty() {
                 continue;
             }
-            state.next(system, |taken, _, after| {
+            let at_once = state.callers.iter().position(|it| alone.is(*it));
+            state.next(system, |taken, caller, after| {
+                if at_once.is_some() && caller != at_once
+                    || world == World::Still && caller.is_none()
+                {
+                    return;
+                }
                 found.moves += 1;
                 found.taken[taken.step] = true;
                 let after = pack(&after);
@@ -131,20 +154,96 @@ pub fn search(system: &System, callers: usize, most: usize) -> Found {
     found
 }
 
-fn path(
-    system: &System,
-    from: &HashMap<u128, (u128, u16)>,
-    mut at: u128,
-    first: u128,
-) -> Vec<String> {
+fn path(system: &System, from: &HashMap<u128, (u128, u16)>, mut at: u128) -> Vec<String> {
     let mut steps = Vec::new();
-    while at != first {
-        let Some((before, step)) = from.get(&at) else { break };
+    while let Some((before, step)) = from.get(&at).filter(|(before, _)| *before != at) {
         steps.push(system.table.steps[usize::from(*step)].name.clone());
         at = *before;
     }
     steps.reverse();
     steps
+}
+
+/// The states of a caller whose every step changes nothing but its own place, does not depend on what any other step
+/// does, and is seen by no property. The order of such a step and of any other one makes no difference, so the search
+/// takes it first (a persistent set of one caller). No such step leads back to the state.
+#[derive(Clone, Debug, Default)]
+pub struct Alone(Vec<bool>);
+
+impl Alone {
+    /// Nobody.
+    pub fn nobody() -> Self {
+        Self::default()
+    }
+
+    /// Finds them: a state of a caller is one of them if what is said above holds in every shared state and beside every
+    /// other caller that the invariant allows. So they are right for as many callers as the invariant is.
+    pub fn find(system: &System) -> Self {
+        let all: Vec<(Shared, Vec<Local>)> = (0..system.shared_states() as Shared)
+            .map(|shared| (shared, induction::allowed(system, shared)))
+            .filter(|(_, locals)| !locals.is_empty())
+            .collect();
+        let mut alone: Vec<bool> = (0..system.local_states() as Local)
+            .map(|it| it != 0 && !system.moves(0, it).is_empty())
+            .collect();
+        for (shared, locals) in &all {
+            for local in locals {
+                let place = usize::from(*local);
+                alone[place] = alone[place] && is_private(system, *shared, *local);
+            }
+        }
+        for (shared, locals) in &all {
+            let candidates: Vec<Local> =
+                locals.iter().copied().filter(|it| alone[usize::from(*it)]).collect();
+            let others = locals.iter().map(|other| system.moves(*shared, *other));
+            for moves in others.chain([system.world(*shared)]) {
+                for taken in moves.iter().filter(|it| it.shared != *shared || it.others.is_some()) {
+                    for local in &candidates {
+                        let place = usize::from(*local);
+                        alone[place] = alone[place] && commutes(system, *shared, *local, taken);
+                    }
+                }
+            }
+        }
+        Self(alone)
+    }
+
+    /// Whether a caller in this state steps at once.
+    pub fn is(&self, local: Local) -> bool {
+        self.0.get(usize::from(local)).copied().unwrap_or(false)
+    }
+
+    /// How many states of a caller are so.
+    pub fn count(&self) -> usize {
+        self.0.iter().filter(|it| **it).count()
+    }
+}
+
+fn is_private(system: &System, shared: Shared, local: Local) -> bool {
+    let moves = system.moves(shared, local);
+    let properties = || system.claims.iter().filter(|it| it.is_property);
+    let unseen = |after: Local| {
+        properties().all(|it| system.is(it, shared, local) == system.is(it, shared, after))
+    };
+    let is = |it: &Move| {
+        let other = it.own.is_some_and(|own| own != local && unseen(own));
+        it.shared == shared && it.others.is_none() && other
+    };
+    !moves.is_empty() && moves.iter().all(is)
+}
+
+/// Whether a step of another one leaves the same steps to this caller, with the same results.
+fn commutes(system: &System, shared: Shared, local: Local, taken: &Move) -> bool {
+    let becomes = |local: Local| taken.others.as_ref().map_or(local, |it| it[usize::from(local)]);
+    let mut before: Vec<Local> =
+        system.moves(shared, local).iter().filter_map(|it| it.own).map(becomes).collect();
+    let mut after: Vec<Local> =
+        system.moves(taken.shared, becomes(local)).iter().filter_map(|it| it.own).collect();
+    for all in [&mut before, &mut after] {
+        all.sort_unstable();
+        all.dedup();
+    }
+    before == after && (is_private(system, taken.shared, becomes(local)))
 }
 
 /// What is known of progress with so many callers.

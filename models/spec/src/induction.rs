@@ -51,6 +51,13 @@ impl Checked {
     }
 }
 
+/// The callers that the clauses about one caller allow in a shared state.
+pub fn allowed(system: &System, shared: Shared) -> Vec<Local> {
+    let clauses = || system.claims.iter().filter(|it| !it.is_property && it.kind == Kind::Never);
+    let locals = 0..system.local_states() as Local;
+    locals.filter(|local| !clauses().any(|it| system.is(it, shared, *local))).collect()
+}
+
 struct Check<'a> {
     system: &'a System,
     never: Vec<&'a Claim>,
