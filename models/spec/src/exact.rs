@@ -251,6 +251,8 @@ fn commutes(system: &System, shared: Shared, local: Local, taken: &Move) -> bool
 pub struct Progress {
     /// The states from which callers were let go on.
     pub states: usize,
+    /// There are more states than that.
+    pub cut_off: bool,
     /// A state in which a caller has not returned and no caller can step, in words.
     pub stuck: Option<String>,
     /// A state that callers can come back to without a new request, in words.
@@ -265,15 +267,22 @@ pub fn progress(system: &System, callers: usize, most: usize) -> Progress {
     let mut all: HashSet<u128> = HashSet::new();
     let mut queue = vec![pack(&State::first(callers))];
     all.extend(&queue);
+    let mut cut_off = false;
     while let Some(packed) = queue.pop() {
         unpack(packed, callers).next(system, |_, _, after| {
             let after = pack(&after);
-            if all.len() < most && all.insert(after) {
-                queue.push(after);
+            if all.contains(&after) {
+                return;
             }
+            if all.len() >= most {
+                cut_off = true;
+                return;
+            }
+            all.insert(after);
+            queue.push(after);
         });
     }
-    let mut progress = Progress { states: all.len(), ..Progress::default() };
+    let mut progress = Progress { states: all.len(), cut_off, ..Progress::default() };
     let goes_on = |packed: u128| {
         let mut next = Vec::new();
         unpack(packed, callers).next(system, |taken, caller, after| {
