@@ -177,32 +177,43 @@ impl Alone {
     }
 
     /// Finds them: a state of a caller is one of them if what is said above holds in every shared state and beside every
-    /// other caller that the invariant allows. So they are right for as many callers as the invariant is.
+    /// other caller that the invariant allows. So they are right only for a table whose invariant was proved.
     pub fn find(system: &System) -> Self {
         let all: Vec<(Shared, Vec<Local>)> = (0..system.shared_states() as Shared)
             .map(|shared| (shared, induction::allowed(system, shared)))
             .filter(|(_, locals)| !locals.is_empty())
             .collect();
-        let mut alone: Vec<bool> = (0..system.local_states() as Local)
-            .map(|it| it != 0 && !system.moves(0, it).is_empty())
-            .collect();
+        let mut alone = vec![false; system.local_states()];
+        for local in all.iter().flat_map(|(_, locals)| locals).filter(|it| **it != 0) {
+            alone[usize::from(*local)] = true;
+        }
         for (shared, locals) in &all {
             for local in locals {
                 let place = usize::from(*local);
                 alone[place] = alone[place] && is_private(system, *shared, *local);
             }
         }
-        for (shared, locals) in &all {
-            let candidates: Vec<Local> =
-                locals.iter().copied().filter(|it| alone[usize::from(*it)]).collect();
-            let others = locals.iter().map(|other| system.moves(*shared, *other));
-            for moves in others.chain([system.world(*shared)]) {
-                for taken in moves.iter().filter(|it| it.shared != *shared || it.others.is_some()) {
-                    for local in &candidates {
-                        let place = usize::from(*local);
-                        alone[place] = alone[place] && commutes(system, *shared, *local, taken);
+        // What it becomes by a step of another one has to be one of them too: so the round is repeated.
+        loop {
+            let before = alone.clone();
+            for (shared, locals) in &all {
+                let candidates: Vec<Local> =
+                    locals.iter().copied().filter(|it| alone[usize::from(*it)]).collect();
+                let others = locals.iter().map(|other| system.moves(*shared, *other));
+                for moves in others.chain([system.world(*shared)]) {
+                    let shown = |it: &&Move| it.shared != *shared || it.others.is_some();
+                    for taken in moves.iter().filter(shown) {
+                        for local in &candidates {
+                            let place = usize::from(*local);
+                            alone[place] = alone[place]
+                                && commutes(system, *shared, *local, taken)
+                                && alone[usize::from(taken.becomes(*local))];
+                        }
                     }
                 }
+            }
+            if alone == before {
+                break;
             }
         }
         Self(alone)
@@ -234,7 +245,7 @@ fn is_private(system: &System, shared: Shared, local: Local) -> bool {
 
 /// Whether a step of another one leaves the same steps to this caller, with the same results.
 fn commutes(system: &System, shared: Shared, local: Local, taken: &Move) -> bool {
-    let becomes = |local: Local| taken.others.as_ref().map_or(local, |it| it[usize::from(local)]);
+    let becomes = |local: Local| taken.becomes(local);
     let mut before: Vec<Local> =
         system.moves(shared, local).iter().filter_map(|it| it.own).map(becomes).collect();
     let mut after: Vec<Local> =
@@ -259,9 +270,9 @@ pub struct Progress {
     pub endless: Option<String>,
 }
 
-/// Lets the callers of every reachable state go on alone: no new request, no step of the world, no waiter that asks again
-/// because its compute is overdue. If no such run is endless, and each ends with all callers returned, then each
-/// request ends under every fair scheduler.
+/// Lets the callers of every reachable state go on alone: no new request, no step of the world, no waiter whose patience
+/// ends or that asks again because its compute is overdue: a release has to end each wait. If no such run is endless, and
+/// each ends with all callers returned, then each request ends under every fair scheduler, once nothing else happens.
 pub fn progress(system: &System, callers: usize, most: usize) -> Progress {
     let callers = callers.clamp(1, MOST);
     let mut all: HashSet<u128> = HashSet::new();
@@ -288,7 +299,8 @@ pub fn progress(system: &System, callers: usize, most: usize) -> Progress {
         unpack(packed, callers).next(system, |taken, caller, after| {
             let step = &system.table.steps[taken.step];
             let is_new = caller.is_some_and(|it| unpack(packed, callers).callers[it] == 0);
-            let (after, again) = (pack(&after), step.name == "ask-again");
+            let (after, again) =
+                (pack(&after), ["ask-again", "time-out"].contains(&step.name.as_str()));
             if caller.is_some() && !is_new && !again {
                 next.push(after);
             }

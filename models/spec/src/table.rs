@@ -49,6 +49,13 @@ pub struct Move {
     pub others: Option<Others>,
 }
 
+impl Move {
+    /// What another caller becomes.
+    pub fn becomes(&self, other: Local) -> Local {
+        self.others.as_ref().and_then(|it| it.get(usize::from(other))).copied().unwrap_or(other)
+    }
+}
+
 type Moves = Rc<[Move]>;
 
 /// The table with its states numbered.
@@ -187,10 +194,7 @@ impl System {
         let state = (shared, local, &[][..]);
         lang::assign(&step.set, Scope::Shared, state, &mut next, &mut 0);
         lang::assign(&step.set, Scope::Own, state, &mut after, &mut 0);
-        let own = match own {
-            Some(_) => Some(self.local(&after)),
-            None => None,
-        };
+        let own = own.map(|_| self.local(&after));
         let others = self.others(index, from, local);
         Some(Move { step: index, shared: self.number(&next), own, others })
     }
