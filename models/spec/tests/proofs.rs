@@ -1,0 +1,186 @@
+//! The proofs hold for the shipped table, and each of them can fail.
+
+use std::collections::BTreeSet;
+use xfetch_spec::exact::{self, Alone, World};
+use xfetch_spec::mutate::{self, Mutation};
+use xfetch_spec::prove::{self, Options};
+use xfetch_spec::smt::{self, Solver};
+use xfetch_spec::table::System;
+use xfetch_spec::{counters, induction, tla};
+
+fn shipped() -> System {
+    System::shipped().unwrap_or_else(|error| panic!("the shipped table: {error}"))
+}
+
+fn mutated(mutation: &Mutation) -> System {
+    mutation.system().unwrap_or_else(|error| panic!("{}: {error}", mutation.name))
+}
+
+fn named(name: &str) -> System {
+    let found = mutate::ALL.iter().find(|it| it.name == name);
+    mutated(found.unwrap_or_else(|| panic!("no mutation is called {name}")))
+}
+
+fn has_solvers() -> bool {
+    Solver::ALL.iter().all(|it| it.version().is_ok())
+}
+
+#[test]
+fn every_property_is_proved_in_every_way_that_needs_no_solver() {
+    let options = Options { still: 5, without_solvers: true, ..Options::default() };
+    let report = prove::run(&shipped(), options);
+    assert!(report.holds(), "{report}");
+    assert_eq!(report.ways.iter().filter(|it| it.any).count(), 2);
+}
+
+#[test]
+fn both_solvers_prove_every_step_and_every_property() {
+    let (script, questions) = smt::script(&shipped());
+    for solver in Solver::ALL {
+        match solver.ask(&script, &questions) {
+            Ok(judged) => assert!(judged.refuted.is_empty(), "{solver:?}: {:?}", judged.refuted),
+            Err(error) => assert!(!has_solvers() && error.contains("Debian"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn each_mutation_breaks_its_property_at_three_callers_and_the_search_by_counters_sees_it() {
+    for mutation in mutate::ALL {
+        let system = mutated(mutation);
+        let found = counters::search(&system, 200_000);
+        let Some(property) = mutation.breaks else {
+            assert!(found.unheld.is_some(), "{}: the lease has a holder", mutation.name);
+            continue;
+        };
+        assert!(
+            found.violated.contains_key(property),
+            "{}: {:?}",
+            mutation.name,
+            found.violated.keys()
+        );
+        let exactly =
+            |callers| exact::search(&system, &Alone::nobody(), World::Whole, callers, 500_000);
+        let breaks = (1..=3).any(|callers| exactly(callers).violated.contains_key(property));
+        assert!(breaks, "{} does not break {property}", mutation.name);
+    }
+}
+
+#[test]
+fn each_mutation_that_breaks_a_property_breaks_the_induction_and_both_solvers_agree() {
+    for mutation in mutate::ALL.iter().filter(|it| it.breaks.is_some()) {
+        let system = mutated(mutation);
+        let broken = induction::check(&system, None).broken;
+        assert!(!broken.is_empty(), "{}", mutation.name);
+        let by_induction: BTreeSet<String> = broken.into_keys().map(|it| it.step).collect();
+        let (script, questions) = smt::script(&system);
+        for solver in Solver::ALL.into_iter().filter(|_| has_solvers()) {
+            let judged = solver.ask(&script, &questions);
+            let judged = judged.unwrap_or_else(|error| panic!("{}: {error}", mutation.name));
+            let refuted: BTreeSet<String> = judged.refuted.into_keys().collect();
+            assert_eq!(refuted, by_induction, "{} by {solver:?}", mutation.name);
+        }
+    }
+}
+
+#[test]
+fn a_leaked_lease_is_seen_as_a_state_in_which_callers_are_stuck() {
+    let progress = exact::progress(&named("lease-leaks-on-failure"), 2, 1_000_000);
+    assert!(progress.stuck.is_some());
+    assert!(exact::progress(&shipped(), 2, 1_000_000).stuck.is_none());
+}
+
+#[test]
+fn a_release_before_the_publication_lets_two_computes_into_one_window() {
+    let system = named("release-before-publish");
+    let found = exact::search(&system, &Alone::nobody(), World::Whole, 2, 1_000_000);
+    let path = found.violated.get("one-compute-per-window").cloned().unwrap_or_default();
+    let computes = path.iter().filter(|it| *it == "inside").count();
+    assert!(computes == 2 && !path.contains(&"publish".to_string()), "{path:?}");
+}
+
+#[test]
+fn each_clause_of_the_invariant_is_needed() {
+    let system = shipped();
+    for clause in system.claims.iter().filter(|it| !it.is_property) {
+        let checked = induction::check(&system, Some(&clause.name));
+        assert!(
+            !checked.broken.is_empty() || checked.stuck.is_some(),
+            "{} is not needed",
+            clause.name
+        );
+    }
+}
+
+#[test]
+fn every_step_of_the_table_is_taken_by_three_callers() {
+    let system = shipped();
+    let found = exact::search(&system, &Alone::nobody(), World::Whole, 3, 2_000_000);
+    let reachable = counters::search(&system, 2_000_000).taken;
+    let taken = found.taken.iter().enumerate().filter(|(_, it)| **it).map(|(it, _)| it).collect();
+    let (count, all, missing) = prove::coverage(&system, &reachable, &taken);
+    assert!(missing.is_empty() && count == all && all == system.table.steps.len(), "{missing:?}");
+}
+
+#[test]
+fn the_reduction_finds_the_violations_and_the_steps_of_the_whole_search() {
+    let system = shipped();
+    let alone = Alone::find(&system);
+    assert!(alone.count() > 0);
+    for callers in 1..=3 {
+        let reduced = exact::search(&system, &alone, World::Whole, callers, 2_000_000);
+        let whole = exact::search(&system, &Alone::nobody(), World::Whole, callers, 2_000_000);
+        assert!(reduced.states < whole.states || callers == 1);
+        assert_eq!(reduced.taken, whole.taken, "{callers}");
+        assert_eq!(reduced.violated, whole.violated);
+    }
+}
+
+#[test]
+fn a_state_of_three_callers_is_covered_by_one_of_the_search_by_counters() {
+    let system = shipped();
+    let exactly = exact::search(&system, &Alone::nobody(), World::Whole, 3, 2_000_000);
+    let any = counters::search(&system, 2_000_000);
+    let missing: Vec<&str> = system
+        .table
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(it, _)| exactly.taken[*it] && !any.taken[*it])
+        .map(|(_, step)| step.name.as_str())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_report_holds_only_if_both_solvers_were_there_and_names_the_package_of_a_missing_one() {
+    let few = Options { whole: 1, still: 1, progress: 1, ..Options::default() };
+    let report = prove::run(&shipped(), few);
+    assert_eq!(report.errors.is_empty(), has_solvers());
+    assert!(report.errors.iter().all(|it| it.contains("Debian's package")));
+    assert_eq!(report.holds(), has_solvers(), "{report}");
+}
+
+#[test]
+fn the_page_in_tla_has_every_step_once() {
+    let system = shipped();
+    let module = tla::module(&system);
+    for step in &system.table.steps {
+        let name = step.name.replace('-', "_");
+        let head = if step.world { format!("\n{name} ==") } else { format!("\n{name}(c) ==") };
+        assert_eq!(module.matches(&head).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_mistake_in_a_text_is_an_error_with_its_line() {
+    let error = |text: &str| System::of(text, "").err().map(|it| it.line);
+    assert_eq!(
+        error("shared a: x y\nlocal at: p q\nplace p\nplace q\nstep s | - | m r\n  when b=x"),
+        Some(6)
+    );
+    assert_eq!(error("shared a: x y\nlocal at: p\nplace r"), Some(3));
+    assert_eq!(error("nonsense"), Some(1));
+    assert!(error("").is_some());
+    assert!(error("shared a: x\nlocal at: p q\nplace p").is_some());
+}
