@@ -6,6 +6,7 @@
 //! the proofs have to find, and [`prove`] puts the proofs together.
 
 pub mod counters;
+pub mod diagram;
 pub mod exact;
 pub mod induction;
 pub mod lang;

@@ -10,6 +10,7 @@ mod output;
 mod performance;
 mod plan;
 mod progress;
+mod prove;
 mod replay;
 mod resume;
 mod simulate;
@@ -99,6 +100,9 @@ enum Command {
     /// Shows what a thousand keys that were written together do to the origin, with and without jitter:
     /// docs/EXPIRY.md.
     Expiry(Page),
+    /// Proves the properties of the protocol's transition table for any number of callers: docs/PROOF.md. Needs z3 and
+    /// cvc5 (Debian's packages). Exit code 0: all is proved, and the page is up to date; 1: something is not.
+    Prove(Prove),
     /// Measures the speed of each engine on one OS thread: docs/PERFORMANCE.md. Needs the feature
     /// `plain`. Exit code 1: two engines do not have the same outcomes.
     Performance(Performance),
@@ -131,6 +135,21 @@ struct Page {
     /// Writes nothing, and exits with 1 if the page has changed.
     #[arg(long)]
     check: bool,
+}
+
+#[derive(clap::Args)]
+struct Prove {
+    #[command(flatten)]
+    page: Page,
+    /// Asks neither z3 nor cvc5. Then the page is neither written nor compared.
+    #[arg(long)]
+    without_solvers: bool,
+    /// Prints what the solvers are asked, in SMT-LIB, and proves nothing.
+    #[arg(long, conflicts_with = "tla")]
+    smt: bool,
+    /// Prints the table as a module in TLA+, and proves nothing.
+    #[arg(long)]
+    tla: bool,
 }
 
 #[derive(clap::Args)]
@@ -361,6 +380,7 @@ fn run() -> ExitCode {
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Claims(options)) => claims::run(&options),
         Some(Command::Expiry(options)) => expiry::run(&options),
+        Some(Command::Prove(options)) => prove::run(&options),
         Some(Command::Performance(options)) => performance::run(&options),
         Some(Command::Soak(options)) => soak::run(&options),
         Some(Command::Simulate(options)) => simulate::run(&options),
