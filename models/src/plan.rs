@@ -328,6 +328,10 @@ pub fn deviations<T: AsRef<Exploration>>(explored: &[T]) -> Vec<(String, Option<
         if found.violated().next().is_some() {
             deviations.push((format!("{} is violated", found.cell.scenario), Some(found)));
         }
+        if found.refined.mismatch.is_some() {
+            let what = format!("{} has an execution that is not in the table", found.cell.scenario);
+            deviations.push((what, Some(found)));
+        }
         let missed: Vec<_> = found.vacuous_for().iter().map(|witness| witness.slug()).collect();
         if !missed.is_empty() {
             deviations.push((format!("vacuous, {} not reached", missed.join(", ")), Some(found)));

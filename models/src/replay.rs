@@ -25,6 +25,8 @@ pub struct Replayed {
     pub verdict: Verdict,
     /// The records that violate an invariant, and which one.
     pub violations: Vec<Violation>,
+    /// The step that the transition table lacks for this execution of the shipped protocol, if it lacks one.
+    pub not_in_the_table: Option<String>,
 }
 
 /// The scenario, or the core under it, has changed since the token was made.
@@ -64,7 +66,10 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
         Outcome::Returned(history) => Verdict::with(history, &violations),
         unfinished => check_unfinished(unfinished, &history.records),
     };
-    Ok(Replayed { token: now, execution, history, verdict, violations })
+    let is_held = token.protocol.is_shipped() && matches!(execution.outcome, Outcome::Returned(_));
+    let not_in_the_table =
+        if is_held { xfetch_on_sections::not_in_the_table(&history) } else { None };
+    Ok(Replayed { token: now, execution, history, verdict, violations, not_in_the_table })
 }
 
 /// What is replayed: a scenario, a protocol and a number of callers.
@@ -168,6 +173,15 @@ pub fn tokens(exploration: &Exploration) -> BTreeMap<Invariant, Shrunk> {
     }
     let shrink = |(invariant, example)| (invariant, smallest(program, example, invariant));
     smallest_examples.into_iter().map(shrink).collect()
+}
+
+/// The token of an execution that is not in the transition table, and the step that the table lacks. It is not shrunk.
+pub fn not_in_the_table(exploration: &Exploration) -> Option<(Token, &str)> {
+    let (missing, example) = exploration.refined.mismatch.as_ref()?;
+    let Cell { scenario, protocol, callers, .. } = exploration.cell;
+    let program = Program { scenario, protocol, callers };
+    let (execution, _) = program.replay(&example.schedule).ok()?;
+    Some((program.token(&execution), missing))
 }
 
 /// The most executions of one search for a smaller schedule.

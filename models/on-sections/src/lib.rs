@@ -56,6 +56,7 @@ mod backend {
 }
 
 mod open;
+mod refined;
 mod sample;
 mod search;
 mod seen;
@@ -64,6 +65,7 @@ mod text;
 mod urw;
 
 pub use open::{Opened, Options, Parts, Served, hash_of, open, plain_event};
+pub use refined::{Refined, not_in_the_table, refinement_took};
 pub use sample::{Chance, Draws, sample};
 pub use search::{resume, search};
 pub use seen::{Example, Seen, check, check_unfinished};

@@ -73,7 +73,7 @@ pub fn sample(
         if let Outcome::Returned(history) = &execution.outcome {
             history.records.hash(&mut sampled.events);
         }
-        sampled.seen.note(&execution, until)
+        sampled.seen.note(&execution, protocol, until)
     };
     let (_, Sampled { seen, events }) = sample.run(scheduler, body, visit)?;
     Ok((seen, events.finish()))

@@ -37,5 +37,7 @@ pub fn resume(
 ) -> Result<Searched<Seen>, Error> {
     assert_eq!(crate::backend_name(), "sections on shuttle");
     let body = move || crate::run(scenario, protocol, callers);
-    search.resume(from, body, move |seen: &mut Seen, execution| seen.note(&execution, until))
+    search.resume(from, body, move |seen: &mut Seen, execution| {
+        seen.note(&execution, protocol, until)
+    })
 }

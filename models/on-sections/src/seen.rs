@@ -1,9 +1,10 @@
 //! What a search or a sample of executions has seen.
 
+use crate::refined::Refined;
 use sections::{Execution, Outcome, Schedule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use xfetch_vocabulary::catalogue::{Invariant, Witness};
+use xfetch_vocabulary::catalogue::{Invariant, Protocol, Witness};
 use xfetch_vocabulary::checkers;
 use xfetch_vocabulary::history::{History, Record};
 use xfetch_vocabulary::verdict::Verdict;
@@ -24,6 +25,8 @@ pub struct Seen {
     pub outcomes: BTreeMap<Verdict, (u64, Example)>,
     /// The witnesses that were reached.
     pub reached: BTreeSet<Witness>,
+    /// What holding them against the transition table has shown. Of the shipped protocol alone.
+    pub refined: Refined,
 }
 
 impl Seen {
@@ -31,8 +34,10 @@ impl Seen {
     pub(crate) fn note(
         &mut self,
         execution: &Execution<History>,
+        protocol: Protocol,
         until: Option<Invariant>,
     ) -> ControlFlow<()> {
+        self.refined.note(protocol, execution);
         let example =
             Example { preemptions: execution.preemptions, schedule: execution.schedule.clone() };
         if let Outcome::Returned(history) = &execution.outcome {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use xfetch_models::catalogue::{Engine, Invariant};
 use xfetch_models::engine::{Cell, Conclusion, CutOff, Exploration, resume};
 use xfetch_models::plan::Explored;
-use xfetch_models::replay::Shrunk;
+use xfetch_models::replay::{Shrunk, not_in_the_table};
 use xfetch_models::timeline::counted;
 use xfetch_models::verdict::Verdict;
 
@@ -105,8 +105,24 @@ fn text(explored: &Explored) -> String {
         let _ =
             writeln!(out, "{protocol} is written to violate {kept} in {scenario}: not violated");
     }
+    let refined = &exploration.refined;
+    if refined.executions + refined.left_out > 0 {
+        let left_out = match refined.left_out {
+            0 => String::new(),
+            some => format!(", {some} left out"),
+        };
+        let _ = writeln!(
+            out,
+            "in the table of docs/PROOF.md: {}, {} of its steps{left_out}",
+            counted(refined.executions as usize, "execution"),
+            refined.steps.len(),
+        );
+    }
     if exploration.conclusion() == Conclusion::Broken {
         let _ = writeln!(out, "again: {}", command(exploration));
+        if let Some((token, missing)) = not_in_the_table(exploration) {
+            let _ = writeln!(out, "\nnot in the table: {REPLAY} {token}\n{}", missing.trim_end());
+        }
         for (invariant, shrunk) in tokens {
             let _ = writeln!(out, "\n{invariant}: {REPLAY} {}\n{}", shrunk.token, why(shrunk));
         }
@@ -203,10 +219,26 @@ pub(super) fn json(explored: &Explored) -> Value {
         ("reproduce", json!(command(exploration))),
         ("tokens", json!(tokens)),
         ("outcomes", json!(outcomes)),
+        ("refined", refined(exploration)),
     ] {
         object[name] = value;
     }
     object
+}
+
+/// What holding the executions against the transition table has shown. Nothing, if none was held.
+fn refined(exploration: &Exploration) -> Value {
+    let refined = &exploration.refined;
+    let token = not_in_the_table(exploration).map(|(token, _)| token.to_string());
+    if refined.executions + refined.left_out == 0 && token.is_none() {
+        return Value::Null;
+    }
+    json!({
+        "executions": refined.executions,
+        "left_out": refined.left_out,
+        "steps": refined.steps.len(),
+        "token": token,
+    })
 }
 
 /// What names a cell in the report.

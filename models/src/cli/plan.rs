@@ -8,9 +8,12 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use xfetch_models::engine::{Cell, Refused};
+use xfetch_models::engine::{Cell, Refined, Refused, refinement_took};
 use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, deviations};
 use xfetch_models::stop;
+use xfetch_spec::counters;
+use xfetch_spec::prove::coverage;
+use xfetch_spec::table::System;
 
 pub(super) fn run(options: &Main) -> ExitCode {
     let Main { output, budget, shard } = options;
@@ -30,7 +33,7 @@ pub(super) fn run(options: &Main) -> ExitCode {
     };
     let not_run = plan.not_run(&explorations);
     let report = json!({
-        "schema": 6,
+        "schema": 7,
         "budget": budget.slug(),
         "shard": shard.to_string(),
         "rows": table::rows(&explorations),
@@ -49,11 +52,29 @@ pub(super) fn run(options: &Main) -> ExitCode {
     } else {
         table::list(&explorations, &not_run)
     });
+    print(&format!("\n{}", refined(&explorations)));
     if let Err(cannot) = write(output, &format!("{report:#}\n")) {
         return refuse(cannot);
     }
     print(&format!("\nreport: {}", name(output)));
     exit(&explorations, &not_run)
+}
+
+/// How many executions were held against the transition table, and which of its steps none took.
+fn refined(explorations: &[Explored]) -> String {
+    let mut all = Refined::default();
+    explorations.iter().for_each(|found| all.merge(found.exploration.refined.clone()));
+    let Ok(table) = System::shipped() else { return "the transition table cannot be read".into() };
+    let reachable = counters::search(&table, usize::MAX).taken;
+    let (taken, of, missing) = coverage(&table, &reachable, &all.steps);
+    let Refined { executions, left_out, .. } = all;
+    let not =
+        if missing.is_empty() { String::new() } else { format!(", not {}", missing.join(", ")) };
+    format!(
+        "{executions} executions are in the table of docs/PROOF.md, {left_out} were left out; they took {taken} of {of} \
+         steps{not}; that took {:.1} s of a core",
+        refinement_took().as_secs_f64()
+    )
 }
 
 fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {

@@ -3,6 +3,7 @@
 use super::{Prove, keep, note, print, refuse};
 use std::process::ExitCode;
 use xfetch_models::page::markdown;
+use xfetch_spec::mutate::ALL;
 use xfetch_spec::prove::{Options, Report, Way, run as prove};
 use xfetch_spec::table::System;
 use xfetch_spec::{diagram, smt, tla};
@@ -56,6 +57,7 @@ fn page(system: &System, report: &Report) -> String {
     [
         ("{STEPS}", system.table.steps.len().to_string()),
         ("{CLAUSES}", clauses.to_string()),
+        ("{MUTATIONS}", ALL.len().to_string()),
         ("{PROPERTIES}", list(properties.collect())),
         ("{ANY}", ways(&any)),
         ("{EXACT}", ways(&exact)),

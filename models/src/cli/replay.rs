@@ -23,7 +23,9 @@ pub(super) fn run(text: &str, all: bool) -> ExitCode {
         Ok(replayed) => {
             let detail = if all { Detail::All } else { Detail::Folded };
             print(&timeline(&replayed, detail));
-            ExitCode::from(u8::from(replayed.verdict.violated.is_empty()))
+            let is_right =
+                replayed.verdict.violated.is_empty() && replayed.not_in_the_table.is_none();
+            ExitCode::from(u8::from(is_right))
         }
     }
 }

@@ -55,7 +55,7 @@ impl CutOff {
             Some((verdict.clone(), (*count, examples.get(verdict)?.clone())))
         };
         let outcomes = outcomes.iter().filter_map(with_example).collect();
-        let seen = Seen { outcomes, reached: reached.clone() };
+        let seen = Seen { outcomes, reached: reached.clone(), ..Seen::default() };
         let Budget { preemptions, symmetry, .. } = *budget;
         Self { cell: *cell, preemptions, symmetry, seen, rest }
     }
@@ -126,7 +126,13 @@ impl CutOff {
             let reached = list(&search["reached"]).map(slug).collect::<Result<_, _>>()?;
             let rest = Checkpoint::from_str(&search["rest"].to_string());
             let rest = rest.map_err(|error| error.to_string())?;
-            Ok(Self { cell, preemptions, symmetry, seen: Seen { outcomes, reached }, rest })
+            Ok(Self {
+                cell,
+                preemptions,
+                symmetry,
+                seen: Seen { outcomes, reached, ..Seen::default() },
+                rest,
+            })
         };
         let cut_off = read().map_err(|why| damaged(&why))?;
         if cut_off.executions() != cut_off.rest.complete() {

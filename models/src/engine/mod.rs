@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-pub use xfetch_on_sections::{Example, Seen};
+pub use xfetch_on_sections::{Example, Refined, Seen, refinement_took};
 
 /// One thing to explore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,9 @@ pub struct Exploration {
     /// The explored share of a search by `sections` that was cut off: 0 to 1. An estimate on the tree of executions as
     /// far as it is known; see `docs/RESUME.md`.
     pub explored: Option<f64>,
+    /// What holding the executions against the transition table has shown (the shipped protocol, up to 16 callers;
+    /// not `loom`, not `threads`).
+    pub refined: Refined,
 }
 
 impl Exploration {
@@ -155,11 +158,13 @@ impl Exploration {
             fingerprint: 0,
             coverage: Coverage::Incomplete,
             explored: None,
+            refined: Refined::default(),
         }
     }
 
     fn merge(&mut self, seen: Seen) {
         self.reached.extend(seen.reached);
+        self.refined.merge(seen.refined);
         for (verdict, (count, example)) in seen.outcomes {
             let smallest = self.examples.entry(verdict.clone()).or_insert_with(|| example.clone());
             if example < *smallest {
@@ -209,7 +214,7 @@ impl Exploration {
 
     /// The conclusion on the cell.
     pub fn conclusion(&self) -> Conclusion {
-        if self.violated().next().is_some() {
+        if self.violated().next().is_some() || self.refined.mismatch.is_some() {
             return Conclusion::Broken;
         }
         match self.coverage {

@@ -31,7 +31,7 @@ pub enum Detail {
 
 /// The timeline, with a sentence for each violated invariant.
 pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
-    let Replayed { token, execution, history, verdict, violations } = replayed;
+    let Replayed { token, execution, history, verdict, violations, not_in_the_table } = replayed;
     let tasks = TaskNames::of(token);
     let objects = Objects::of(&execution.made_at);
     let mut out = format!(
@@ -66,7 +66,9 @@ pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
     for invariant in &verdict.violated {
         let _ = writeln!(out, "violated: {invariant}. {}", invariant.about());
     }
-    if verdict.violated.is_empty() {
+    if let Some(missing) = not_in_the_table {
+        let _ = writeln!(out, "not in the table of docs/PROOF.md: {}", missing.trim_end());
+    } else if verdict.violated.is_empty() {
         out.push_str("nothing is violated\n");
     }
     out
