@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use xfetch_models::catalogue::{Protocol, Scenario};
 use xfetch_models::history::History;
+use xfetch_spec::table::{INVARIANT, System, TABLE};
+use xfetch_spec::traces::{self, Game};
 
 /// Why each of these twins has no execution that the table lacks.
 const UNSEEN: &[(Protocol, &str)] = &[
@@ -47,4 +49,45 @@ fn each_twin_has_an_execution_that_the_table_lacks_but_for_those_that_it_does_no
     let unseen: Vec<_> = seen.iter().filter(|(_, leaves)| !**leaves).map(|(it, _)| *it).collect();
     println!("{} of {} twins leave the table", seen.len() - unseen.len(), seen.len());
     assert_eq!(unseen, UNSEEN.iter().map(|(it, _)| *it).collect::<Vec<_>>());
+}
+
+/// A look reads the index. A table in which it reads the map under its lock orders it after a value that is discarded, too.
+#[test]
+fn a_table_in_which_a_look_reads_the_map_has_other_executions() {
+    let wrong = TABLE.replace("| index read", "| map read");
+    let wrong = System::of(&wrong, INVARIANT).expect("the mistake is no mistake of grammar");
+    let game = Game { entry: "stale", first: Some("invalidate"), fails: false, overlaps: true };
+    let right = System::shipped().expect("the table is right");
+    let of = |table| traces::count(table, &game, 2, 1_000);
+    assert_ne!(of(&wrong), of(&right));
+}
+
+/// The shipped code and the table have as many executions, one of each trace. Where the lease table and the map are
+/// touched, and in which order, is then the same in both.
+#[test]
+fn the_table_has_as_many_executions_as_sections_counts_of_the_code() {
+    let table = System::shipped().expect("the table is right");
+    let game = |entry, first, fails| Game { entry, first, fails, overlaps: false };
+    let overlaps = |game| Game { overlaps: true, ..game };
+    for (scenario, game, callers) in [
+        (Scenario::Field, game("stale", None, false), 2..=5),
+        (Scenario::Miss, game("absent", None, false), 2..=4),
+        (Scenario::Fail, game("stale", None, true), 2..=4),
+        (Scenario::Overlap, overlaps(game("stale", None, false)), 2..=4),
+        (Scenario::MissOverlap, overlaps(game("absent", None, false)), 2..=4),
+        (Scenario::Invalidate, overlaps(game("stale", Some("invalidate"), false)), 2..=3),
+        (Scenario::InvalidateAbsent, overlaps(game("absent", Some("invalidate"), false)), 2..=3),
+        (Scenario::Insert, overlaps(game("stale", Some("insert"), false)), 2..=3),
+    ] {
+        for callers in callers {
+            let search = sections::Search::default();
+            let protocol = Protocol::DoubleRecheck;
+            let found = xfetch_on_sections::search(&search, scenario, protocol, callers, None);
+            let (coverage, _) = found.expect("the scenario is deterministic");
+            let of_table = traces::count(&table, &game, callers, 10_000_000);
+            println!("{scenario}, {callers} callers: {of_table:?}, and {}", coverage.complete);
+            assert!(coverage.exhausted);
+            assert_eq!(of_table, Some(coverage.complete), "{scenario}, {callers} callers");
+        }
+    }
 }

@@ -16,3 +16,4 @@ pub mod refine;
 pub mod smt;
 pub mod table;
 pub mod tla;
+pub mod traces;
