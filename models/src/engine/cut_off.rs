@@ -1,6 +1,6 @@
 //! A search that was cut off, as text: what is left of it, and what was seen. Another process goes on with it.
 
-use super::{Budget, Cell, Example, Exploration, Seen};
+use super::{Budget, Cell, Example, Exploration, Refined, Seen};
 use crate::catalogue::shown;
 use crate::history::AnswerKind;
 use crate::verdict::Verdict;
@@ -50,12 +50,12 @@ pub struct CutOff {
 
 impl CutOff {
     pub(super) fn new(exploration: &Exploration, rest: Checkpoint) -> Self {
-        let Exploration { cell, budget, outcomes, examples, reached, .. } = exploration;
+        let Exploration { cell, budget, outcomes, examples, reached, refined, .. } = exploration;
         let with_example = |(verdict, count): (&Verdict, &u64)| {
             Some((verdict.clone(), (*count, examples.get(verdict)?.clone())))
         };
         let outcomes = outcomes.iter().filter_map(with_example).collect();
-        let seen = Seen { outcomes, reached: reached.clone(), ..Seen::default() };
+        let seen = Seen { outcomes, reached: reached.clone(), refined: refined.clone() };
         let Budget { preemptions, symmetry, .. } = *budget;
         Self { cell: *cell, preemptions, symmetry, seen, rest }
     }
@@ -87,6 +87,7 @@ impl CutOff {
         search.insert("version".into(), json!(build.0));
         search.insert("outcomes".into(), json!(outcomes));
         search.insert("reached".into(), json!(reached));
+        search.insert("refined".into(), refined(&self.seen.refined));
         search.insert("rest".into(), rest);
         let search = Value::Object(search);
         json!({ "format": FORMAT, "checksum": checksum(&search), "search": search }).to_string()
@@ -126,13 +127,8 @@ impl CutOff {
             let reached = list(&search["reached"]).map(slug).collect::<Result<_, _>>()?;
             let rest = Checkpoint::from_str(&search["rest"].to_string());
             let rest = rest.map_err(|error| error.to_string())?;
-            Ok(Self {
-                cell,
-                preemptions,
-                symmetry,
-                seen: Seen { outcomes, reached, ..Seen::default() },
-                rest,
-            })
+            let seen = Seen { outcomes, reached, refined: read_refined(&search["refined"])? };
+            Ok(Self { cell, preemptions, symmetry, seen, rest })
         };
         let cut_off = read().map_err(|why| damaged(&why))?;
         if cut_off.executions() != cut_off.rest.complete() {
@@ -198,14 +194,53 @@ fn outcome((verdict, (count, example)): (&Verdict, &(u64, Example))) -> Value {
     })
 }
 
+fn refined(refined: &Refined) -> Value {
+    let Refined { executions, left_out, steps, mismatch } = refined;
+    let mismatch = mismatch.as_ref().map(|(missing, Example { preemptions, schedule })| {
+        let schedule = schedule.to_string();
+        json!({ "missing": missing, "preemptions": preemptions, "schedule": schedule })
+    });
+    json!({
+        "executions": executions,
+        "left_out": left_out,
+        "steps": steps,
+        "mismatch": mismatch,
+    })
+}
+
+fn read_refined(refined: &Value) -> Result<Refined, String> {
+    let steps = list(&refined["steps"]).map(|step| {
+        let step = step.as_u64().and_then(|step| usize::try_from(step).ok());
+        step.ok_or_else(|| "a step is no number".to_owned())
+    });
+    let mismatch = Some(&refined["mismatch"]).filter(|mismatch| !mismatch.is_null());
+    let mismatch = mismatch.map(|mismatch| {
+        let missing = mismatch["missing"].as_str().unwrap_or_default().to_owned();
+        Ok::<_, String>((missing, read_example(mismatch)?))
+    });
+    Ok(Refined {
+        executions: number(refined, "executions")?,
+        left_out: number(refined, "left_out")?,
+        steps: steps.collect::<Result<_, _>>()?,
+        mismatch: mismatch.transpose()?,
+    })
+}
+
+fn number(value: &Value, name: &str) -> Result<u64, String> {
+    value[name].as_u64().ok_or_else(|| format!("{name} is no number"))
+}
+
+fn small(value: &Value, name: &str) -> Result<u32, String> {
+    u32::try_from(number(value, name)?).map_err(|_| format!("{name} is too large"))
+}
+
+fn read_example(value: &Value) -> Result<Example, String> {
+    let schedule = value["schedule"].as_str().ok_or("there is no schedule")?.parse();
+    let schedule = schedule.map_err(|error: sections::NotASchedule| error.to_string())?;
+    Ok(Example { preemptions: small(value, "preemptions")?, schedule })
+}
+
 fn read_outcome(outcome: &Value) -> Result<(Verdict, (u64, Example)), String> {
-    let number = |value: &Value, name: &str| {
-        let number = value[name].as_u64().ok_or_else(|| format!("{name} is no number"))?;
-        Ok::<_, String>(number)
-    };
-    let small = |value: &Value, name: &str| {
-        u32::try_from(number(value, name)?).map_err(|_| format!("{name} is too large"))
-    };
     let answers = &outcome["answers"];
     let given = ANSWERS.iter().filter(|(_, name)| answers.get(*name).is_some());
     let answers = given.map(|(kind, name)| Ok::<_, String>((*kind, small(answers, name)?)));
@@ -214,10 +249,7 @@ fn read_outcome(outcome: &Value) -> Result<(Verdict, (u64, Example)), String> {
         answers: answers.collect::<Result<_, _>>()?,
         violated: list(&outcome["violated"]).map(slug).collect::<Result<_, _>>()?,
     };
-    let schedule = outcome["schedule"].as_str().ok_or("there is no schedule")?.parse();
-    let schedule = schedule.map_err(|error: sections::NotASchedule| error.to_string())?;
-    let example = Example { preemptions: small(outcome, "preemptions")?, schedule };
-    Ok((verdict, (number(outcome, "count")?, example)))
+    Ok((verdict, (number(outcome, "count")?, read_example(outcome)?)))
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
