@@ -20,9 +20,9 @@ thread_local! {
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 
-/// Between two events each request may have taken a silent step or not. So the states to follow double with each
-/// request: executions with more callers are not held against the table.
-const MOST_CALLERS: usize = 16;
+/// Between two events each request may have taken a silent step or not. So the states to follow grow fast with the
+/// requests: executions with more callers are not held against the table, unless symmetry makes them few.
+pub(crate) const MOST_CALLERS: usize = 5;
 
 /// Nanoseconds that all threads have spent on it.
 static TOOK: AtomicU64 = AtomicU64::new(0);
@@ -59,7 +59,7 @@ impl Refined {
 
     pub(crate) fn note(&mut self, protocol: Protocol, execution: &Execution<History>) {
         let Outcome::Returned(history) = &execution.outcome else { return };
-        if !protocol.is_shipped() || history.answers.len() > MOST_CALLERS {
+        if !protocol.is_shipped() {
             return;
         }
         let began = Instant::now();

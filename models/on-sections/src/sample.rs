@@ -1,6 +1,7 @@
 //! Executions by chance: Shuttle's random and PCT schedulers, and the uniform random walk. They choose at announced
 //! operations alone, so that what they find is a schedule that can be replayed.
 
+use crate::refined::MOST_CALLERS;
 use crate::seen::Seen;
 use crate::urw::Urw;
 use sections::{Error, Execution, Outcome, Sample};
@@ -73,7 +74,7 @@ pub fn sample(
         if let Outcome::Returned(history) = &execution.outcome {
             history.records.hash(&mut sampled.events);
         }
-        sampled.seen.note(&execution, protocol, until)
+        sampled.seen.note(&execution, protocol, callers <= MOST_CALLERS, until)
     };
     let (_, Sampled { seen, events }) = sample.run(scheduler, body, visit)?;
     Ok((seen, events.finish()))

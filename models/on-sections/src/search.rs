@@ -1,5 +1,6 @@
 //! The exhaustive search: every interleaving of synchronising operations, one of each equivalence class.
 
+use crate::refined::MOST_CALLERS;
 use crate::seen::Seen;
 use sections::{Checkpoint, Coverage, Error, Search, Searched};
 use xfetch_vocabulary::catalogue::{Invariant, Protocol, Scenario};
@@ -37,7 +38,8 @@ pub fn resume(
 ) -> Result<Searched<Seen>, Error> {
     assert_eq!(crate::backend_name(), "sections on shuttle");
     let body = move || crate::run(scenario, protocol, callers);
+    let held = search.symmetry || callers <= MOST_CALLERS;
     search.resume(from, body, move |seen: &mut Seen, execution| {
-        seen.note(&execution, protocol, until)
+        seen.note(&execution, protocol, held, until)
     })
 }

@@ -35,9 +35,12 @@ impl Seen {
         &mut self,
         execution: &Execution<History>,
         protocol: Protocol,
+        held: bool,
         until: Option<Invariant>,
     ) -> ControlFlow<()> {
-        self.refined.note(protocol, execution);
+        if held {
+            self.refined.note(protocol, execution);
+        }
         let example =
             Example { preemptions: execution.preemptions, schedule: execution.schedule.clone() };
         if let Outcome::Returned(history) = &execution.outcome {

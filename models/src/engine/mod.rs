@@ -140,7 +140,7 @@ pub struct Exploration {
     /// The explored share of a search by `sections` that was cut off: 0 to 1. An estimate on the tree of executions as
     /// far as it is known; see `docs/RESUME.md`.
     pub explored: Option<f64>,
-    /// What holding the executions against the transition table has shown (the shipped protocol, up to 16 callers;
+    /// What holding the executions against the transition table has shown (the shipped protocol, up to five callers, or with symmetry;
     /// not `loom`, not `threads`).
     pub refined: Refined,
 }
