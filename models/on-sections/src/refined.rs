@@ -64,12 +64,9 @@ impl Refined {
         }
         let began = Instant::now();
         match mismatch_or_steps(history) {
-            Ok(taken) if taken.left_out.is_empty() => {
-                self.executions += 1;
-                self.steps.extend(&taken.steps);
-            }
             Ok(taken) => {
-                self.left_out += 1;
+                let is_whole = taken.left_out.is_empty();
+                *(if is_whole { &mut self.executions } else { &mut self.left_out }) += 1;
                 self.steps.extend(&taken.steps);
             }
             Err(missing) => {

@@ -135,8 +135,6 @@ pub struct Claim {
     pub kind: Kind,
     /// A condition on the shared state and one caller, which is [`Scope::Own`] here.
     pub of: Expr,
-    /// The line as it is written.
-    pub text: String,
 }
 
 /// The table.
@@ -152,6 +150,19 @@ pub struct Table {
     pub steps: Vec<Step>,
     /// Named conditions.
     lets: BTreeMap<String, String>,
+}
+
+impl Step {
+    /// The assignments to another caller, each with its whole condition.
+    pub fn rules(&self) -> Vec<(Expr, &Assign)> {
+        let mut rules = Vec::new();
+        for relabel in &self.others {
+            for it in &relabel.set {
+                rules.push((Expr::And(vec![relabel.when.clone(), it.when.clone()]), it));
+            }
+        }
+        rules
+    }
 }
 
 impl Expr {
@@ -456,7 +467,7 @@ impl Table {
                 other => return Err(at(format!("no claim begins with {other}"))),
             };
             let of = self.expr(of, Scope::Own).map_err(at)?;
-            claims.push(Claim { name: name.into(), is_property, kind, of, text: line.into() });
+            claims.push(Claim { name: name.into(), is_property, kind, of });
         }
         Ok(claims)
     }
@@ -494,6 +505,14 @@ impl Table {
                 };
                 set.push(Assign { var, value, when: when.clone() });
             }
+        }
+    }
+
+    /// The variable at this place.
+    pub fn domain_of(&self, scope: Scope, index: usize) -> &Domain {
+        match scope {
+            Scope::Shared => &self.shared[index],
+            Scope::Own | Scope::Other => &self.local[index],
         }
     }
 

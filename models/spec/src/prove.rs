@@ -104,16 +104,30 @@ pub fn coverage<'a>(
 pub fn run(system: &System, options: Options) -> Report {
     let properties: Vec<String> = system.properties().into_iter().map(Into::into).collect();
     let mut report = Report { properties, ..Report::default() };
+    by_counters(system, options, &mut report);
+    let has_invariant = by_induction(system, &mut report);
+    if !options.without_solvers {
+        by_solvers(system, &mut report);
+    }
+    // The reduction of the exact search is right only for a table that has the invariant.
+    let alone = if has_invariant { Alone::find(system) } else { Alone::nobody() };
+    exactly(system, &alone, options, &mut report);
+    progress(system, options, &mut report);
+    report
+}
 
+/// Which properties a search has proved.
+fn proved(system: &System, violated: &dyn Fn(&str) -> bool, cut_off: bool) -> Vec<bool> {
+    system.properties().iter().map(|it| !cut_off && !violated(it)).collect()
+}
+
+fn by_counters(system: &System, options: Options, report: &mut Report) {
     let began = Instant::now();
     let found = counters::search(system, options.most);
-    let proved = |violated: &dyn Fn(&str) -> bool, cut_off: bool| -> Vec<bool> {
-        system.properties().iter().map(|it| !cut_off && !violated(it)).collect()
-    };
     report.ways.push(Way {
         name: "any N, by counters".into(),
         any: true,
-        proved: proved(&|it| found.violated.contains_key(it), found.cut_off),
+        proved: proved(system, &|it| found.violated.contains_key(it), found.cut_off),
         what: format!("{} states, {} moves", found.states, found.moves),
         took: began.elapsed(),
         found: found.violated.values().cloned().collect(),
@@ -127,9 +141,16 @@ pub fn run(system: &System, options: Options) -> Report {
         None => report.no_progress.push("the search by counters was cut off".into()),
         Some(state) => report.no_progress.push(format!("a lease that nobody holds: {state}")),
     }
+}
 
+/// Whether the table has the invariant.
+fn by_induction(system: &System, report: &mut Report) -> bool {
     let began = Instant::now();
     let checked = induction::check(system, None);
+    let broken = checked
+        .broken
+        .iter()
+        .map(|(it, state)| format!("{} breaks {} from {state}", it.step, it.claim));
     report.ways.push(Way {
         name: "any N, by induction".into(),
         any: true,
@@ -139,11 +160,7 @@ pub fn run(system: &System, options: Options) -> Report {
             checked.states, checked.steps, checked.cases
         ),
         took: began.elapsed(),
-        found: checked
-            .broken
-            .iter()
-            .map(|(it, state)| format!("{} breaks {} from {state}", it.step, it.claim))
-            .collect(),
+        found: broken.collect(),
     });
     match &checked.stuck {
         None => report.progress.push(
@@ -152,52 +169,51 @@ pub fn run(system: &System, options: Options) -> Report {
         ),
         Some(state) => report.no_progress.push(format!("a caller that cannot step: {state}")),
     }
-    let has_invariant = checked.broken.is_empty();
+    checked.broken.is_empty()
+}
 
-    if !options.without_solvers {
-        let (script, questions) = smt::script(system);
-        for solver in Solver::ALL {
-            let began = Instant::now();
-            let asked = solver.version().and_then(|it| Ok((it, solver.ask(&script, &questions)?)));
-            match asked {
-                Ok((version, judged)) => report.ways.push(Way {
-                    name: format!("any N, by {}", solver.name()),
-                    any: true,
-                    proved: system
-                        .properties()
-                        .iter()
-                        .map(|it| judged.proves(system, it))
-                        .collect(),
-                    what: format!("{} questions, {version}", judged.questions),
-                    took: began.elapsed(),
-                    found: judged
-                        .refuted
-                        .iter()
-                        .map(|(name, answer)| format!("{name}: {answer}"))
-                        .collect(),
-                }),
-                Err(error) => report.errors.push(error),
-            }
+fn by_solvers(system: &System, report: &mut Report) {
+    let (script, questions) = smt::script(system);
+    for solver in Solver::ALL {
+        let began = Instant::now();
+        let asked = solver.version().and_then(|it| Ok((it, solver.ask(&script, &questions)?)));
+        match asked {
+            Ok((version, judged)) => report.ways.push(Way {
+                name: format!("any N, by {}", solver.name()),
+                any: true,
+                proved: system.properties().iter().map(|it| judged.proves(system, it)).collect(),
+                what: format!("{} questions, {version}", judged.questions),
+                took: began.elapsed(),
+                found: judged
+                    .refuted
+                    .iter()
+                    .map(|(name, answer)| format!("{name}: {answer}"))
+                    .collect(),
+            }),
+            Err(error) => report.errors.push(error),
         }
     }
+}
 
-    // The reduction of the exact search is right only for a table that has the invariant.
-    let alone = if has_invariant { Alone::find(system) } else { Alone::nobody() };
+fn exactly(system: &System, alone: &Alone, options: Options, report: &mut Report) {
     let whole = (1..=options.whole).map(|callers| (World::Whole, callers));
     let still = (options.whole + 1..=options.still).map(|callers| (World::Still, callers));
     for (world, callers) in whole.chain(still) {
         let began = Instant::now();
-        let found = exact::search(system, &alone, world, callers, options.most);
+        let found = exact::search(system, alone, world, callers, options.most);
         let beside = if world == World::Whole { "" } else { ", nothing beside the callers" };
         report.ways.push(Way {
             name: format!("exactly {callers}{beside}"),
             any: false,
-            proved: proved(&|it| found.violated.contains_key(it), found.cut_off),
+            proved: proved(system, &|it| found.violated.contains_key(it), found.cut_off),
             what: format!("{} states, {} moves", found.states, found.moves),
             took: began.elapsed(),
             found: found.violated.values().map(|path| path.join(", ")).collect(),
         });
     }
+}
+
+fn progress(system: &System, options: Options, report: &mut Report) {
     for callers in 1..=options.progress {
         let progress = exact::progress(system, callers, options.most);
         let wrong = progress.stuck.iter().chain(&progress.endless);
@@ -212,7 +228,6 @@ pub fn run(system: &System, options: Options) -> Report {
         }
         report.no_progress.extend(wrong);
     }
-    report
 }
 
 impl fmt::Display for Report {

@@ -7,20 +7,15 @@
 //!
 //! Time passes in the table when it likes. Here it passes no earlier than the records and the TTLs say.
 //!
-//! # How to call it
-//!
-//! [`check`] takes a whole `History` and judges each key. It is to be called where the search sees an execution that
-//! has returned: in `models/on-sections/src/seen.rs`, in `Seen::note`, beside `checkers::reached(history)`. A [`Taken`]
-//! is a set of steps: the union over all executions of all scenarios is the numerator of the coverage, and the steps that
-//! [`crate::counters::search`] reaches are the denominator. A `Shipped` is made once for each OS thread, because a
-//! [`System`] keeps what it has computed. Only the shipped protocol refines the table; a twin's executions must not.
-//! Executions of real threads are not ordered by their sections, and are not to be judged.
+//! [`check`] takes a whole `History` and judges each key. `models/on-sections/src/refined.rs` calls it. The union of the
+//! steps over all executions is the numerator of the coverage, and the steps that [`crate::counters::search`] reaches are
+//! the denominator. Executions of real threads are not ordered by their sections, and are not to be judged.
 //!
 //! # What is left out
 //!
 //! A request inside a compute that meets a lease of the same key asks first and waits then (`wait_inside`, `Cycle`): the
-//! table has one key and no graph of waits, so such a key is reported as [`Verdict::LeftOut`]. With more than one shard an
-//! `Invalidated` of all keys is emitted after the last shard, and a `Swept` too: give one shard, or judge another key.
+//! table has one key and no graph of waits, so such a key is reported as [`Verdict::LeftOut`]. With several shards an
+//! `Invalidated` of all keys and a `Swept` are emitted after the last shard: then they may come later than their sections.
 
 use crate::table::{Local, Move, Shared, System};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -35,8 +30,6 @@ pub struct Taken {
     pub keys: usize,
     /// Keys that were left out, and why.
     pub left_out: Vec<&'static str>,
-    /// The most states that the events allowed at once.
-    pub widest: usize,
 }
 
 /// An event that the table has no step for.
@@ -97,7 +90,6 @@ pub fn check(system: &System, history: &History) -> Result<Taken, Mismatch> {
             }
             Verdict::LeftOut(why) => taken.left_out.push(why),
         }
-        taken.widest = taken.widest.max(replay.widest);
     }
     Ok(taken)
 }
@@ -138,7 +130,6 @@ struct Replay<'a> {
     failed: Option<u64>,
     /// The task that has just written the key: what it revokes follows.
     writer: Option<usize>,
-    widest: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -164,7 +155,6 @@ impl<'a> Replay<'a> {
             finished: BTreeMap::new(),
             failed: None,
             writer: None,
-            widest: 1,
         }
     }
 
@@ -179,7 +169,6 @@ impl<'a> Replay<'a> {
             }
             let before = self.states.clone();
             self.states = self.after(record);
-            self.widest = self.widest.max(self.states.len());
             if self.states.is_empty() {
                 let states = before.keys().take(3).map(|it| self.show(it)).collect();
                 return Err(Mismatch { key: self.key, index, record: *record, states });

@@ -22,24 +22,17 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn domain(&self, scope: Scope, index: usize) -> &Domain {
-        match scope {
-            Scope::Shared => &self.table.shared[index],
-            Scope::Own | Scope::Other => &self.table.local[index],
-        }
-    }
-
     fn var(&self, scope: Scope, index: usize) -> String {
         let of = match scope {
             Scope::Shared => self.shared,
             Scope::Own => self.own,
             Scope::Other => self.other,
         };
-        format!("{of}.{}", self.domain(scope, index).name)
+        format!("{of}.{}", self.table.domain_of(scope, index).name)
     }
 
     fn value(&self, scope: Scope, index: usize, value: u8) -> String {
-        constructor(self.domain(scope, index), value)
+        constructor(self.table.domain_of(scope, index), value)
     }
 
     fn expr(&self, expr: &Expr) -> String {
@@ -52,7 +45,7 @@ impl Names<'_> {
         };
         match expr {
             Expr::In(var, set) => {
-                let size = self.domain(var.scope, var.index).values.len() as u8;
+                let size = self.table.domain_of(var.scope, var.index).values.len() as u8;
                 let name = self.var(var.scope, var.index);
                 let of = (0..size).filter(|value| set >> value & 1 == 1);
                 let of: Vec<String> = of
@@ -166,13 +159,7 @@ fn step(script: &mut String, table: &Table, step: &Step) {
     for (index, domain) in table.shared.iter().enumerate() {
         define("s1", domain, names.after(&set, Scope::Shared, index));
     }
-    let rules: Vec<(Expr, &Assign)> = step
-        .others
-        .iter()
-        .flat_map(|rule| {
-            rule.set.iter().map(|it| (Expr::And(vec![rule.when.clone(), it.when.clone()]), it))
-        })
-        .collect();
+    let rules = step.rules();
     for (index, domain) in table.local.iter().enumerate() {
         let own = if step.world {
             let names = Names { table, shared: "s", own: "i", other: "i" };

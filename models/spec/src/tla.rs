@@ -1,6 +1,6 @@
 //! The table for people who read TLA+. No tool reads this text here: the solvers judge the same table.
 
-use crate::lang::{Assign, Domain, Expr, Kind, Scope, Step, Table, Value};
+use crate::lang::{Assign, Expr, Kind, Scope, Step, Table, Value};
 use crate::table::System;
 use std::fmt::Write as _;
 
@@ -8,16 +8,9 @@ fn name(of: &str) -> String {
     of.replace('-', "_")
 }
 
-fn domain(table: &Table, scope: Scope, index: usize) -> &Domain {
-    match scope {
-        Scope::Shared => &table.shared[index],
-        Scope::Own | Scope::Other => &table.local[index],
-    }
-}
-
 /// `c` is the caller that steps, `d` another one.
 fn var(table: &Table, scope: Scope, index: usize, own: &str) -> String {
-    let of = name(&domain(table, scope, index).name);
+    let of = name(&table.domain_of(scope, index).name);
     match scope {
         Scope::Shared => of,
         Scope::Own => format!("{of}[{own}]"),
@@ -35,7 +28,7 @@ fn expr(table: &Table, it: &Expr, own: &str) -> String {
     };
     match it {
         Expr::In(of, set) => {
-            let values = &domain(table, of.scope, of.index).values;
+            let values = &table.domain_of(of.scope, of.index).values;
             let within = values.iter().enumerate().filter(|(it, _)| set >> it & 1 == 1);
             let within: Vec<String> = within.map(|(_, it)| format!("\"{it}\"")).collect();
             format!("{} \\in {{{}}}", var(table, of.scope, of.index, own), within.join(", "))
@@ -52,7 +45,7 @@ fn after(table: &Table, set: &[(Expr, &Assign)], scope: Scope, index: usize) -> 
     let of = set.iter().filter(|(_, it)| it.var.scope == scope && it.var.index == index);
     for (when, assign) in of.rev() {
         let value = match &assign.value {
-            Value::Is(value) => format!("\"{}\"", domain(table, scope, index).name_of(*value)),
+            Value::Is(value) => format!("\"{}\"", table.domain_of(scope, index).name_of(*value)),
             Value::Of(from, _) => var(table, from.scope, from.index, "c"),
         };
         if value != term {
@@ -77,13 +70,7 @@ fn step(text: &mut String, table: &Table, step: &Step) {
             after(table, &set, Scope::Shared, index)
         );
     }
-    let rules: Vec<(Expr, &Assign)> = step
-        .others
-        .iter()
-        .flat_map(|rule| {
-            rule.set.iter().map(|it| (Expr::And(vec![rule.when.clone(), it.when.clone()]), it))
-        })
-        .collect();
+    let rules = step.rules();
     for (index, it) in table.local.iter().enumerate() {
         let others = after(table, &rules, Scope::Other, index);
         let each = if step.world {

@@ -474,14 +474,13 @@ impl Scenario {
             self,
             Self::PoolFail
                 | Self::InvalidateAll
-                | Self::Insert
                 | Self::Lag
                 | Self::Nominate
                 | Self::Retry
                 | Self::Shutdown
                 | Self::Counted
                 | Self::Drops
-        ) && self.complete_at() < 4
+        )
     }
 
     /// The workers of its pool, under `sections`.
