@@ -10,7 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::spawn;
 use std::time::Duration;
 use xfetch_core::{
     Cache, CallerRuns, Clock, Error, Event, Executor, Job, ManualClock, Metrics, Moment,
@@ -238,6 +239,73 @@ fn a_miss_whose_compute_fails_always_returns_what_was_inserted_meanwhile() {
         down()
     });
     assert_eq!(found.map(|found| *found).ok(), Some(2));
+}
+
+/// An insert may get the lock long after it has read the clock. Then its value has expired before others ask.
+#[test]
+fn a_stale_request_never_returns_a_newer_value_that_had_expired_before_it_asked() {
+    let (cache, clock) = cache();
+    let at = |seconds: u64| Moment::from_nanos(seconds * 1_000_000_000);
+    clock.set(at(1_000));
+    cache.insert("k", 1);
+    clock.set(at(1_100));
+    let (other, late) = (cache.clone(), clock.clone());
+    let found = cache.try_get_or_compute(&"k", move |_| {
+        // 970 s and a storage TTL of 120 s: it expires at 1,090 s.
+        late.set(at(970));
+        other.insert("k", 2);
+        late.set(at(1_130));
+        down()
+    });
+    assert_eq!(found.map(|found| *found).ok(), Some(1));
+}
+
+/// The first lease is revoked and released, and another one is taken and overdue before the request tries again.
+#[test]
+fn a_stale_request_that_meets_two_overdue_leases_in_a_row_is_always_counted_as_contended() {
+    let hook = ActsOnce::at(|event| matches!(event, Event::Revoked(_)));
+    let (clock, metrics) = (ManualClock::new(), Arc::new(Metrics::new()));
+    let cache = Cache::builder(PAYLOAD, STORAGE)
+        .clock(clock.clone())
+        .observer((hook.clone(), Arc::clone(&metrics)))
+        .executor(CallerRuns)
+        .beta(0.0)
+        .compute_timeout(SECOND)
+        .build()
+        .expect("valid");
+    cache.insert("k", 1);
+    clock.advance(PAYLOAD);
+    let hangs = move |cache: &Cache<&'static str, u32, _>| {
+        let ((began, has_begun), (end, ended)) = (mpsc::channel(), mpsc::channel::<()>());
+        let cache = cache.clone();
+        let thread = spawn(move || {
+            let hung = cache.try_get_or_compute(&"k", move |_| {
+                began.send(()).expect("the test waits");
+                let _ = ended.recv();
+                down()
+            });
+            drop(hung);
+        });
+        has_begun.recv().expect("it computes");
+        (thread, end)
+    };
+    let (first, end) = hangs(&cache);
+    clock.advance(SECOND * 2);
+    let (other, later) = (cache.clone(), clock.clone());
+    let second = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&second);
+    hook.act(move || {
+        drop(end);
+        first.join().expect("no panic");
+        *kept.lock().expect("no panic") = Some(hangs(&other));
+        later.advance(SECOND * 2);
+    });
+    assert_eq!(cache.get_or_compute(&"k", |_| 2).map(|found| *found).ok(), Some(1));
+    let counted = metrics.snapshot();
+    assert_eq!((counted.leased, counted.contended), (2, 1));
+    let (thread, end) = second.lock().expect("no panic").take().expect("it hangs");
+    drop(end);
+    thread.join().expect("no panic");
 }
 
 // Computes that ask for other keys.

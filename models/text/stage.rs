@@ -188,6 +188,8 @@ pub(super) fn perform<P: Protocol>(
         storage: nanos(setup.storage),
         back_off: nanos(BACK_OFF) / 2,
         capacity: setup.capacity,
+        asks_again: false,
+        says_silent: false,
         at_rest,
         at_last,
         counted: counted.iter().flat_map(|snapshot| snapshot.counters()).collect(),

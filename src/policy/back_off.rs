@@ -80,23 +80,25 @@ pub struct BackingOff {
     pub error: Error,
     /// By the clock, the rest of the back-off is longer than any back-off.
     pub(crate) from_the_future: bool,
+    /// Which failure it is, of all of the shard.
+    pub(crate) number: u64,
 }
 
 /// The time, as a request that wants a lease has read it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     now: Moment,
-    /// It was read again, since by the first reading the back-off was from the future.
-    again: bool,
+    /// It was read again, since by the first reading the back-off of this failure was from the future.
+    again: Option<u64>,
 }
 
 impl Reading {
     pub(crate) fn first(now: Moment) -> Self {
-        Self { now, again: false }
+        Self { now, again: None }
     }
 
-    pub(crate) fn again(now: Moment) -> Self {
-        Self { now, again: true }
+    pub(crate) fn again(now: Moment, failure: u64) -> Self {
+        Self { now, again: Some(failure) }
     }
 
     pub(crate) fn now(self) -> Moment {
@@ -114,12 +116,14 @@ impl Failure {
     ///
     /// The rest of the back-off can be longer than any back-off, for two reasons. The clock has stepped back,
     /// or the request has read it long ago and was descheduled. So the first reading is refused, and the
-    /// request reads the clock again. If that says the same, the clock has stepped back, and the back-off is
-    /// over.
-    pub(crate) fn holds(&self, Reading { now, again }: Reading) -> Option<BackingOff> {
+    /// request reads the clock again. If that says the same of the same failure, the clock has stepped back, and
+    /// the back-off is over. A failure that came between the two readings is refused like any other.
+    // INVARIANT(failures-back-off): a request that is descheduled after each reading does not pass a newer failure.
+    pub(crate) fn holds(&self, number: u64, Reading { now, again }: Reading) -> Option<BackingOff> {
         let from_the_future = self.is_from_the_future(now);
-        let holds = now < self.until && !(again && from_the_future);
-        holds.then(|| BackingOff { error: self.error.clone(), from_the_future })
+        let stepped_back = from_the_future && again == Some(number);
+        let holds = now < self.until && !stepped_back;
+        holds.then(|| BackingOff { error: self.error.clone(), from_the_future, number })
     }
 }
 
@@ -181,11 +185,25 @@ mod tests {
         let late = Moment::from_nanos(3_600_000_000_000);
         let failed = Failed { error, at: late, jitter: 1.0 };
         let failure = back_off.after(None, &failed).expect("a back-off");
-        assert!(failure.holds(Reading::first(late)).is_some_and(|it| !it.from_the_future));
-        let early = failure.holds(Reading::first(Moment::ORIGIN)).expect("read again");
+        assert!(failure.holds(1, Reading::first(late)).is_some_and(|it| !it.from_the_future));
+        let early = failure.holds(1, Reading::first(Moment::ORIGIN)).expect("read again");
         assert!(early.from_the_future);
-        assert!(failure.holds(Reading::again(Moment::ORIGIN)).is_none(), "the clock stepped back");
+        assert!(
+            failure.holds(1, Reading::again(Moment::ORIGIN, 1)).is_none(),
+            "the clock stepped back"
+        );
         // A straggler has read the clock long before the failure, and reads it again.
-        assert!(failure.holds(Reading::again(late)).is_some());
+        assert!(failure.holds(1, Reading::again(late, 1)).is_some());
+    }
+
+    #[test]
+    fn a_request_that_is_descheduled_after_both_readings_does_not_pass_a_newer_failure() {
+        let back_off = BackOff::new(Duration::from_secs(1), Duration::from_secs(8), Duration::MAX);
+        let back_off = back_off.expect("the cap is longer");
+        let at = Moment::from_nanos(3_600_000_000_000);
+        let error = Error::Panicked("".into());
+        let newer = back_off.after(None, &Failed { error, at, jitter: 1.0 }).expect("a back-off");
+        let between = Reading::again(Moment::from_nanos(1_800_000_000_000), 1);
+        assert!(newer.holds(2, between).is_some_and(|it| it.from_the_future));
     }
 }

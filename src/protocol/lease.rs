@@ -189,7 +189,14 @@ impl<W: World> Request<'_, W> {
         match self.try_lease_to(table, wants) {
             Err(Refusal::Overdue(holder)) => {
                 self.revoke_overdue(holder);
-                self.try_lease_to(table, wants)
+                match self.try_lease_to(table, wants) {
+                    // Another lease is overdue by now. The next request revokes it.
+                    Err(Refusal::Overdue(holder)) => {
+                        self.emit(Event::Busy(holder));
+                        Err(Refusal::Busy(holder))
+                    }
+                    acquired => acquired,
+                }
             }
             acquired => acquired,
         }
@@ -219,7 +226,7 @@ impl<W: World> Request<'_, W> {
         let (acquired, spare_key) = self.reading_once(
             |key, now| table.try_acquire(self.hash, key, &self.ask(now, wants)),
             |acquired| match acquired {
-                Err(Refusal::BackingOff(backing_off)) => Some(backing_off.from_the_future),
+                Err(Refusal::BackingOff(backing_off)) => Some(backing_off),
                 _ => None,
             },
         );
@@ -243,42 +250,38 @@ impl<W: World> Request<'_, W> {
 
     /// Attempts an acquisition with the time that the look read. It reads the clock in two cases: at that time the key backs
     /// off, or computes have a time-out. Most attempts find the lease taken.
-    ///
-    /// `backs_off` says whether an attempt met a back-off, and whether that seems to come from the future.
     fn reading_once<R>(
         &self,
         mut attempt: impl FnMut(W::Key, Reading) -> (R, Option<W::Key>),
-        backs_off: impl Fn(&R) -> Option<bool>,
+        backs_off: impl Fn(&R) -> Option<&BackingOff>,
     ) -> (R, Option<W::Key>) {
         let Shared { terms, compute_timeout, .. } = &**self.shared;
-        let looks_wrong = |result: &R| backs_off(result) == Some(true);
         if terms.lag.is_zero() || *compute_timeout < Duration::MAX {
-            return self.reading_again(self.key.to_key(), attempt, looks_wrong);
+            return self.reading_again(self.key.to_key(), attempt, backs_off);
         }
         let (first, key) = attempt(self.key.to_key(), Reading::first(self.looked.get().1));
         match key {
-            Some(key) if backs_off(&first).is_some() => {
-                self.reading_again(key, attempt, looks_wrong)
-            }
+            Some(key) if backs_off(&first).is_some() => self.reading_again(key, attempt, backs_off),
             key => (first, key),
         }
     }
 
-    /// Attempts an acquisition with a copy of the key and the time. If the first reading of the clock
-    /// looks wrong, attempts it once more with a second one.
+    /// Attempts an acquisition with a copy of the key and the time. If by the first reading of the clock the key backs
+    /// off since a moment in the future, attempts it once more with a second one.
     ///
     /// An attempt returns the key if the table has not kept it. A refused attempt always does.
     fn reading_again<R>(
         &self,
         key: W::Key,
         mut attempt: impl FnMut(W::Key, Reading) -> (R, Option<W::Key>),
-        looks_wrong: impl Fn(&R) -> bool,
+        backs_off: impl Fn(&R) -> Option<&BackingOff>,
     ) -> (R, Option<W::Key>) {
         let clock = &self.shared.clock;
         let (first, key) = attempt(key, Reading::first(clock.now()));
-        match key {
-            Some(key) if looks_wrong(&first) => attempt(key, Reading::again(clock.now())),
-            key => (first, key),
+        let from_the_future = backs_off(&first).filter(|it| it.from_the_future);
+        match (key, from_the_future.map(|it| it.number)) {
+            (Some(key), Some(number)) => attempt(key, Reading::again(clock.now(), number)),
+            (key, _) => (first, key),
         }
     }
 
@@ -305,8 +308,8 @@ impl<W: World> Request<'_, W> {
                     self.shared.leases.acquire_or_wait(self.hash, key, &ask, time_left)
                 },
                 |waited| match waited {
-                    Waited::BackingOff(backing_off) => backing_off.from_the_future,
-                    _ => false,
+                    Waited::BackingOff(backing_off) => Some(backing_off),
+                    _ => None,
                 },
             );
             let turn = match waited {

@@ -213,7 +213,7 @@ impl<'a, W: World> Request<'a, W> {
     pub(super) fn has_refused(&self, found: &Found<W::Key, W::Value>) -> bool {
         let (seen, at) = self.looked.get();
         found.version().is_some_and(|version| seen.is_some_and(|seen| version <= seen))
-            || found.expired_before(at)
+            || found.had_expired(at)
     }
 
     /// A look that refreshes nothing.
@@ -289,15 +289,22 @@ impl<'a, W: World> Request<'a, W> {
 
     /// The value that the look found. If it has expired meanwhile and the map has a newer one, that one: a compute on
     /// this thread may have taken long. Both were servable at some moment of this request.
-    // INVARIANT(never-serve-expired): what the look found was servable then.
+    // INVARIANT(never-serve-expired): what the look found was servable then. The newer one is not returned if it had
+    // expired by then: an insert may get the lock long after it has read the clock.
     // INVARIANT(healthy-origin-no-error): a value that was found is not refused because it expires before the answer.
     pub(crate) fn still(&self, found: Found<W::Key, W::Value>) -> Found<W::Key, W::Value> {
         if !self.has_expired(&found) {
             return found;
         }
         let (snapshot, now) = self.read();
+        // The look may have read the coarse time, which is so far behind.
+        let looked_at = self.looked.get().1.after(self.shared.terms.lag);
+        let is_newer = |entry: &Entry<W::Key, W::Value>| {
+            found.version().is_some_and(|before| entry.version() > before)
+                && !entry.had_expired(looked_at)
+        };
         match snapshot.into_entry() {
-            Some(entry) if found.version().is_some_and(|before| entry.version() > before) => {
+            Some(entry) if is_newer(&entry) => {
                 let fresh = entry.freshness(now) == Freshness::Fresh;
                 drop_each(Some(found));
                 if fresh { Found::fresh(entry) } else { Found::stale(entry) }

@@ -145,6 +145,11 @@ impl<K, V> Entry<K, V> {
         one_reason && [coarse, latest].iter().all(|now| self.freshness(*now) == Freshness::Stale)
     }
 
+    /// Whether it had expired at this moment, which may be before the entry was made.
+    pub(crate) fn had_expired(&self, then: Moment) -> bool {
+        self.expires_at <= then
+    }
+
     /// `now` was read after the entry was.
     // INVARIANT(never-serve-expired): every answer that `is_surely_fresh` does not settle is checked here.
     pub(crate) fn freshness(&self, now: Moment) -> Freshness {
@@ -195,8 +200,8 @@ impl<K, V> Found<K, V> {
         &self.entry
     }
 
-    pub(crate) fn expired_before(&self, then: Moment) -> bool {
-        self.entry.expires_at < then
+    pub(crate) fn had_expired(&self, then: Moment) -> bool {
+        self.entry.had_expired(then)
     }
 
     pub(crate) fn has_expired(&self, now: Moment) -> bool {

@@ -238,7 +238,9 @@ impl<K> Slot<K> {
             });
         }
         // INVARIANT(failures-back-off): no compute starts before the back-off has ended.
-        if let Some(backing_off) = self.failure.as_ref().and_then(|(it, _)| it.holds(now)) {
+        if let Some(backing_off) =
+            self.failure.as_ref().and_then(|(it, number)| it.holds(*number, now))
+        {
             return Err(Refusal::BackingOff(backing_off));
         }
         let before = self.current.replace(Held::new(lease, now.now(), wants));

@@ -30,6 +30,9 @@ pub enum Choice {
 /// The chooser of a run. It notes the choices that are not the first one, if it is told to.
 pub struct Chooser {
     place: u64,
+    /// Up to this place it makes the choices of `first`.
+    drawn_from: u64,
+    first: VecDeque<Deviation>,
     /// The end of the day: nobody stands still after it.
     end: Duration,
     from: From,
@@ -41,7 +44,7 @@ pub struct Chooser {
 
 enum From {
     Seed { random: Box<StdRng>, switches: f64, passes: f64, stalls: f64, longest: Duration },
-    Data(VecDeque<Deviation>),
+    Data,
 }
 
 impl Chooser {
@@ -56,15 +59,31 @@ impl Chooser {
             stalls: plan.rate(Fault::Stragglers),
             longest: storage * 2,
         };
-        Self { place: 0, end: plan.length, from, stalls: 0, noted: notes.then(Vec::new) }
+        Self {
+            place: 0,
+            drawn_from: 0,
+            first: VecDeque::new(),
+            end: plan.length,
+            from,
+            stalls: 0,
+            noted: notes.then(Vec::new),
+        }
+    }
+
+    /// The same, after these choices: up to this place it makes them.
+    pub fn after(self, first: &[Deviation], drawn_from: u64) -> Self {
+        let first = first.iter().copied().filter(|it| it.place < drawn_from).collect();
+        Self { first, drawn_from, ..self }
     }
 
     /// A chooser that makes these choices, and else the first one.
     pub fn data(deviations: &[Deviation], end: Duration) -> Self {
         Self {
             place: 0,
+            drawn_from: u64::MAX,
+            first: deviations.iter().copied().collect(),
             end,
-            from: From::Data(deviations.iter().copied().collect()),
+            from: From::Data,
             noted: None,
             stalls: 0,
         }
@@ -78,10 +97,10 @@ impl Chooser {
         let by_day = !well && left > 0;
         let may_pass = by_day && of.next.is_some_and(|next| next < self.end);
         let choice = match &mut self.from {
-            From::Data(deviations) => match deviations.front() {
+            _ if place < self.drawn_from => match self.first.front() {
                 Some(first) if first.place == place => {
                     let choice = first.choice;
-                    deviations.pop_front();
+                    self.first.pop_front();
                     match choice {
                         Choice::Stall(index, span) if by_day => {
                             Choice::Stall(index, span.min(left))
@@ -93,6 +112,7 @@ impl Chooser {
                 }
                 _ => Choice::Run(0),
             },
+            From::Data => Choice::Run(0),
             From::Seed { random, switches, passes, stalls, longest } => {
                 let mut index = 0;
                 if count > 1 && random.random_bool(*switches) {

@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod chooser;
+pub mod closure;
 mod day_clock;
 pub mod expiry;
 pub mod judge;

@@ -12,8 +12,8 @@
 //! the search knows exactly who holds what, and can say that a lease that is held has a holder.
 
 use crate::lang::Kind;
-use crate::table::{Local, Move, Shared, System};
-use std::collections::{BTreeMap, HashMap};
+use crate::table::{Local, Move, Pair, Shared, System};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// So many or more are many.
 const MANY: u8 = 2;
@@ -29,6 +29,8 @@ pub struct Found {
     pub moves: usize,
     /// The steps that were taken, by their number in the table.
     pub taken: Vec<bool>,
+    /// The states from which each step was taken.
+    pub pairs: BTreeSet<Pair>,
     /// For each property that a state violates, the first such state in words.
     pub violated: BTreeMap<String, String>,
     /// A state in which the table has a lease that nobody holds, in words.
@@ -42,6 +44,7 @@ struct Search<'a> {
     holders: Vec<bool>,
     kept: HashMap<(Shared, Vec<(Local, u8)>), Vec<Counts>>,
     queue: Vec<(Shared, Counts)>,
+    taken: HashSet<(usize, Shared, Option<Local>)>,
     found: Found,
 }
 
@@ -50,7 +53,8 @@ pub fn search(system: &System, most: usize) -> Found {
     let locals = system.local_states();
     let holders = (0..locals as Local).map(|it| system.holds_lease(it)).collect();
     let found = Found { taken: vec![false; system.table.steps.len()], ..Found::default() };
-    let mut search = Search { system, holders, kept: HashMap::new(), queue: Vec::new(), found };
+    let (kept, queue, taken) = (HashMap::new(), Vec::new(), HashSet::new());
+    let mut search = Search { system, holders, kept, queue, taken, found };
     let mut first = vec![0; locals];
     first[0] = MANY;
     search.add(0, first);
@@ -64,6 +68,8 @@ pub fn search(system: &System, most: usize) -> Found {
         }
     }
     search.found.states = search.kept.values().map(Vec::len).sum();
+    let pairs = search.taken.iter().map(|(step, shared, own)| system.pair(*step, *shared, *own));
+    search.found.pairs = pairs.collect();
     search.found
 }
 
@@ -105,7 +111,7 @@ impl Search<'_> {
                 if taken.shared != shared {
                     continue;
                 }
-                self.found.taken[taken.step] = true;
+                self.takes(taken.step, shared, Some(local));
                 if counts[usize::from(own)] < MANY {
                     counts[usize::from(own)] = MANY;
                     from.push(own);
@@ -117,7 +123,7 @@ impl Search<'_> {
     fn go_on(&mut self, shared: Shared, counts: &Counts) {
         let system = self.system;
         for taken in system.world(shared).iter() {
-            self.take(counts, None, taken);
+            self.take(shared, counts, None, taken);
         }
         for local in (0..counts.len() as Local).filter(|it| counts[usize::from(*it)] > 0) {
             for taken in system.moves(shared, local).iter() {
@@ -125,15 +131,20 @@ impl Search<'_> {
                     && taken.shared == shared
                     && taken.others.is_none();
                 if !is_spread {
-                    self.take(counts, Some(local), taken);
+                    self.take(shared, counts, Some(local), taken);
                 }
             }
         }
     }
 
-    fn take(&mut self, counts: &Counts, caller: Option<Local>, taken: &Move) {
+    fn takes(&mut self, step: usize, shared: Shared, own: Option<Local>) {
+        self.found.taken[step] = true;
+        self.taken.insert((step, shared, own));
+    }
+
+    fn take(&mut self, from: Shared, counts: &Counts, caller: Option<Local>, taken: &Move) {
         self.found.moves += 1;
-        self.found.taken[taken.step] = true;
+        self.takes(taken.step, from, caller);
         let mut rest = counts.clone();
         if let Some(caller) = caller
             && rest[usize::from(caller)] < MANY

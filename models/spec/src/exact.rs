@@ -32,14 +32,22 @@ pub struct Found {
     pub cut_off: bool,
 }
 
-/// 10 bits for each caller and 16 for the shared part.
+/// The bits of a caller: [`System::of`] refuses a table with more states. Eight of them and the 16 bits of the shared
+/// part are one number.
+const BITS: usize = 12;
+/// The most states of a caller.
+pub const MOST_LOCAL: usize = 1 << BITS;
+
 fn pack(state: &State) -> u128 {
-    state.callers.iter().fold(u128::from(state.shared), |all, it| all << 10 | u128::from(*it))
+    state.callers.iter().fold(u128::from(state.shared), |all, it| all << BITS | u128::from(*it))
 }
 
 fn unpack(packed: u128, callers: usize) -> State {
-    let locals = (0..callers).rev().map(|it| (packed >> (10 * it) & 1023) as Local).collect();
-    State { shared: (packed >> (10 * callers)) as Shared, callers: locals }
+    let locals = (0..callers)
+        .rev()
+        .map(|it| (packed >> (BITS * it)) as Local & (MOST_LOCAL - 1) as Local)
+        .collect();
+    State { shared: (packed >> (BITS * callers)) as Shared, callers: locals }
 }
 
 impl State {
@@ -99,19 +107,22 @@ pub enum World {
     Still,
 }
 
+/// Where a search begins.
+fn firsts(system: &System, world: World, callers: usize) -> Vec<State> {
+    let entries = |it: &Shared| system.shared_values(*it).iter().skip(1).all(|it| *it == 0);
+    let whole = world == World::Whole;
+    let firsts = (0..system.shared_states() as Shared)
+        .filter(|it| if whole { *it == 0 } else { entries(it) });
+    firsts.map(|shared| State { shared, ..State::first(callers) }).collect()
+}
+
 /// Searches all states of so many callers, up to so many.
 ///
 /// A caller whose next step is [`Alone::is`] takes it at once.
 pub fn search(system: &System, alone: &Alone, world: World, callers: usize, most: usize) -> Found {
     let callers = callers.clamp(1, MOST);
     let mut found = Found { taken: vec![false; system.table.steps.len()], ..Found::default() };
-    let mut firsts = vec![0];
-    if world == World::Still {
-        let entries = |it: &Shared| system.shared_values(*it).iter().skip(1).all(|it| *it == 0);
-        firsts = (0..system.shared_states() as Shared).filter(entries).collect();
-    }
-    let firsts = firsts.into_iter().map(|shared| State { shared, ..State::first(callers) });
-    let mut queue: Vec<u128> = firsts.map(|it| pack(&it)).collect();
+    let mut queue: Vec<u128> = firsts(system, world, callers).iter().map(pack).collect();
     let mut from: HashMap<u128, (u128, u16)> = queue.iter().map(|it| (*it, (*it, 0))).collect();
     let mut next_queue = Vec::new();
     while !queue.is_empty() {
@@ -273,16 +284,27 @@ pub struct Progress {
 /// Lets the callers of every reachable state go on alone: no new request, no step of the world, no waiter whose patience
 /// ends or that asks again because its compute is overdue: a release has to end each wait. If no such run is endless, and
 /// each ends with all callers returned, then each request ends under every fair scheduler, once nothing else happens.
-pub fn progress(system: &System, callers: usize, most: usize) -> Progress {
+///
+/// A caller whose next step is [`Alone::is`] takes it at once: an endless run stays endless if that step comes first, and
+/// a run that ends ends in the same state.
+pub fn progress(
+    system: &System,
+    alone: &Alone,
+    world: World,
+    callers: usize,
+    most: usize,
+) -> Progress {
     let callers = callers.clamp(1, MOST);
-    let mut all: HashSet<u128> = HashSet::new();
-    let mut queue = vec![pack(&State::first(callers))];
-    all.extend(&queue);
+    let mut queue: Vec<u128> = firsts(system, world, callers).iter().map(pack).collect();
+    let mut all: HashSet<u128> = queue.iter().copied().collect();
     let mut cut_off = false;
     while let Some(packed) = queue.pop() {
-        unpack(packed, callers).next(system, |_, _, after| {
+        let state = unpack(packed, callers);
+        let at_once = state.callers.iter().position(|it| alone.is(*it));
+        state.next(system, |_, caller, after| {
             let after = pack(&after);
-            if all.contains(&after) {
+            let comes_later = at_once.is_some() && caller != at_once;
+            if all.contains(&after) || comes_later || world == World::Still && caller.is_none() {
                 return;
             }
             if all.len() >= most {
@@ -296,7 +318,12 @@ pub fn progress(system: &System, callers: usize, most: usize) -> Progress {
     let mut progress = Progress { states: all.len(), cut_off, ..Progress::default() };
     let goes_on = |packed: u128| {
         let mut next = Vec::new();
-        unpack(packed, callers).next(system, |taken, caller, after| {
+        let state = unpack(packed, callers);
+        let at_once = state.callers.iter().position(|it| alone.is(*it));
+        state.next(system, |taken, caller, after| {
+            if at_once.is_some() && caller != at_once {
+                return;
+            }
             let step = &system.table.steps[taken.step];
             let is_new = caller.is_some_and(|it| unpack(packed, callers).callers[it] == 0);
             let (after, again) =

@@ -244,7 +244,9 @@ impl Table {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             let rest = rest.trim();
             match word {
-                "shared" | "ghost" | "local" => table.domain(word, rest).map_err(at)?,
+                "shared" | "ghost" | "local" | "local-ghost" => {
+                    table.domain(word, rest).map_err(at)?
+                }
                 "place" => table.place(rest).map_err(at)?,
                 "let" => {
                     let (name, of) =
@@ -268,8 +270,8 @@ impl Table {
         if values.is_empty() || values.len() > 64 {
             return Err(format!("{name} has no values, or too many"));
         }
-        let domain = Domain { name: name.trim().into(), values, ghost: word == "ghost" };
-        if word == "local" {
+        let domain = Domain { name: name.trim().into(), values, ghost: word.ends_with("ghost") };
+        if word.starts_with("local") {
             if self.local.is_empty() {
                 self.uses = vec![Vec::new(); domain.values.len()];
             }

@@ -99,7 +99,7 @@ pub const ALL: &[Mutation] = &[
         name: "no-lock",
         what: "The lease excludes no request.",
         breaks: Some("one-lease-per-key"),
-        edits: &[at("lease-to-compute", "cur=free and failure=none", "failure=none")],
+        edits: &[at("lease-to-compute", "cur=free and failure=none,ended", "failure=none,ended")],
     },
     Mutation {
         name: "release-on-queue",

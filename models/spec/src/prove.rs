@@ -4,7 +4,7 @@ use crate::counters;
 use crate::exact::{self, Alone, World};
 use crate::induction;
 use crate::smt::{self, Solver};
-use crate::table::System;
+use crate::table::{Pair, System};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ pub struct Options {
     pub whole: usize,
     /// And up to so many callers with nothing beside them.
     pub still: usize,
-    /// Progress is searched up to so many callers.
-    pub progress: usize,
+    /// Progress is searched up to so many callers with the whole world, and up to so many with nothing beside them.
+    pub progress: (usize, usize),
     /// A search is cut off at so many states, and proves nothing then.
     pub most: usize,
     /// The solvers are not asked.
@@ -26,7 +26,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { whole: 3, still: exact::MOST, progress: 2, most: 20_000_000, without_solvers: false }
+        Self {
+            whole: 3,
+            still: exact::MOST,
+            progress: (3, exact::MOST),
+            most: 20_000_000,
+            without_solvers: false,
+        }
     }
 }
 
@@ -60,6 +66,8 @@ pub struct Report {
     pub no_progress: Vec<String>,
     /// Steps of the table that no search reached, by name.
     pub unreached: Vec<String>,
+    /// From where any number of callers can take which steps, but for those by which only time passes.
+    pub reachable: BTreeSet<Pair>,
     /// What kept a way from being tried.
     pub errors: Vec<String>,
 }
@@ -112,7 +120,7 @@ pub fn run(system: &System, options: Options) -> Report {
     // The reduction of the exact search is right only for a table that has the invariant.
     let alone = if has_invariant { Alone::find(system) } else { Alone::nobody() };
     exactly(system, &alone, options, &mut report);
-    progress(system, options, &mut report);
+    progress(system, &alone, options, &mut report);
     report
 }
 
@@ -132,6 +140,8 @@ fn by_counters(system: &System, options: Options, report: &mut Report) {
         took: began.elapsed(),
         found: found.violated.values().cloned().collect(),
     });
+    report.reachable =
+        found.pairs.iter().copied().filter(|it| !system.passes_time(it.step)).collect();
     let steps = system.table.steps.iter().zip(&found.taken);
     report.unreached = steps.filter(|(_, it)| !**it).map(|(step, _)| step.name.clone()).collect();
     match &found.unheld {
@@ -213,16 +223,20 @@ fn exactly(system: &System, alone: &Alone, options: Options, report: &mut Report
     }
 }
 
-fn progress(system: &System, options: Options, report: &mut Report) {
-    for callers in 1..=options.progress {
-        let progress = exact::progress(system, callers, options.most);
+fn progress(system: &System, alone: &Alone, options: Options, report: &mut Report) {
+    let (most, still) = options.progress;
+    let whole = (1..=most).map(|callers| (World::Whole, callers));
+    let still = (most + 1..=still).map(|callers| (World::Still, callers));
+    for (world, callers) in whole.chain(still) {
+        let progress = exact::progress(system, alone, world, callers, options.most);
+        let beside = if world == World::Whole { "" } else { ", nothing beside them" };
         let wrong = progress.stuck.iter().chain(&progress.endless);
         let wrong: Vec<String> = wrong.map(|it| format!("{callers} callers: {it}")).collect();
         if progress.cut_off {
             report.no_progress.push(format!("{callers} callers: the search was cut off"));
         } else if wrong.is_empty() {
             report.progress.push(format!(
-                "exactly {callers}: from each of {} states every run without new requests ends with all answered",
+                "exactly {callers}{beside}: from each of {} states every run without new requests ends with all answered",
                 progress.states
             ));
         }

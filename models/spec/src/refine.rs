@@ -5,6 +5,9 @@
 //! have no event: sections in which the code emits nothing. So the check follows every state that the events allow, and
 //! fails if none is left.
 //!
+//! A history may say more: when a request sleeps, goes on, reads the map, or reads the clock (`History::says_silent`).
+//! Then those steps come there and nowhere else, and [`Taken::pairs`] is exact but for the passing of time.
+//!
 //! Time passes in the table when it likes. Here it passes no earlier than the records and the TTLs say.
 //!
 //! [`check`] takes a whole `History` and judges each key. `models/on-sections/src/refined.rs` calls it. The union of the
@@ -17,7 +20,7 @@
 //! table has one key and no graph of waits, so such a key is reported as [`Verdict::LeftOut`]. With several shards an
 //! `Invalidated` of all keys and a `Swept` are emitted after the last shard: then they may come later than their sections.
 
-use crate::table::{Local, Move, Shared, System};
+use crate::table::{Local, Move, Pair, Shared, System};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use xfetch_vocabulary::history::{Event, History, LeaseId, Record, Version};
 
@@ -26,6 +29,9 @@ use xfetch_vocabulary::history::{Event, History, LeaseId, Record, Version};
 pub struct Taken {
     /// The steps.
     pub steps: BTreeSet<usize>,
+    /// The states from which they were taken. If the events leave open when a step without an event came, one of the runs
+    /// that they allow counts.
+    pub pairs: BTreeSet<Pair>,
     /// Keys that were judged.
     pub keys: usize,
     /// Keys that were left out, and why.
@@ -65,8 +71,8 @@ impl std::error::Error for Mismatch {}
 /// What is said of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The execution is one of the table's.
-    Refines(BTreeSet<usize>),
+    /// The execution is one of the table's, which takes these steps from these states.
+    Refines(BTreeSet<Pair>),
     /// The table does not speak about it.
     LeftOut(&'static str),
 }
@@ -84,9 +90,10 @@ pub fn check(system: &System, history: &History) -> Result<Taken, Mismatch> {
     for key in keys {
         let mut replay = Replay::new(system, history, key);
         match replay.run()? {
-            Verdict::Refines(steps) => {
+            Verdict::Refines(pairs) => {
                 taken.keys += 1;
-                taken.steps.extend(steps);
+                taken.steps.extend(pairs.iter().map(|it| it.step));
+                taken.pairs.extend(pairs);
             }
             Verdict::LeftOut(why) => taken.left_out.push(why),
         }
@@ -111,17 +118,62 @@ struct State {
     callers: Vec<Caller>,
 }
 
-type Steps = u128;
+/// A step that a run has taken, and the one before it: its place in [`Replay::taken`].
+#[derive(Clone, Copy)]
+struct Took {
+    step: usize,
+    shared: Shared,
+    own: Option<Local>,
+    before: Trail,
+}
+
+/// The last step of a run.
+type Trail = Option<usize>;
+
+/// States in the order in which they were found, each with the first run that led there.
+#[derive(Clone, Default)]
+struct Front {
+    known: HashSet<State>,
+    states: Vec<(State, Trail)>,
+}
+
+impl Front {
+    fn add(&mut self, state: State, trail: Trail) -> bool {
+        let is_new = self.known.insert(state.clone());
+        if is_new {
+            self.states.push((state, trail));
+        }
+        is_new
+    }
+
+    fn that(self, holds: impl Fn(&State) -> bool) -> Self {
+        let mut kept = Self::default();
+        for (state, trail) in self.states.into_iter().filter(|(state, _)| holds(state)) {
+            kept.add(state, trail);
+        }
+        kept
+    }
+
+    /// The first few in words.
+    fn show(&self, replay: &Replay) -> Vec<String> {
+        self.states.iter().take(3).map(|(state, _)| replay.show(state)).collect()
+    }
+}
 
 struct Replay<'a> {
     system: &'a System,
     history: &'a History,
     key: u64,
-    states: HashMap<State, Steps>,
+    front: Front,
+    taken: Vec<Took>,
     /// The requests that each task is at, the inner ones last, with whether the request was asked and has looked.
     open: HashMap<usize, Vec<Open>>,
     of_lease: HashMap<LeaseId, usize>,
     callers: usize,
+    /// When each task emitted its last event.
+    last: HashMap<usize, u64>,
+    /// When the running task emitted the event before this one.
+    inserts: u64,
     /// The version in the map, and when its value was made at the earliest.
     map: Option<(Version, u64)>,
     /// When each version was put into the map: its deadlines come no later than that and the TTLs say.
@@ -141,15 +193,19 @@ struct Open {
 
 impl<'a> Replay<'a> {
     fn new(system: &'a System, history: &'a History, key: u64) -> Self {
-        let first = State { shared: 0, callers: Vec::new() };
+        let mut front = Front::default();
+        front.add(State { shared: 0, callers: Vec::new() }, None);
         Self {
             system,
             history,
             key,
-            states: HashMap::from([(first, 0)]),
+            front,
+            taken: Vec::new(),
             open: HashMap::new(),
             of_lease: HashMap::new(),
             callers: 0,
+            last: HashMap::new(),
+            inserts: 0,
             map: None,
             put: BTreeMap::new(),
             finished: BTreeMap::new(),
@@ -161,37 +217,49 @@ impl<'a> Replay<'a> {
     fn run(&mut self) -> Result<Verdict, Mismatch> {
         let history = self.history;
         for (index, record) in history.records.iter().enumerate() {
+            let before = self.last.insert(record.task, record.now);
             if record.key != self.key && record.event != Event::Cleared {
                 continue;
             }
+            // What is inserted was made after the last event of its task.
+            self.inserts = before.unwrap_or(record.now);
             if let Some(why) = self.left_out(index, record) {
                 return Ok(Verdict::LeftOut(why));
             }
-            let before = self.states.clone();
-            self.states = self.after(record);
-            if self.states.is_empty() {
-                let states = before.keys().take(3).map(|it| self.show(it)).collect();
+            let before = self.front.clone();
+            self.front = self.after(record);
+            if self.front.states.is_empty() {
+                let states = before.show(self);
                 return Err(Mismatch { key: self.key, index, record: *record, states });
             }
         }
         // All have returned: no lease is held any more.
-        let before = std::mem::take(&mut self.states);
+        let before = std::mem::take(&mut self.front);
         let free = |state: &State| {
             let shared = |name| self.system.shared_value(state.shared, name);
             shared("cur") == "free" && shared("revoked") == "none"
         };
-        self.states =
-            before.iter().filter(|(it, _)| free(it)).map(|(it, n)| (it.clone(), *n)).collect();
-        if self.states.is_empty()
+        self.front = before.clone().that(free);
+        if self.front.states.is_empty()
             && let Some(record) = history.records.last()
         {
-            let states = before.keys().take(3).map(|it| self.show(it)).collect();
-            let index = history.records.len();
+            let (states, index) = (before.show(self), history.records.len());
             return Err(Mismatch { key: self.key, index, record: *record, states });
         }
-        let steps = self.states.values().next().copied().unwrap_or(0);
-        let steps = (0..self.system.table.steps.len()).filter(|it| steps >> it & 1 == 1).collect();
-        Ok(Verdict::Refines(steps))
+        Ok(Verdict::Refines(self.pairs()))
+    }
+
+    /// From where the first run that is left took its steps.
+    fn pairs(&self) -> BTreeSet<Pair> {
+        let mut at = self.front.states.first().and_then(|(_, trail)| *trail);
+        let mut pairs = BTreeSet::new();
+        while let Some(Took { step, shared, own, before }) =
+            at.and_then(|it| self.taken.get(it)).copied()
+        {
+            pairs.insert(self.system.pair(step, shared, own));
+            at = before;
+        }
+        pairs
     }
 
     fn show(&self, state: &State) -> String {
@@ -212,7 +280,12 @@ impl<'a> Replay<'a> {
                     let place = it.callers.get(caller).map_or("", |it| self.system.place(it.local));
                     place != "wants"
                 };
-                self.states.keys().all(missed).then_some("a miss inside a compute")
+                self.front
+                    .states
+                    .iter()
+                    .map(|(it, _)| it)
+                    .all(missed)
+                    .then_some("a miss inside a compute")
             }
             _ => None,
         }
@@ -244,18 +317,14 @@ impl<'a> Replay<'a> {
             open.pop();
         }
         open.push(Open { caller, asked, looked: !asked });
-        let states = std::mem::take(&mut self.states);
-        self.states = states
-            .into_iter()
-            .map(|(mut state, steps)| {
-                state.callers.push(Caller { local: 0, sent: false, refused: false });
-                (state, steps)
-            })
-            .collect();
+        for (mut state, trail) in std::mem::take(&mut self.front).states {
+            state.callers.push(Caller { local: 0, sent: false, refused: false });
+            self.front.add(state, trail);
+        }
         caller
     }
 
-    fn after(&mut self, record: &Record) -> HashMap<State, Steps> {
+    fn after(&mut self, record: &Record) -> Front {
         let task = record.task;
         let is_consequence = self.writer == Some(task);
         match record.event {
@@ -266,20 +335,27 @@ impl<'a> Replay<'a> {
         match record.event {
             Event::Asked => {
                 self.begins(task, true);
-                return std::mem::take(&mut self.states);
+                return std::mem::take(&mut self.front);
             }
             Event::Makes(_) | Event::Put(_) | Event::ShutDown | Event::Tick | Event::Rest => {
-                return std::mem::take(&mut self.states);
+                return std::mem::take(&mut self.front);
+            }
+            Event::Waits => return self.silently(record, self.at(task), WAITS),
+            Event::WakesUp => return self.silently(record, self.at(task), ASKS_AGAIN),
+            Event::ReadsTheClock => return self.silently(record, self.at(task), JUDGES),
+            Event::Reads(lease) => {
+                let holder = lease.and_then(|it| self.of_lease.get(&it).copied());
+                return self.silently(record, holder.or_else(|| self.at(task)), READS);
             }
             Event::Answered(_) | Event::Refused => {
-                let states = self.silent(record.now);
+                let front = self.silent(record.now);
                 let closed = self.open.get_mut(&task).and_then(Vec::pop).map(|it| it.caller);
                 let done = |state: &State| {
                     let caller = closed.and_then(|it| state.callers.get(it));
                     let refused = record.event == Event::Refused;
                     caller.is_some_and(|it| (it.local == 0 || it.sent) && it.refused == refused)
                 };
-                return states.into_iter().filter(|(state, _)| done(state)).collect();
+                return front.that(done);
             }
             Event::Looked(_) => {
                 let open = self.open.entry(task).or_default();
@@ -290,18 +366,54 @@ impl<'a> Replay<'a> {
             }
             _ => {}
         }
-        let states = self.silent(record.now);
+        let front = self.silent(record.now);
         let after = match record.event {
-            Event::Revoked(lease) if is_consequence => self.was_revoked(states, lease),
-            event => self.step(states, record, event),
+            Event::Revoked(lease) if is_consequence => self.was_revoked(front, lease),
+            event => self.step(front, record, event),
         };
+        self.front = after;
         self.remember(record);
+        std::mem::take(&mut self.front)
+    }
+
+    /// The request takes one of these steps, which have no event, or none of them from where it is.
+    fn silently(&mut self, record: &Record, caller: Option<usize>, steps: &[&str]) -> Front {
+        let Some(caller) = caller else { return std::mem::take(&mut self.front) };
+        let mut after = Front::default();
+        for (state, trail) in self.silent(record.now).states {
+            let own = state.callers.get(caller).map_or(0, |it| it.local);
+            let fenced = self.is_fenced(&state, own);
+            let mut can = steps == READS && fenced;
+            // The thread that has sent its refresh may read the map too, for what it returns.
+            let sent = state.callers.get(caller).is_some_and(|it| it.sent);
+            let is_its_own = !matches!(record.event, Event::Reads(None)) || !sent;
+            for taken in self.system.moves(state.shared, own).iter().filter(|_| is_its_own) {
+                let name = self.system.table.steps[taken.step].name.as_str();
+                if steps.contains(&name) {
+                    can = true;
+                    let next = self.take(&state, Some(caller), taken);
+                    let trail = self.took(taken.step, state.shared, Some(own), trail);
+                    after.add(next, trail);
+                }
+            }
+            let waits_on = steps == WAITS && self.system.place(own) == "waits";
+            let may_be_another = steps != WAITS && (!can || !is_its_own || steps == ASKS_AGAIN);
+            if waits_on || may_be_another || steps == READS && fenced {
+                after.add(state, trail);
+            }
+        }
         after
     }
 
+    /// Its read finds the fence, and the event for that follows.
+    fn is_fenced(&self, state: &State, own: Local) -> bool {
+        let moves = self.system.moves(state.shared, own);
+        moves.iter().any(|it| self.system.table.steps[it.step].name == "inside-revoked")
+    }
+
     /// The states in which a write has just revoked this lease.
-    fn was_revoked(&self, states: HashMap<State, Steps>, lease: LeaseId) -> HashMap<State, Steps> {
-        let Some(holder) = self.of_lease.get(&lease) else { return HashMap::new() };
+    fn was_revoked(&self, front: Front, lease: LeaseId) -> Front {
+        let Some(holder) = self.of_lease.get(&lease) else { return Front::default() };
         let revoked = |state: &State| {
             let Some(caller) = state.callers.get(*holder) else { return false };
             let overtaken = self.system.shared_value(state.shared, "cur") == "overtaken";
@@ -311,73 +423,55 @@ impl<'a> Replay<'a> {
                 _ => false,
             }
         };
-        states.into_iter().filter(|(state, _)| revoked(state)).collect()
+        front.that(revoked)
     }
 
     /// The states after a step with this event.
-    fn step(
-        &mut self,
-        states: HashMap<State, Steps>,
-        record: &Record,
-        event: Event,
-    ) -> HashMap<State, Steps> {
+    fn step(&mut self, front: Front, record: &Record, event: Event) -> Front {
         let (name, whose) = named(event);
         let caller = match whose {
             Whose::World => None,
             Whose::Lease(lease) => match self.of_lease.get(&lease) {
                 Some(caller) => Some(*caller),
-                None => return HashMap::new(),
+                None => return Front::default(),
             },
             Whose::Task => match self.at(record.task) {
                 Some(caller) => Some(caller),
-                None => return HashMap::new(),
+                None => return Front::default(),
             },
         };
         if let (Event::Leased(lease), Some(caller)) = (event, caller) {
             self.of_lease.insert(lease, caller);
         }
-        let mut after = HashMap::new();
-        for (state, steps) in states {
+        let mut after = Front::default();
+        for (state, trail) in front.states {
             if !self.agrees(&state, caller, event, record.now) {
                 continue;
             }
-            let moves = match caller {
-                Some(caller) => match state.callers.get(caller) {
-                    Some(it) => self.system.moves(state.shared, it.local),
-                    None => continue,
-                },
-                None => self.system.world(state.shared),
+            let own = caller.and_then(|it| state.callers.get(it)).map(|it| it.local);
+            let moves = match (caller, own) {
+                (None, _) => self.system.world(state.shared),
+                (Some(_), Some(own)) => self.system.moves(state.shared, own),
+                (Some(_), None) => continue,
             };
             for taken in moves.iter() {
                 let step = &self.system.table.steps[taken.step];
-                if step.event.as_deref() == Some(name) {
-                    let next = self.take(&state, caller, taken);
-                    let steps = steps | 1 << taken.step;
-                    if let (Event::Miss, Some(caller)) = (event, caller)
-                        && let Some(in_time) = self.on_the_deadline(&next, caller, record.now)
-                    {
-                        after.entry(in_time).or_insert(steps);
-                    }
-                    after.entry(next).or_insert(steps);
+                let too_early = step.name == "insert-expired"
+                    && record.now < self.inserts.saturating_add(self.history.storage);
+                if step.event.as_deref() != Some(name) || too_early {
+                    continue;
                 }
+                let next = self.take(&state, caller, taken);
+                let trail = self.took(taken.step, state.shared, own, trail);
+                after.add(next, trail);
             }
         }
         after
     }
 
-    /// At the very moment of a storage deadline the code hands a value on (`Found::expired_before` compares with `<`) that
-    /// a look at that moment refuses (`Entry::freshness` compares with `>=`). The table refuses it. So at that moment
-    /// both are allowed.
-    fn on_the_deadline(&self, state: &State, caller: usize, now: u64) -> Option<State> {
-        let storage = self.history.storage;
-        let is_now = self.finished.values().any(|made| made.saturating_add(storage) == now);
-        let local = state.callers.get(caller)?.local;
-        if !is_now || self.system.local_value(local, "late") != "yes" {
-            return None;
-        }
-        let mut state = state.clone();
-        state.callers.get_mut(caller)?.local = self.system.with(local, "late", "no")?;
-        Some(state)
+    fn took(&mut self, step: usize, shared: Shared, own: Option<Local>, before: Trail) -> Trail {
+        self.taken.push(Took { step, shared, own, before });
+        Some(self.taken.len() - 1)
     }
 
     /// Whether the numbers of the event are those of the state: the version that a request has read is the one in the
@@ -431,29 +525,27 @@ impl<'a> Replay<'a> {
     }
 
     /// All states that steps without an event lead to.
-    fn silent(&mut self, now: u64) -> HashMap<State, Steps> {
-        let mut all = std::mem::take(&mut self.states);
-        let mut queue: Vec<State> = all.keys().cloned().collect();
-        let mut seen: HashSet<State> = queue.iter().cloned().collect();
-        while let Some(state) = queue.pop() {
-            let steps = all.get(&state).copied().unwrap_or(0);
-            let mut next = Vec::new();
-            for taken in self.system.world(state.shared).iter() {
-                if self.may_pass(taken.step, &state, now) {
-                    next.push((self.take(&state, None, taken), taken.step));
-                }
-            }
-            for (place, it) in state.callers.iter().enumerate().filter(|(_, it)| it.local != 0) {
-                for taken in self.system.moves(state.shared, it.local).iter() {
-                    if self.may_pass(taken.step, &state, now) {
-                        next.push((self.take(&state, Some(place), taken), taken.step));
+    fn silent(&mut self, now: u64) -> Front {
+        let mut all = std::mem::take(&mut self.front);
+        let mut place = 0;
+        while let Some((state, trail)) = all.states.get(place).cloned() {
+            place += 1;
+            let own = state.callers.iter().map(|it| it.local).enumerate();
+            let callers = own.filter(|(_, local)| *local != 0).map(|(at, it)| (Some(at), Some(it)));
+            for (at, own) in std::iter::once((None, None)).chain(callers) {
+                let moves = match own {
+                    None => self.system.world(state.shared),
+                    Some(own) => self.system.moves(state.shared, own),
+                };
+                for taken in moves.iter() {
+                    if !self.may_pass(taken.step, now) {
+                        continue;
                     }
-                }
-            }
-            for (after, step) in next {
-                if seen.insert(after.clone()) {
-                    all.insert(after.clone(), steps | 1 << step);
-                    queue.push(after);
+                    let next = self.take(&state, at, taken);
+                    if !all.known.contains(&next) {
+                        let trail = self.took(taken.step, state.shared, own, trail);
+                        all.add(next, trail);
+                    }
                 }
             }
         }
@@ -461,7 +553,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Whether a step without an event may come now. Time passes no earlier than the records say.
-    fn may_pass(&self, step: usize, _: &State, now: u64) -> bool {
+    fn may_pass(&self, step: usize, now: u64) -> bool {
         let step = &self.system.table.steps[step];
         let History { payload, storage, back_off, capacity, .. } = self.history;
         let since = |made: Option<u64>, span: u64| {
@@ -476,10 +568,23 @@ impl<'a> Replay<'a> {
                 // A full table forgets a failure before its time.
                 "back-off-ends" => since(self.failed, *back_off) || *capacity != usize::MAX,
                 "ages-stale" | "ages-expired" => now >= *payload,
-                // No scenario has a compute time-out.
-                "ask-again" => false,
+                "ask-again" => self.history.asks_again && !self.history.says_silent,
+                name if WAITS.contains(&name)
+                    || READS.contains(&name)
+                    || JUDGES.contains(&name) =>
+                {
+                    !self.history.says_silent
+                }
                 _ => true,
             }
+    }
+
+    /// Whether this lease may be the current one. The failure of another one begins no back-off.
+    fn is_current(&self, lease: LeaseId) -> bool {
+        let Some(holder) = self.of_lease.get(&lease) else { return false };
+        let has = |local: Local| self.system.local_value(local, "lease") == "current";
+        let holds = |state: &State| state.callers.get(*holder).is_some_and(|it| has(it.local));
+        self.front.states.iter().any(|(state, _)| holds(state))
     }
 
     fn remember(&mut self, record: &Record) {
@@ -490,7 +595,7 @@ impl<'a> Replay<'a> {
                 self.put.insert(version, record.now);
             }
             Event::Inserted(version) => {
-                self.map = Some((version, record.now));
+                self.map = Some((version, self.inserts));
                 self.put.insert(version, record.now);
                 self.writer = Some(record.task);
             }
@@ -501,7 +606,7 @@ impl<'a> Replay<'a> {
             Event::Evicted(_) | Event::Swept(_) => self.map = None,
             Event::ComputeFinished(lease, returned) => {
                 self.finished.insert(lease, record.now);
-                if !returned {
+                if !returned && self.is_current(lease) {
                     self.failed = Some(record.now);
                 }
             }
@@ -509,6 +614,15 @@ impl<'a> Replay<'a> {
         }
     }
 }
+
+/// The steps without an event by which a request begins to wait.
+const WAITS: &[&str] = &["wait", "wait-in-crowd"];
+/// The step without an event of a request that has slept. It may sleep on as well, or an event says why it goes on.
+const ASKS_AGAIN: &[&str] = &["ask-again"];
+/// The steps without an event that read the map under its lock.
+const READS: &[&str] = &["inside", "look-again", "look-after-all"];
+/// The steps without an event that read the clock.
+const JUDGES: &[&str] = &["found-again", "not-again", "found-after-all", "refuse"];
 
 enum Whose {
     World,
@@ -555,6 +669,10 @@ fn named(event: Event) -> (&'static str, Whose) {
         | Event::Answered(_)
         | Event::Refused
         | Event::Put(_)
+        | Event::Waits
+        | Event::Reads(_)
+        | Event::ReadsTheClock
+        | Event::WakesUp
         | Event::ShutDown
         | Event::Tick
         | Event::Rest => ("", World),

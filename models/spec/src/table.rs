@@ -11,13 +11,14 @@
 //!   compute is overdue, a patience ends. So the table has every order of the real deadlines, and more. A coarse time
 //!   that is further behind than its lag, and a clock that steps back, are not there.
 //! - What a stale request returns after its refresh (`Request::still`): it returns what it found, which was servable
-//!   when it looked. `Request::look_again` is one step here; the code reads the map and then the clock.
+//!   when it looked.
 //! - Panics of the clock, of an observer, of a key's `Eq`. A panic of the compute is a failure.
 //! - The value of a back-off, and how long a failure is remembered after it. The counts of waiters.
 //!
 //! Each of the first four adds behaviours to the table or takes away what another key does; the last two are what
 //! the proof does not speak about.
 
+use crate::exact;
 use crate::lang::{self, Claim, Kind, Relabel, Scope, Table, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -56,6 +57,17 @@ impl Move {
     }
 }
 
+/// A step, and the state from which it was taken: the shared one and that of the caller. A step of the world has no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    /// The step of the table.
+    pub step: usize,
+    /// The shared state.
+    pub shared: Shared,
+    /// The caller.
+    pub own: Option<Local>,
+}
+
 type Moves = Rc<[Move]>;
 
 /// The table with its states numbered.
@@ -70,6 +82,8 @@ pub struct System {
     /// The steps that a caller at a place may take.
     steps_at: Vec<Vec<usize>>,
     world: Vec<usize>,
+    /// For each step the shared variables that can matter to it.
+    sees: Vec<Vec<bool>>,
     moves: RefCell<HashMap<(Shared, Option<Local>), Moves>>,
     others: RefCell<HashMap<(usize, Shared, Vec<u8>), Option<Others>>>,
 }
@@ -113,7 +127,7 @@ impl System {
                 local
             }));
         }
-        if locals.len() > usize::from(Local::MAX) {
+        if locals.len() > exact::MOST_LOCAL {
             return Err(whole("too many local states"));
         }
         let local_of = locals.iter().cloned().zip(0..).collect();
@@ -123,8 +137,9 @@ impl System {
             .map(|place| callers().filter(|(_, it)| at(it, place)).map(|(it, _)| it).collect())
             .collect();
         let world = (0..table.steps.len()).filter(|it| table.steps[*it].world).collect();
+        let sees = table.steps.iter().map(|step| seen_by(&table, step)).collect();
         let (moves, others) = (RefCell::default(), RefCell::default());
-        Ok(Self { table, claims, shared, locals, local_of, steps_at, world, moves, others })
+        Ok(Self { table, claims, shared, locals, local_of, steps_at, world, sees, moves, others })
     }
 
     /// How many shared states there are.
@@ -307,6 +322,38 @@ impl System {
         self.local_of.get(&values).copied()
     }
 
+    /// What a step was taken from, as far as it can matter: the caller, and the shared variables that the step reads or
+    /// that belong to an object which its section touches. What is there for the properties alone is left out.
+    pub fn pair(&self, step: usize, shared: Shared, own: Option<Local>) -> Pair {
+        let mut values = self.shared_values(shared).to_vec();
+        let seen = self.sees.get(step).map_or(&[][..], Vec::as_slice);
+        for (value, sees) in values.iter_mut().zip(seen) {
+            if !sees {
+                *value = 0;
+            }
+        }
+        let own = own.map(|own| {
+            let mut values = self.local_values(own).to_vec();
+            for (value, _) in values.iter_mut().zip(&self.table.local).filter(|(_, it)| it.ghost) {
+                *value = 0;
+            }
+            self.local(&values)
+        });
+        Pair { step, shared: self.number(&values), own }
+    }
+
+    /// Whether a step is only that time passes: no code takes it.
+    pub fn passes_time(&self, step: usize) -> bool {
+        self.table.steps.get(step).is_some_and(|it| it.object == "clock" && it.access == "write")
+    }
+
+    /// A pair in words.
+    pub fn show_pair(&self, pair: &Pair) -> String {
+        let step = self.table.steps.get(pair.step).map_or("", |it| it.name.as_str());
+        let own = pair.own.map(|own| format!(" | {}", self.show_local(own))).unwrap_or_default();
+        format!("{step} from {}{own}", self.show_shared(pair.shared))
+    }
+
     /// The name of the place of a caller.
     pub fn place(&self, local: Local) -> &str {
         let value = self.local_values(local).first().copied().unwrap_or(0);
@@ -328,6 +375,30 @@ impl System {
         let value = self.local_values(local).get(index).copied().unwrap_or(0);
         self.table.local[index].name_of(value)
     }
+}
+
+/// The shared variables that an object holds.
+const HOLDS: &[(&str, &[&str])] =
+    &[("map", &["entry"]), ("index", &["entry"]), ("leases", &["cur", "revoked", "failure"])];
+
+/// The shared variables that a step reads, and those of the objects that its section touches.
+fn seen_by(table: &Table, step: &lang::Step) -> Vec<bool> {
+    let mut reads = Vec::new();
+    step.when.reads(&mut reads);
+    let rules = step.others.iter();
+    let assigns = step.set.iter().chain(rules.clone().flat_map(|it| &it.set));
+    assigns.for_each(|it| it.when.reads(&mut reads));
+    rules.for_each(|it| it.when.reads(&mut reads));
+    let objects = || step.object.split('+');
+    let holds = |name: &str| {
+        let held = HOLDS.iter().filter(|(object, _)| objects().any(|it| it == *object));
+        held.flat_map(|(_, vars)| *vars).any(|it| *it == name)
+    };
+    let is_read = |index: usize| {
+        reads.iter().any(|it: &lang::Var| it.scope == Scope::Shared && it.index == index)
+    };
+    let vars = table.shared.iter().enumerate();
+    vars.map(|(index, it)| !it.ghost && (is_read(index) || holds(&it.name))).collect()
 }
 
 fn reads_own(rule: &Relabel) -> bool {

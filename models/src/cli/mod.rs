@@ -150,6 +150,10 @@ struct Prove {
     /// Prints the table as a module in TLA+, and proves nothing.
     #[arg(long)]
     tla: bool,
+    /// Looks for so many seconds, 1 to 3,600, for runs of the shipped code that take their steps from other states, and
+    /// adds them to models/simulate/src/closure.txt.
+    #[arg(long, allow_negative_numbers = true, value_parser = whole::<u32>(1, 3_600))]
+    grow: Option<u32>,
 }
 
 #[derive(clap::Args)]

@@ -1,8 +1,11 @@
 //! The command `prove`: the transition table of the protocol, its properties, and how far each is proved.
 
-use super::{Prove, keep, note, print, refuse};
+use super::{Prove, keep, note, print, refuse, write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 use xfetch_models::page::markdown;
+use xfetch_simulate::closure::{Compared, Corpus, KEPT};
 use xfetch_spec::mutate::ALL;
 use xfetch_spec::prove::{Options, Report, Way, run as prove};
 use xfetch_spec::table::System;
@@ -10,6 +13,8 @@ use xfetch_spec::{diagram, smt, tla};
 
 /// The name of the command, and its page.
 const PAGE: (&str, &str) = ("prove", "docs/PROOF.md");
+/// The runs that are kept.
+const RUNS: &str = "models/simulate/src/closure.txt";
 /// The page, with the places for what is computed.
 const TEXT: &str = include_str!("proof.md");
 
@@ -39,14 +44,49 @@ pub(super) fn run(options: &Prove) -> ExitCode {
     if !report.holds() {
         return ExitCode::FAILURE;
     }
+    let compared = match closure(&system, &report, options.grow) {
+        Ok(compared) => compared,
+        Err(ending) => return ending,
+    };
     if without_solvers {
         note("without the solvers docs/PROOF.md is not compared");
         return ExitCode::SUCCESS;
     }
-    keep(&options.page, PAGE, &page(&system, &report), None)
+    keep(&options.page, PAGE, &page(&system, &report, &compared), None)
 }
 
-fn page(system: &System, report: &Report) -> String {
+/// Runs the runs of the shipped code that are kept, and compares them with what any number of callers can do. Looks for
+/// more of them, if that is asked for.
+fn closure(system: &System, report: &Report, grow: Option<u32>) -> Result<Compared, ExitCode> {
+    let began = Instant::now();
+    let fails = |wrong: &dyn std::fmt::Display| {
+        note(format_args!("a run of the shipped code is not as it should be: {wrong}"));
+        ExitCode::FAILURE
+    };
+    let mut corpus = Corpus::of(system, KEPT).map_err(|wrong| fails(&wrong))?;
+    if let Some(seconds) = grow {
+        let time = Duration::from_secs(seconds.into());
+        let seed = u64::from(std::process::id());
+        let runs = corpus.grow(system, seed, time).map_err(|wrong| fails(&wrong))?;
+        let lines = corpus.lines(system).map_err(|wrong| fails(&wrong))?;
+        write(Path::new(RUNS), &lines).map_err(refuse)?;
+        print(&format!("{runs} more runs; {RUNS} is written"));
+    }
+    let compared = corpus.compared(system, &report.reachable);
+    let (seen, can) = compared.total();
+    print(&format!(
+        "Closure: {} runs of the shipped code take their steps from {seen} of the {can} states that any number of callers \
+         can reach; {:.1} s.",
+        compared.runs,
+        began.elapsed().as_secs_f64()
+    ));
+    for outside in &compared.outside {
+        note(format_args!("seen, and not reachable: {outside}"));
+    }
+    if compared.outside.is_empty() { Ok(compared) } else { Err(ExitCode::FAILURE) }
+}
+
+fn page(system: &System, report: &Report, compared: &Compared) -> String {
     let list = |lines: Vec<String>| {
         lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
     };
@@ -62,10 +102,26 @@ fn page(system: &System, report: &Report) -> String {
         ("{ANY}", ways(&any)),
         ("{EXACT}", ways(&exact)),
         ("{PROGRESS}", list(report.progress.iter().map(|it| format!("{it}.")).collect())),
+        ("{RUNS}", compared.runs.to_string()),
+        ("{SEEN}", compared.total().0.to_string()),
+        ("{PAIRS}", compared.total().1.to_string()),
+        ("{CLOSURE}", by_step(compared)),
+        ("{MISSING}", list(compared.missing.iter().map(|it| format!("`{it}`")).collect())),
         ("{DIAGRAM}", diagram::mermaid(system)),
     ]
     .into_iter()
     .fold(TEXT.to_owned(), |page, (place, text)| page.replace(place, &text))
+}
+
+/// Several steps a row: a page has room for that.
+fn by_step(compared: &Compared) -> String {
+    let complete = |it: &&(String, usize, usize)| it.1 == it.2;
+    let (all, some): (Vec<_>, Vec<_>) = compared.steps.iter().partition(complete);
+    let rows =
+        some.iter().map(|(name, seen, can)| vec![name.clone(), seen.to_string(), can.to_string()]);
+    let all: Vec<String> = all.iter().map(|(name, _, can)| format!("{name} ({can})")).collect();
+    let table = markdown(&["step", "seen from", "can be taken from"], rows.collect());
+    format!("From every state: {}.\n\n{table}", all.join(", "))
 }
 
 /// What was looked at: without the times, and without the versions of the solvers.

@@ -16,6 +16,8 @@ pub(super) fn violated(invariant: Invariant) -> String {
 pub(super) fn say(record: &Record) -> Option<String> {
     Some(match record.event {
         Event::Looked(_) | Event::Asked | Event::Put(_) | Event::Rest => return None,
+        // Only the runs that are held against the transition table have these.
+        Event::Waits | Event::WakesUp | Event::Reads(_) | Event::ReadsTheClock => return None,
         Event::FreshHit(version) => format!("v{version} is fresh"),
         Event::StaleHit(version) => format!("v{version} is stale"),
         Event::Miss => "absent".into(),

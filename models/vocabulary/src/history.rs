@@ -25,6 +25,14 @@ macro_rules! declare {
             Refused,
             /// The caller has put this content into the cache.
             Put(Content),
+            /// The request begins to sleep until a lease is released.
+            Waits,
+            /// The request goes on after it has slept.
+            WakesUp,
+            /// The request reads the map under its lock; with the lease, if another task refreshes for it.
+            Reads(Option<LeaseId>),
+            /// The request reads the clock.
+            ReadsTheClock,
             /// The pool was shut down.
             ShutDown,
             /// The clock moves.
@@ -78,6 +86,11 @@ pub struct History {
     pub back_off: u64,
     /// The most keys that the cache may hold.
     pub capacity: usize,
+    /// Whether there is a compute time-out, at which a waiter asks again.
+    pub asks_again: bool,
+    /// Whether the records say when a request begins to sleep and goes on, and when it reads the map under its lock and
+    /// the clock.
+    pub says_silent: bool,
     /// What the cache held when all callers had returned.
     pub at_rest: Usage,
     /// What was left after everything had expired and was swept.

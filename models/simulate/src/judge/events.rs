@@ -333,7 +333,7 @@ impl Scene<'_> {
         let made = self.makes.pop();
         let mut content = None;
         if let Some(lease) = self.key.lease(id, self.now.task) {
-            lease.computing = false;
+            (lease.computing, lease.published) = (false, true);
             content = lease.content;
             if lease.revoked.is_some() {
                 let what = "the lease was revoked, and it publishes";
@@ -346,6 +346,10 @@ impl Scene<'_> {
             self.breaks(Invariant::VersionsNeverRegress, what);
         }
         self.puts(version, content, begun(content));
+        // They are forgotten when the lease is released, unless it is revoked before that.
+        if let Some(failures) = &mut self.key.failures {
+            failures.unsure = true;
+        }
         self.key.last_published = Some(self.place);
         let published = Some((self.place, self.reading));
         self.of_own(|open| open.published = published);
@@ -354,6 +358,7 @@ impl Scene<'_> {
     fn inserted(&mut self, version: Version) {
         let content = self.putting.take().unwrap_or(0);
         self.puts(version, content, self.place);
+        self.forgets();
         self.wrote();
     }
 
@@ -384,7 +389,6 @@ impl Scene<'_> {
         self.key.set(held, self.place);
         self.key.put.push((content, self.place, entry.expires_at));
         self.key.begin_window(self.place);
-        self.forgets();
     }
 
     /// No failure of the key counts any more.
@@ -401,13 +405,15 @@ impl Scene<'_> {
 
     fn released(&mut self, id: LeaseId) {
         self.tally.released += 1;
-        if let Some(lease) = self.key.remove_lease(id, self.now.task)
-            && lease.failed
-        {
-            self.makes.pop();
-            // The failure of a revoked compute says nothing of the key as it is now.
-            if lease.revoked.is_none() {
-                self.fails();
+        if let Some(lease) = self.key.remove_lease(id, self.now.task) {
+            if lease.failed {
+                self.makes.pop();
+            }
+            // A revoked compute says nothing of the key as it is now.
+            match lease.revoked {
+                None if lease.failed => self.fails(),
+                None if lease.published => self.forgets(),
+                _ => {}
             }
         }
         self.key.forget_the_past();

@@ -93,6 +93,8 @@ pub(super) struct Lease {
     /// Its compute has started, and neither failed nor published.
     pub(super) computing: bool,
     pub(super) failed: bool,
+    /// Its compute has published a value.
+    pub(super) published: bool,
     pub(super) content: Option<Content>,
 }
 
@@ -110,6 +112,7 @@ impl Lease {
             revoked: None,
             computing: false,
             failed: false,
+            published: false,
             content: None,
         }
     }
