@@ -10,10 +10,12 @@
 pub mod certificate;
 pub mod claims;
 pub mod engine;
+pub mod explain;
 pub mod page;
 #[cfg(feature = "plain")]
 pub mod performance;
 pub mod plan;
+pub mod regressions;
 pub mod replay;
 pub mod stop;
 pub mod timeline;

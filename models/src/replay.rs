@@ -84,18 +84,21 @@ pub struct Program {
 }
 
 impl Program {
-    fn of(token: &Token) -> Self {
+    pub(crate) fn of(token: &Token) -> Self {
         let Token { scenario, protocol, callers, .. } = *token;
         Self { scenario, protocol, callers }
     }
 
-    fn body(self) -> impl Fn() -> History + Clone + Send + Sync + 'static {
+    pub(crate) fn body(self) -> impl Fn() -> History + Clone + Send + Sync + 'static {
         let Self { scenario, protocol, callers } = self;
         move || xfetch_on_sections::run(scenario, protocol, callers)
     }
 
     /// The execution, and what was recorded if it did not come to its end. The record is a thread-local.
-    fn replay(self, schedule: &Schedule) -> Result<(Execution<History>, Vec<Record>), Error> {
+    pub(crate) fn replay(
+        self,
+        schedule: &Schedule,
+    ) -> Result<(Execution<History>, Vec<Record>), Error> {
         let unfinished = |execution: &Execution<History>| match execution.outcome {
             Outcome::Returned(_) => Vec::new(),
             _ => xfetch_on_sections::unfinished(),

@@ -24,7 +24,7 @@ fn the_token_of_the_environment_violates_nothing() {
         Err(malformed) => panic!("XFETCH_REPLAY={text:?}: {malformed}"),
     };
     let replayed = replay(&token).unwrap_or_else(|stale| panic!("XFETCH_REPLAY={text}: {stale}"));
-    let timeline = timeline(&replayed, Detail::Folded);
+    let timeline = timeline(&replayed, None, Detail::Folded);
     assert!(
         replayed.verdict.violated.is_empty(),
         "XFETCH_REPLAY={text} is reproduced:\n{timeline}"
@@ -272,7 +272,7 @@ proptest! {
         let replayed = replay(&token);
         prop_assert!(!fresh || replayed.is_ok());
         if let Ok(replayed) = replayed {
-            prop_assert!(timeline(&replayed, Detail::All).lines().count() > 5);
+            prop_assert!(timeline(&replayed, None, Detail::All).lines().count() > 5);
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Step {
     pub operation: Operation,
     /// What the step touched.
     pub footprint: Footprint,
+    /// How many tasks could have gone on. If there was one, the schedule has no choice for it.
+    pub enabled: usize,
     /// Whether the task that ran before could have gone on.
     pub preempts: bool,
     /// The line that called the operation, in your code. A destructor has none: it does not know who dropped it.

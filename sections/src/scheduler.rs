@@ -253,8 +253,9 @@ impl Bridge {
         if state.recording {
             record(&mut state.run, &state.step, &self.pending, &self.enabled);
             let footprint = Footprint::default();
-            let (place, values) = (state.place(task), Vec::new());
-            state.run.steps.push(Step { task, operation, footprint, preempts, place, values });
+            let (place, values, enabled) = (state.place(task), Vec::new(), self.enabled.len());
+            let step = Step { task, operation, footprint, enabled, preempts, place, values };
+            state.run.steps.push(step);
         }
         state.run.decisions += 1;
         if state.run.decisions > MAX_DECISIONS {

@@ -77,7 +77,8 @@ enum Command {
     /// Lists the scenarios, the protocols with the invariants that each twin violates, and the
     /// invariants.
     List,
-    /// Runs one execution again and shows it, with a column for each caller. Exit code 0: it violates
+    /// Runs one execution again and says why it fails: what happened, the section at which that became certain, and the
+    /// nearest schedule that passes. Shows it with a column for each caller. Exit code 0: it violates
     /// an invariant; 1: it no longer does; 2: the token cannot be read, or the scenario has changed.
     Replay {
         /// A token, as `explore` and `simulate` print it.
@@ -86,6 +87,10 @@ enum Command {
         /// share a line.
         #[arg(long)]
         all: bool,
+        /// Adds the token to models/regressions.txt, if its execution violates an invariant. `cargo test` replays that file
+        /// first.
+        #[arg(long)]
+        keep: bool,
     },
     /// Repeats the certification of the field report with the shipped code, on real threads and the
     /// real clock. Exit code 0: all criteria are met, except the one that is missed by design; 1: they
@@ -379,7 +384,7 @@ fn run() -> ExitCode {
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
         Some(Command::List) => list::run(),
-        Some(Command::Replay { token, all }) => replay::run(&token, all),
+        Some(Command::Replay { token, all, keep }) => replay::run(&token, all, keep),
         Some(Command::FieldTest(options)) => field_test::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Claims(options)) => claims::run(&options),

@@ -1,7 +1,11 @@
 //! The command `replay`: replays a token and prints its timeline.
 
-use super::{print, refuse, shown};
+use super::{note, print, read, refuse, shown, write};
+use std::path::Path;
 use std::process::ExitCode;
+use xfetch_models::catalogue::Invariant;
+use xfetch_models::explain::explain;
+use xfetch_models::regressions::{FILE, with};
 use xfetch_models::replay::replay;
 use xfetch_models::timeline::{self, Detail, timeline};
 use xfetch_models::token::Token;
@@ -10,9 +14,9 @@ use xfetch_simulate::world::Watch;
 
 /// Exit code 0: the execution violates an invariant; 1: it does not; 2: the token cannot be replayed by
 /// this build.
-pub(super) fn run(text: &str, all: bool) -> ExitCode {
+pub(super) fn run(text: &str, all: bool, keeps: bool) -> ExitCode {
     if is_of_a_case(text) {
-        return day(text, all);
+        return day(text, all, keeps);
     }
     let token: Token = match text.parse() {
         Ok(token) => token,
@@ -22,16 +26,20 @@ pub(super) fn run(text: &str, all: bool) -> ExitCode {
         Err(outdated) => refuse(format!("token {:?}: {outdated}", shown(text))),
         Ok(replayed) => {
             let detail = if all { Detail::All } else { Detail::Folded };
-            print(&timeline(&replayed, detail));
+            let explained = explain(&replayed);
+            let text = timeline(&replayed, explained.as_ref(), detail);
+            print(&text);
             let is_right =
                 replayed.verdict.violated.is_empty() && replayed.not_in_the_table.is_none();
-            ExitCode::from(u8::from(is_right))
+            let first = text.lines().next().unwrap_or_default();
+            let found = explained.map(|it| (it.invariant, first.to_owned()));
+            keep(keeps, &token.to_string(), found, is_right)
         }
     }
 }
 
 /// The same for a token of a simulated day.
-fn day(text: &str, all: bool) -> ExitCode {
+fn day(text: &str, all: bool, keeps: bool) -> ExitCode {
     let token: DayToken = match text.parse() {
         Ok(token) => token,
         Err(malformed) => return refuse(format!("token {:?}: {malformed}", shown(text))),
@@ -46,5 +54,28 @@ fn day(text: &str, all: bool) -> ExitCode {
     }
     let detail = if all { Detail::All } else { Detail::Folded };
     print(&timeline::day(&token, &run, detail));
-    ExitCode::from(u8::from(run.judge.violations().is_empty()))
+    let first = run.judge.violations().values().next();
+    let found = first.map(|it| (it.invariant, it.what.clone()));
+    keep(keeps, &token.to_string(), found, run.judge.violations().is_empty())
+}
+
+/// Adds a failing token to the file of those that once failed, if that is asked for. Returns the exit code.
+fn keep(keeps: bool, token: &str, found: Option<(Invariant, String)>, is_right: bool) -> ExitCode {
+    let code = ExitCode::from(u8::from(is_right));
+    if !keeps {
+        return code;
+    }
+    let Some((invariant, sentence)) = found else {
+        note("not kept: it violates no invariant");
+        return code;
+    };
+    let path = Path::new(FILE);
+    let kept = read(path).map(|file| with(&file, token, invariant, &sentence));
+    let kept = kept.and_then(|with| with.map(|with| write(path, &with)).transpose());
+    match kept {
+        Ok(Some(())) => print(&format!("{FILE} has it now")),
+        Ok(None) => print(&format!("{FILE} has it already")),
+        Err(cannot) => return refuse(cannot),
+    }
+    code
 }

@@ -4,12 +4,14 @@
 mod day;
 mod known;
 mod names;
+mod why;
 mod words;
 
 use crate::checkers::Violation;
+use crate::explain::Explained;
 use crate::history::{Event, History, Record};
 use crate::replay::Replayed;
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use known::Known;
 use names::{Objects, TaskNames};
 use sections::{Outcome, Step};
@@ -29,13 +31,24 @@ pub enum Detail {
     All,
 }
 
-/// The timeline, with a sentence for each violated invariant.
-pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
+/// The most columns of a timeline, if its names let it.
+const WIDTH: u16 = 100;
+
+/// The timeline, with a sentence for each violated invariant. First comes what is known of the reason.
+pub fn timeline(replayed: &Replayed, explained: Option<&Explained>, detail: Detail) -> String {
     let Replayed { token, execution, history, verdict, violations, not_in_the_table } = replayed;
     let tasks = TaskNames::of(token);
     let objects = Objects::of(&execution.made_at);
-    let mut out = format!(
-        "{} on {}: {}, {}, {}\n",
+    let mut sections = Section::all(&execution.steps, &history.records, violations, say);
+    let mut out = String::new();
+    if let Some(explained) = explained {
+        out.push_str(&why::why(replayed, explained, &sections, &tasks, &objects));
+        let certain = explained.certain.and_then(|it| sections.get_mut(it - 1));
+        certain.into_iter().for_each(|it| it.marks.push("<- certain from here".into()));
+    }
+    let _ = writeln!(
+        out,
+        "{} on {}: {}, {}, {}",
         token.scenario,
         token.protocol,
         counted(token.callers, "caller"),
@@ -45,7 +58,6 @@ pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
     if execution.preemptions > 0 {
         out.push_str("! marks a preemption: the task that ran before could have gone on\n");
     }
-    let sections = Section::all(&execution.steps, &history.records, violations, say);
     let before = history.records.iter().filter(|record| record.step == 0);
     let _ = writeln!(out, "{}\n", table(&sections, detail, &tasks, &objects, before));
     if let Some(rest) = rest(history, violations) {
@@ -62,6 +74,9 @@ pub fn timeline(replayed: &Replayed, detail: Detail) -> String {
         Outcome::Panicked(message) => {
             let _ = writeln!(out, "panicked: {message}");
         }
+    }
+    if let Some(explained) = explained {
+        out.push_str(&why::beside(replayed, explained, &tasks));
     }
     for invariant in &verdict.violated {
         let _ = writeln!(out, "violated: {invariant}. {}", invariant.about());
@@ -131,6 +146,7 @@ fn table<'a>(
     let header = first.chain(tasks.all().map(|it| tasks.name(it)));
     let header = header.chain(["lease".into(), "version".into(), String::new()]);
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     let mut cache = Known::default();
     before.for_each(|it| cache.learn(it));
     let both_dull =

@@ -45,9 +45,10 @@ impl TaskNames {
 
 /// What each file of the core and of the scenarios makes, as the documents call it. No file makes two
 /// things of one kind.
-const MADE_IN: [(&str, &str); 10] = [
+const MADE_IN: [(&str, &str); 11] = [
     ("store.rs", "map"),
     ("leases.rs", "lease table"),
+    ("waiting.rs", "release of a lease"),
     ("waits.rs", "graph of waits"),
     ("queue.rs", "queue"),
     ("sweep.rs", "sweeper's flag"),
@@ -81,6 +82,9 @@ impl Objects {
     /// The operation in words: `lock the lease table`.
     pub(super) fn operation(&self, operation: Operation, tasks: &TaskNames) -> String {
         let Operation { kind, object } = operation;
+        if kind == Kind::Ledger {
+            return "begin or end a compute".into();
+        }
         match object.task() {
             Some(task) => format!("{kind} {}", tasks.name(task)),
             None => format!("{kind} the {}", self.name(object)),

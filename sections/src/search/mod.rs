@@ -17,7 +17,7 @@ mod worker;
 
 use crate::error::Error;
 use crate::learned::Learned;
-use crate::schedule::Execution;
+use crate::schedule::{Execution, Schedule};
 pub use checkpoint::{Checkpoint, NotACheckpoint};
 use sharing::Shared;
 use std::ops::ControlFlow;
@@ -38,6 +38,8 @@ pub struct Search {
     pub symmetry: bool,
     /// The most preemptions of an execution; no bound by default. Needs a search without reduction.
     pub preemptions: Option<u32>,
+    /// Only the executions that begin like this one; by default all.
+    pub below: Option<Prefix>,
     /// The most executions, redundant ones included. A search that is cut off is not exhausted.
     pub executions: u64,
     /// The longest time.
@@ -59,6 +61,7 @@ impl Default for Search {
             sources: true,
             symmetry: false,
             preemptions: None,
+            below: None,
             executions: u64::MAX,
             time: Duration::MAX,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
@@ -67,6 +70,15 @@ impl Default for Search {
             stop: None,
         }
     }
+}
+
+/// The beginning of an execution: the first choices of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// How many of its choices. Those that it does not have are 0.
+    pub choices: usize,
 }
 
 /// What a search covered.
@@ -111,7 +123,8 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run). [`Error::OtherOptions`] if the other search had another reduction or bound.
+    /// As [`run`](Self::run). [`Error::OtherOptions`] if the other search had another reduction or bound, or
+    /// if this one is below a prefix. [`Error::NoSuchChoice`] if no execution begins with the prefix.
     pub fn resume<T, A, B, V>(
         &self,
         from: Option<Checkpoint>,
@@ -133,11 +146,14 @@ impl Search {
         if self.symmetry && !self.reduce {
             return Err(Error::SymmetryWithoutReduction);
         }
-        if from.as_ref().is_some_and(|from| !from.fits(self)) {
+        if from.as_ref().is_some_and(|from| !from.fits(self) || self.below.is_some()) {
             return Err(Error::OtherOptions);
         }
         let mut from = from;
-        let mut learned = from.as_ref().map_or_else(Learned::default, |from| from.learned.clone());
+        let of_prefix = || {
+            self.below.as_ref().map_or_else(Learned::default, |it| it.schedule.learned().clone())
+        };
+        let mut learned = from.as_ref().map_or_else(of_prefix, |from| from.learned.clone());
         let mut begins_again = false;
         loop {
             let shared = Arc::new(Shared::new(self, Arc::new(learned.clone()), from.as_ref()));
@@ -155,7 +171,8 @@ impl Search {
             let coverage = queue.coverage(&shared);
             let parts = &queue.parts;
             let is_cut = !parts.queue.is_empty();
-            let rest = is_cut.then(|| Checkpoint::new(self, &learned, &queue));
+            let goes_on = is_cut && self.below.is_none();
+            let rest = goes_on.then(|| Checkpoint::new(self, &learned, &queue));
             let explored = if is_cut { parts.explored() } else { 1.0 };
             return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
         }
@@ -170,7 +187,7 @@ pub struct Searched<A> {
     pub coverage: Coverage,
     /// The accumulator of each worker.
     pub accumulators: Vec<A>,
-    /// What is left, if the search was cut off.
+    /// What is left, if the search was cut off. A search below a prefix cannot go on.
     pub rest: Option<Checkpoint>,
     /// An estimate of the share of the executions that is explored: 0 to 1. Each child of a decision that is known to be
     /// wanted has an equal share of it (Knuth, *Estimating the efficiency of backtrack programs*, 1975). It is no bound.

@@ -40,6 +40,8 @@ pub(super) enum Wanted {
     All,
     /// Those that races have asked for.
     Of(Vec<Child>),
+    /// None: the search is below the first.
+    Nothing,
 }
 
 /// A child that is to be explored.
@@ -114,6 +116,7 @@ impl Node {
     fn wants(&self, task: TaskNumber) -> bool {
         match &self.wanted {
             Wanted::All => true,
+            Wanted::Nothing => false,
             Wanted::Of(children) => children.iter().any(|child| child.task == task),
         }
     }
@@ -152,7 +155,7 @@ impl Node {
         self.chosen = next;
         let task = self.task();
         self.guide = match &mut self.wanted {
-            Wanted::All => Vec::new(),
+            Wanted::All | Wanted::Nothing => Vec::new(),
             Wanted::Of(children) => {
                 let child = children.iter_mut().find(|child| child.task == task);
                 child.map(|child| std::mem::take(&mut child.guide)).unwrap_or_default()
@@ -163,7 +166,7 @@ impl Node {
 
     /// A race asks for another order.
     pub(super) fn request(&mut self, request: Request) {
-        if matches!(self.wanted, Wanted::All)
+        if matches!(self.wanted, Wanted::All | Wanted::Nothing)
             || request.initials.iter().any(|task| self.explores(*task))
         {
             return;

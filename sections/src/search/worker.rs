@@ -1,5 +1,6 @@
 //! One OS thread of a search. It replays the path of its part, extends it, and goes to the next child.
 
+use super::Prefix;
 use super::node::{Node, Wanted};
 use super::parts::{Part, SPLIT};
 use super::races::Order;
@@ -146,6 +147,43 @@ impl Worker {
         index
     }
 
+    /// The choice of the prefix, if this decision belongs to it.
+    fn of_prefix(&self, point: &Point) -> Result<Option<usize>, Error> {
+        let Some(Prefix { schedule, choices }) = &self.shared.search.below else { return Ok(None) };
+        let place = self.part.path.iter().filter(|node| node.enabled.len() > 1).count();
+        if place >= *choices {
+            return Ok(None);
+        }
+        let enabled = point.enabled.len();
+        match schedule.choice(place) {
+            _ if enabled == 1 => Ok(Some(0)),
+            choice if (choice as usize) < enabled => Ok(Some(choice as usize)),
+            choice => Err(Error::NoSuchChoice { place, choice, enabled }),
+        }
+    }
+
+    /// A decision of the prefix: its other children are not explored, and nobody sleeps below it.
+    fn extend_by(&mut self, point: &Point, chosen: usize) -> Choice {
+        let preempts = |node: &Node| node.preemptions + u32::from(node.preempts(node.chosen));
+        let node = Node {
+            pending: point.pending.to_vec(),
+            enabled: point.enabled.to_vec(),
+            stays: point.stays,
+            preemptions: self.part.path.last().map_or(0, preempts),
+            sleep: Vec::new(),
+            done: Vec::new(),
+            wanted: Wanted::Nothing,
+            groups: Vec::new(),
+            deferred: Vec::new(),
+            chosen,
+            guide: Vec::new(),
+            step: None,
+        };
+        self.part.path.push(node);
+        self.depth += 1;
+        Choice { index: chosen, redundant: false }
+    }
+
     fn extend(&mut self, point: &Point) -> Choice {
         let (sleep, preemptions) = match self.part.path.last() {
             Some(node) if self.shared.search.reduce => (node.sleepers_below(), 0),
@@ -233,7 +271,13 @@ impl Driver for Worker {
         if let Some(before) = self.depth.checked_sub(1) {
             self.part.path[before].step.get_or_insert_with(|| point.step.clone());
         }
-        if self.depth < self.part.path.len() { self.replay(point) } else { Ok(self.extend(point)) }
+        if self.depth < self.part.path.len() {
+            return self.replay(point);
+        }
+        match self.of_prefix(point)? {
+            Some(index) => Ok(self.extend_by(point, index)),
+            None => Ok(self.extend(point)),
+        }
     }
 
     fn end(&mut self, ended: Ended) {

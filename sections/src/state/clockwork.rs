@@ -294,7 +294,9 @@ impl State {
         if self.recording {
             let footprint = Footprint::default();
             let (place, values) = (self.place(task), Vec::new());
-            self.run.steps.push(Step { task, operation, footprint, preempts, place, values });
+            let enabled = self.clockwork().enabled.len();
+            let step = Step { task, operation, footprint, enabled, preempts, place, values };
+            self.run.steps.push(step);
             let now = self.clockwork().now();
             self.clockwork().times.push(now);
         }

@@ -1,0 +1,148 @@
+//! The reason of a failure in words, and the execution beside it that passes.
+
+use super::names::{Objects, TaskNames};
+use super::words::{counted, say};
+use super::{Detail, Section, table};
+use crate::explain::{Explained, Passing, Share, passing};
+use crate::history::{Event, History, Record};
+use crate::replay::Replayed;
+use sections::{Execution, Outcome};
+use std::fmt::Write;
+
+/// One sentence that says what happened, and one that says when it became certain.
+pub(super) fn why(
+    replayed: &Replayed,
+    explained: &Explained,
+    sections: &[Section],
+    tasks: &TaskNames,
+    objects: &Objects,
+) -> String {
+    let invariant = explained.invariant;
+    let mut out =
+        format!("{}: {invariant} is violated.\n", what(replayed, explained, tasks, objects));
+    match (explained.certain, &explained.passing) {
+        (Some(certain), Some(other)) => {
+            let instead = instead(replayed, other, tasks).unwrap_or_default();
+            let went_on = sections.get(certain - 1).map(|it| tasks.name(it.step.task));
+            let share = explained.shares.iter().find(|it| it.section == certain);
+            let _ = writeln!(
+                out,
+                "It was certain from section {certain} on, where {} went on.{instead}{}",
+                went_on.unwrap_or_default(),
+                share.map_or_else(String::new, before)
+            );
+        }
+        _ if explained.always => {
+            out.push_str("It was certain from the start: every schedule of this scenario violates it.\n");
+        }
+        _ => out.push_str("When it became certain is not known: the search for schedules that pass was cut off.\n"),
+    }
+    out.push('\n');
+    out
+}
+
+/// Who goes on in the execution that passes, and does what.
+fn instead(replayed: &Replayed, other: &Passing, tasks: &TaskNames) -> Option<String> {
+    let execution = passing(replayed, other)?;
+    let Outcome::Returned(history) = &execution.outcome else { return None };
+    let objects = Objects::of(&execution.made_at);
+    let sections = Section::all(&execution.steps, &history.records, &[], say);
+    let section = sections.get(same(replayed, &execution))?;
+    let phrase = objects.phrase(section.step, &section.notes, tasks);
+    let task = tasks.name(section.step.task);
+    Some(format!(" Had {task} gone on there ({phrase}), nothing would have been violated."))
+}
+
+/// How many sections two executions have in common at their beginning.
+fn same(replayed: &Replayed, other: &Execution<History>) -> usize {
+    let steps = other.steps.iter().zip(&replayed.execution.steps);
+    steps.take_while(|(one, other)| one.task == other.task).count()
+}
+
+/// How many continuations there were before the choice.
+fn before(share: &Share) -> String {
+    let Share { all, violating, complete, .. } = share;
+    let (passes, at_least) = (all - violating, if *complete { "" } else { "at least " });
+    let all = counted(*all as usize, "continuation");
+    format!(" Before that, {passes} of {at_least}{all} passed.")
+}
+
+/// What is violated by no event.
+const LEFT: &str = "after all tasks have ended, the cache still holds what it should not";
+
+/// Who did what where, as the record says that shows the violation.
+fn what(
+    replayed: &Replayed,
+    explained: &Explained,
+    tasks: &TaskNames,
+    objects: &Objects,
+) -> String {
+    let records = &replayed.history.records;
+    let place = replayed.violations.iter().find(|(it, _)| *it == explained.invariant);
+    let record: Option<(usize, &Record)> =
+        place.and_then(|(_, at)| records.get(*at).map(|it| (*at, it)));
+    let rests = records.iter().position(|it| it.event == Event::Rest);
+    match (record, &replayed.execution.outcome) {
+        (_, Outcome::Deadlock(waiting)) if !waiting.is_empty() => {
+            let waits = waiting.iter().map(|(task, operation)| {
+                format!(
+                    "{} waits for ever to {}",
+                    tasks.name(*task),
+                    objects.operation(*operation, tasks)
+                )
+            });
+            waits.collect::<Vec<_>>().join(", ")
+        }
+        (_, Outcome::Panicked(message)) => format!("a task panics: {message}"),
+        (Some((at, record)), _) => {
+            let said = say(record).map(|it| it.replace("COMPUTES", "computes"));
+            let said =
+                said.map(|it| if it.starts_with('v') { format!("finds that {it}") } else { it });
+            match said {
+                Some(said) if rests.is_some_and(|rest| at >= rest) => {
+                    format!("after all tasks have ended, one more request {said}")
+                }
+                Some(said) => {
+                    format!("{} {said} in section {}", tasks.name(record.task), record.step)
+                }
+                None => LEFT.into(),
+            }
+        }
+        (None, _) => LEFT.into(),
+    }
+}
+
+/// The execution that passes, from where it differs, and the share of continuations before each choice.
+pub(super) fn beside(replayed: &Replayed, explained: &Explained, tasks: &TaskNames) -> String {
+    let mut out = String::new();
+    if let Some(other) = &explained.passing
+        && let Some(execution) = passing(replayed, other)
+        && let Outcome::Returned(history) = &execution.outcome
+    {
+        let same = same(replayed, &execution);
+        let objects = Objects::of(&execution.made_at);
+        let sections = Section::all(&execution.steps, &history.records, &[], say);
+        let before = history.records.iter().filter(|it| it.step <= same);
+        let choices = counted(other.different, "choice");
+        let _ = writeln!(
+            out,
+            "The nearest schedule that violates nothing is {choices} away. It goes on from section {}:\n{}\n",
+            same + 1,
+            table(&sections[same..], Detail::Folded, tasks, &objects, before)
+        );
+    }
+    if explained.shares.len() > 1 {
+        let share = |it: &Share| {
+            let cut = if it.complete { "" } else { "+" };
+            format!("{}: {}/{}{cut}", it.section, it.violating, it.all)
+        };
+        let shares: Vec<String> = explained.shares.iter().map(share).collect();
+        let _ = writeln!(
+            out,
+            "Continuations that violate {}, before the choice in section: {}\n",
+            explained.invariant,
+            shares.join(", ")
+        );
+    }
+    out
+}

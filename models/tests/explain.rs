@@ -1,0 +1,49 @@
+//! Why each twin fails: the first lines of its replay, as a snapshot.
+
+use std::fmt::Write;
+use xfetch_models::catalogue::{Engine, Protocol};
+use xfetch_models::engine::{Budget, Cell, explore};
+use xfetch_models::explain::explain;
+use xfetch_models::replay::{replay, tokens};
+use xfetch_models::timeline::{Detail, timeline};
+
+/// The first promise of a twin: its smallest token.
+fn first_token(protocol: Protocol) -> Option<xfetch_models::token::Token> {
+    let (scenario, invariant) = *protocol.breaks().first()?;
+    [2, 3].into_iter().find_map(|callers| {
+        let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
+        let budget = Budget { executions: 20_000, ..Budget::default() };
+        let found = explore(cell, &budget, None).expect("every cell can be explored");
+        tokens(&found).remove(&invariant).map(|shrunk| shrunk.token)
+    })
+}
+
+#[test]
+fn each_twin_fails_for_a_reason_that_its_snapshot_says_in_two_sentences() {
+    let mut all = String::new();
+    for protocol in Protocol::ALL.iter().copied().filter(|it| !it.keeps_all()) {
+        let Some(token) = first_token(protocol) else { continue };
+        let replayed = replay(&token).expect("the token is of this build");
+        let explained = explain(&replayed).expect("it violates something");
+        let text = timeline(&replayed, Some(&explained), Detail::Folded);
+        let why: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+        let _ = writeln!(all, "{token}\n{}\n", why.join("\n"));
+    }
+    insta::assert_snapshot!(all);
+}
+
+/// Continuations are those of one class each, so a longer prefix has no more of them; and once a violation is certain it
+/// stays so.
+#[test]
+fn no_share_grows_back_once_the_violation_is_certain() {
+    let token = "x1:field:release-before-publish:2:5.1:c6422b9ce4".parse().expect("a token");
+    let replayed = replay(&token).expect("it is of this build");
+    let explained = explain(&replayed).expect("it violates something");
+    let shares = &explained.shares;
+    // One of each class of the whole scenario, as `explore` counts them: 12, of which 4 violate it.
+    assert_eq!(shares.first().map(|it| (it.violating, it.all)), Some((4, 12)));
+    assert!(shares.iter().all(|it| it.complete));
+    assert!(shares.windows(2).all(|it| it[0].all >= it[1].all));
+    let certain = explained.certain.expect("some schedule passes");
+    assert!(shares.iter().all(|it| (it.section > certain) == it.is_certain()));
+}
