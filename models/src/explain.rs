@@ -4,10 +4,12 @@
 //! that violate the invariant are counted. The search begins at the last choice, below which there are few, and goes
 //! back. The last choice before which some continuation passes made the violation certain.
 
-use crate::catalogue::Invariant;
+use crate::catalogue::{Engine, Invariant, Protocol};
+use crate::engine::{Budget, Cell, explore};
 use crate::history::History;
-use crate::replay::{Program, Replayed};
+use crate::replay::{Program, Replayed, tokens};
 use crate::stop;
+use crate::token::Token;
 use sections::{Execution, Outcome, Prefix, Schedule, Search};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -139,6 +141,17 @@ pub fn explain(replayed: &Replayed) -> Option<Explained> {
     let is_first = explained.shares.first().is_none_or(|it| it.is_certain());
     explained.always = is_known && explained.passing.is_none() && is_first;
     Some(explained)
+}
+
+/// The smallest token of what a twin is written to violate first.
+pub fn first_token(protocol: Protocol) -> Option<Token> {
+    let (scenario, invariant) = *protocol.breaks().first()?;
+    [2, 3].into_iter().find_map(|callers| {
+        let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
+        let budget = Budget { executions: 20_000, ..Budget::default() };
+        let found = explore(cell, &budget, None).ok()?;
+        tokens(&found).remove(&invariant).map(|shrunk| shrunk.token)
+    })
 }
 
 /// The passing execution, replayed.

@@ -1,22 +1,10 @@
 //! Why each twin fails: the first lines of its replay, as a snapshot.
 
 use std::fmt::Write;
-use xfetch_models::catalogue::{Engine, Protocol};
-use xfetch_models::engine::{Budget, Cell, explore};
-use xfetch_models::explain::explain;
-use xfetch_models::replay::{replay, tokens};
-use xfetch_models::timeline::{Detail, timeline};
-
-/// The first promise of a twin: its smallest token.
-fn first_token(protocol: Protocol) -> Option<xfetch_models::token::Token> {
-    let (scenario, invariant) = *protocol.breaks().first()?;
-    [2, 3].into_iter().find_map(|callers| {
-        let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
-        let budget = Budget { executions: 20_000, ..Budget::default() };
-        let found = explore(cell, &budget, None).expect("every cell can be explored");
-        tokens(&found).remove(&invariant).map(|shrunk| shrunk.token)
-    })
-}
+use xfetch_models::catalogue::Protocol;
+use xfetch_models::explain::{explain, first_token};
+use xfetch_models::replay::replay;
+use xfetch_models::timeline::{Detail, page, timeline};
 
 #[test]
 fn each_twin_fails_for_a_reason_that_its_snapshot_says_in_two_sentences() {
@@ -30,6 +18,17 @@ fn each_twin_fails_for_a_reason_that_its_snapshot_says_in_two_sentences() {
         let _ = writeln!(all, "{token}\n{}\n", why.join("\n"));
     }
     insta::assert_snapshot!(all);
+}
+
+/// What it shows are texts of others: names, values, panics.
+#[test]
+fn the_page_has_no_text_that_is_not_escaped_and_asks_for_nothing() {
+    let token = first_token(Protocol::ReleaseBeforePublish).expect("it fails");
+    let replayed = replay(&token).expect("the token is of this build");
+    let explained = explain(&replayed).expect("it violates something");
+    let html = page(&[(replayed, explained)]);
+    assert!(html.contains(&token.to_string()) && html.contains("certain from here"));
+    assert!(!html.contains("<-") && !html.contains("http"), "{html}");
 }
 
 /// Continuations are those of one class each, so a longer prefix has no more of them; and once a violation is certain it

@@ -55,6 +55,12 @@ impl Lifetimes {
         Self { payload: Duration::from_nanos(whole.saturating_sub(less)), ..self }
     }
 
+    /// How far behind the time may be by which a look has found a value stale. The coarse time is enough only if it says so
+    /// however far it is behind. So if no value lives that long, the look has read the precise time.
+    pub(crate) fn behind(&self, lag: Duration) -> Duration {
+        if self.storage > lag { lag } else { Duration::ZERO }
+    }
+
     /// The payload deadline and the storage deadline of a value that is published at `now`.
     pub(crate) fn deadlines(self, now: Moment) -> (Moment, Moment) {
         (now.after(self.payload), now.after(self.storage))

@@ -10,7 +10,7 @@ use crate::protocol::lease::Lease;
 use crate::protocol::waits::Computing;
 use crate::protocol::world::{Shared, World};
 use crate::sync::{Arc, Seen};
-use crate::tables::entry::{Entry, Found};
+use crate::tables::entry::{Entry, Found, Terms};
 use crate::tables::fences::Stamp;
 use crate::tables::store::MapSnapshot;
 use std::borrow::Borrow;
@@ -297,8 +297,8 @@ impl<'a, W: World> Request<'a, W> {
             return found;
         }
         let (snapshot, now) = self.read();
-        // The look may have read the coarse time, which is so far behind.
-        let looked_at = self.looked.get().1.after(self.shared.terms.lag);
+        let Terms { lifetimes, lag, .. } = &self.shared.terms;
+        let looked_at = self.looked.get().1.after(lifetimes.behind(*lag));
         let is_newer = |entry: &Entry<W::Key, W::Value>| {
             found.version().is_some_and(|before| entry.version() > before)
                 && !entry.had_expired(looked_at)

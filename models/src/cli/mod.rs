@@ -12,6 +12,7 @@ mod plan;
 mod progress;
 mod prove;
 mod replay;
+mod report;
 mod resume;
 mod simulate;
 mod soak;
@@ -97,6 +98,9 @@ enum Command {
     /// are not.
     #[command(alias = "certify")]
     FieldTest(FieldTest),
+    /// Writes one HTML file that shows for each broken twin why it fails, beside the nearest execution that passes. It needs
+    /// no network.
+    Report(Report),
     /// Measures which engine detects which broken twin, and how often: docs/CERTIFICATE.md.
     Certificate(Certificate),
     /// Checks each claim of the field report by its evidence: docs/FINDINGS.md.
@@ -117,6 +121,13 @@ enum Command {
     /// Simulates days of a service in seconds: the shipped code under virtual time, with traffic and faults
     /// that follow from a seed. Every invariant is checked.
     Simulate(Box<simulate::Simulate>),
+}
+
+#[derive(clap::Args)]
+struct Report {
+    /// The file.
+    #[arg(long, default_value = "target/xfetch/report.html")]
+    output: std::path::PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -386,6 +397,7 @@ fn run() -> ExitCode {
         Some(Command::List) => list::run(),
         Some(Command::Replay { token, all, keep }) => replay::run(&token, all, keep),
         Some(Command::FieldTest(options)) => field_test::run(&options),
+        Some(Command::Report(options)) => report::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),
         Some(Command::Claims(options)) => claims::run(&options),
         Some(Command::Expiry(options)) => expiry::run(&options),

@@ -2,6 +2,7 @@
 //! cache after it.
 
 mod day;
+mod html;
 mod known;
 mod names;
 mod why;
@@ -20,6 +21,7 @@ use std::fmt::Write;
 use words::{say, violated};
 
 pub use day::day;
+pub use html::page;
 pub use words::counted;
 
 /// Whether a timeline shows every section.

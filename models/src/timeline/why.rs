@@ -54,7 +54,7 @@ fn instead(replayed: &Replayed, other: &Passing, tasks: &TaskNames) -> Option<St
 }
 
 /// How many sections two executions have in common at their beginning.
-fn same(replayed: &Replayed, other: &Execution<History>) -> usize {
+pub(super) fn same(replayed: &Replayed, other: &Execution<History>) -> usize {
     let steps = other.steps.iter().zip(&replayed.execution.steps);
     steps.take_while(|(one, other)| one.task == other.task).count()
 }

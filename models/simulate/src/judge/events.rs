@@ -196,9 +196,14 @@ impl Scene<'_> {
 
     fn timed_out(&mut self, id: LeaseId) {
         self.waited();
-        self.of_own(|open| open.reason = true);
+        let mut inside = self.depth > 1;
+        // On a worker's thread it is the only request of its task, and finds the lease busy before it waits.
+        self.of_own(|open| {
+            open.reason = true;
+            inside |= open.busy_at.is_some();
+        });
         // A request inside a compute leaves the graph of waits before it says so.
-        if self.depth > 1 {
+        if inside {
             return;
         }
         let is_steady = self.terms().is_steady;
@@ -398,9 +403,13 @@ impl Scene<'_> {
 
     fn discarded(&mut self, id: LeaseId) {
         self.makes.pop();
-        if let Some(lease) = self.key.lease(id, self.now.task) {
-            lease.computing = false;
-        }
+        let place = self.place;
+        let Some(lease) = self.key.lease(id, self.now.task) else { return };
+        lease.computing = false;
+        // A write has come. One of all keys says so only when it has been through all shards.
+        let window = lease.window.filter(|_| lease.revoked.is_none());
+        lease.revoked.get_or_insert(place);
+        self.in_vain(window);
     }
 
     fn released(&mut self, id: LeaseId) {
