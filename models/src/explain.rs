@@ -127,7 +127,10 @@ pub fn explain(replayed: &Replayed) -> Option<Explained> {
             is_known = false;
             break;
         }
-        let Some((found, complete)) = below(replayed, invariant, place) else { break };
+        let Some((found, complete)) = below(replayed, invariant, place) else {
+            is_known = false;
+            break;
+        };
         let Below { all, violating, passing } = found;
         let share = Share { section: *section, all, violating, complete };
         explained.shares.push(share);

@@ -1,4 +1,4 @@
-//! Tokens that once failed, and what they showed. The tests of this crate replay them first.
+//! Tokens that once failed, and what they showed. `cargo test` replays them before the other tests of this crate.
 //!
 //! A line is a token, an invariant and a sentence. Of the shipped protocol the execution has to violate nothing by now; of a
 //! twin it has to violate the invariant for ever.

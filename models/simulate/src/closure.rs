@@ -169,13 +169,11 @@ pub fn history(case: &Case, run: &Run) -> History {
 const SLEEPS: &str = "src/sync/sections.rs";
 /// Whoever shares a lock in this file reads the map.
 const READS: &str = "src/tables/store.rs";
-
 /// Whoever loads an atomic in this file reads the clock.
 const CLOCK: &str = "src/day_clock.rs";
 
-/// The events, and the sections that have none: in which a request begins to wait, goes on, reads the
-/// map, or reads the clock.
-/// It begins to wait in the section in which it found the lease taken, which is the last one before it goes on.
+/// The events, and the sections that have none: in which a request begins to wait, goes on, reads the map,
+/// or reads the clock. It begins to wait in the section in which it found the lease taken, which is the last one before it goes on.
 fn with_silent_sections(run: &Run) -> Vec<Record> {
     let mut silent: Vec<(usize, usize, u64, Event)> = Vec::new();
     let mut before: BTreeMap<usize, (usize, u64)> = BTreeMap::new();
@@ -256,7 +254,7 @@ pub struct Wrong {
 impl std::fmt::Display for Wrong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { what, token } = self;
-        write!(f, "{}\nagain: cargo run --release -- replay {token}", what.trim_end())
+        write!(f, "{}\nits timeline: cargo run --release -- replay {token}", what.trim_end())
     }
 }
 

@@ -281,20 +281,14 @@ pub struct Progress {
     pub endless: Option<String>,
 }
 
-/// Lets the callers of every reachable state go on alone: no new request, no step of the world, no waiter whose patience
-/// ends or that asks again because its compute is overdue: a release has to end each wait. If no such run is endless, and
-/// each ends with all callers returned, then each request ends under every fair scheduler, once nothing else happens.
-///
-/// A caller whose next step is [`Alone::is`] takes it at once: an endless run stays endless if that step comes first, and
-/// a run that ends ends in the same state.
-pub fn progress(
+/// The reachable states, up to so many, and whether there are more.
+fn reachable(
     system: &System,
     alone: &Alone,
     world: World,
     callers: usize,
     most: usize,
-) -> Progress {
-    let callers = callers.clamp(1, MOST);
+) -> (HashSet<u128>, bool) {
     let mut queue: Vec<u128> = firsts(system, world, callers).iter().map(pack).collect();
     let mut all: HashSet<u128> = queue.iter().copied().collect();
     let mut cut_off = false;
@@ -315,6 +309,24 @@ pub fn progress(
             queue.push(after);
         });
     }
+    (all, cut_off)
+}
+
+/// Lets the callers of every reachable state go on alone: no new request, no step of the world, no waiter whose patience
+/// ends or that asks again because its compute is overdue: a release has to end each wait. If no such run is endless, and
+/// each ends with all callers returned, then each request ends under every fair scheduler, once nothing else happens.
+///
+/// A caller whose next step is [`Alone::is`] takes it at once: an endless run stays endless if that step comes first, and
+/// a run that ends ends in the same state.
+pub fn progress(
+    system: &System,
+    alone: &Alone,
+    world: World,
+    callers: usize,
+    most: usize,
+) -> Progress {
+    let callers = callers.clamp(1, MOST);
+    let (all, cut_off) = reachable(system, alone, world, callers, most);
     let mut progress = Progress { states: all.len(), cut_off, ..Progress::default() };
     let goes_on = |packed: u128| {
         let mut next = Vec::new();

@@ -313,15 +313,6 @@ impl System {
         name == "current" || name == "revoked"
     }
 
-    /// The state of a caller with another value of one variable, if there is such a state.
-    pub fn with(&self, local: Local, name: &str, value: &str) -> Option<Local> {
-        let index = self.table.local.iter().position(|it| it.name == name)?;
-        let value = self.table.local[index].values.iter().position(|it| it == value)?;
-        let mut values = self.local_values(local).to_vec();
-        *values.get_mut(index)? = value as u8;
-        self.local_of.get(&values).copied()
-    }
-
     /// What a step was taken from, as far as it can matter: the caller, and the shared variables that the step reads or
     /// that belong to an object which its section touches. What is there for the properties alone is left out.
     pub fn pair(&self, step: usize, shared: Shared, own: Option<Local>) -> Pair {

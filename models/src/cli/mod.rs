@@ -89,7 +89,7 @@ enum Command {
         #[arg(long)]
         all: bool,
         /// Adds the token to models/regressions.txt, if its execution violates an invariant. `cargo test` replays that file
-        /// first.
+        /// before the other tests of the models.
         #[arg(long)]
         keep: bool,
     },

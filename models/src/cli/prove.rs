@@ -113,7 +113,7 @@ fn page(system: &System, report: &Report, compared: &Compared) -> String {
     .fold(TEXT.to_owned(), |page, (place, text)| page.replace(place, &text))
 }
 
-/// Several steps a row: a page has room for that.
+/// The steps that were seen from every state in one sentence, and a table of the others.
 fn by_step(compared: &Compared) -> String {
     let complete = |it: &&(String, usize, usize)| it.1 == it.2;
     let (all, some): (Vec<_>, Vec<_>) = compared.steps.iter().partition(complete);

@@ -21,6 +21,7 @@
 
 mod against_the_oracle;
 mod announced;
+mod below;
 mod checkers;
 mod counts;
 mod judge;

@@ -4,6 +4,7 @@ use super::races::Request;
 use super::symmetry::Groups;
 use crate::operation::{Footprint, Operation, TaskNumber};
 use crate::rules::{Rule, on};
+use crate::scheduler::Point;
 use serde::{Deserialize, Serialize};
 
 /// A decision on the path that is being explored.
@@ -58,6 +59,24 @@ fn known(list: &[(TaskNumber, Footprint)], task: TaskNumber) -> bool {
 }
 
 impl Node {
+    /// The first child of a decision, of which nothing is known yet.
+    pub(super) fn new(point: &Point, wanted: Wanted, preemptions: u32) -> Self {
+        Self {
+            pending: point.pending.to_vec(),
+            enabled: point.enabled.to_vec(),
+            stays: point.stays,
+            preemptions,
+            sleep: Vec::new(),
+            done: Vec::new(),
+            wanted,
+            groups: Vec::new(),
+            deferred: Vec::new(),
+            chosen: 0,
+            guide: Vec::new(),
+            step: None,
+        }
+    }
+
     pub(super) fn task(&self) -> TaskNumber {
         self.enabled[self.chosen]
     }

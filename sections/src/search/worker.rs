@@ -164,32 +164,27 @@ impl Worker {
 
     /// A decision of the prefix: its other children are not explored, and nobody sleeps below it.
     fn extend_by(&mut self, point: &Point, chosen: usize) -> Choice {
-        let preempts = |node: &Node| node.preemptions + u32::from(node.preempts(node.chosen));
-        let node = Node {
-            pending: point.pending.to_vec(),
-            enabled: point.enabled.to_vec(),
-            stays: point.stays,
-            preemptions: self.part.path.last().map_or(0, preempts),
-            sleep: Vec::new(),
-            done: Vec::new(),
-            wanted: Wanted::Nothing,
-            groups: Vec::new(),
-            deferred: Vec::new(),
-            chosen,
-            guide: Vec::new(),
-            step: None,
-        };
+        let node = Node::new(point, Wanted::Nothing, self.preemptions());
+        self.go(Node { chosen, ..node })
+    }
+
+    /// Preemptions on the path, without a reduction.
+    fn preemptions(&self) -> u32 {
+        let of = |node: &Node| node.preemptions + u32::from(node.preempts(node.chosen));
+        self.part.path.last().filter(|_| !self.shared.search.reduce).map_or(0, of)
+    }
+
+    fn go(&mut self, node: Node) -> Choice {
+        let index = node.chosen;
         self.part.path.push(node);
         self.depth += 1;
-        Choice { index: chosen, redundant: false }
+        Choice { index, redundant: false }
     }
 
     fn extend(&mut self, point: &Point) -> Choice {
-        let (sleep, preemptions) = match self.part.path.last() {
-            Some(node) if self.shared.search.reduce => (node.sleepers_below(), 0),
-            Some(node) => (Vec::new(), node.preemptions + u32::from(node.preempts(node.chosen))),
-            None => (Vec::new(), 0),
-        };
+        let above = self.part.path.last().filter(|_| self.shared.search.reduce);
+        let (sleep, preemptions) =
+            (above.map_or_else(Vec::new, Node::sleepers_below), self.preemptions());
         let mut requests = Vec::new();
         while self.by_symmetry && self.order.len() < self.part.path.len() {
             self.order.push(&self.part.path, &mut requests);
@@ -199,20 +194,8 @@ impl Worker {
         } else {
             Vec::new()
         };
-        let mut node = Node {
-            pending: point.pending.to_vec(),
-            enabled: point.enabled.to_vec(),
-            stays: point.stays,
-            preemptions,
-            sleep,
-            done: Vec::new(),
-            wanted: if self.by_races { Wanted::Of(Vec::new()) } else { Wanted::All },
-            groups,
-            deferred: Vec::new(),
-            chosen: 0,
-            guide: Vec::new(),
-            step: None,
-        };
+        let wanted = if self.by_races { Wanted::Of(Vec::new()) } else { Wanted::All };
+        let node = Node { sleep, groups, ..Node::new(point, wanted, preemptions) };
         let first = self.guided(&node).or_else(|| node.first(self.bound));
         let Some(first) = first else {
             self.redundant = true;
@@ -220,10 +203,7 @@ impl Worker {
             self.blocked = point.pending.iter().filter(disabled).copied().collect();
             return Choice { index: 0, redundant: true };
         };
-        node.chosen = first;
-        self.part.path.push(node);
-        self.depth += 1;
-        Choice { index: first, redundant: false }
+        self.go(Node { chosen: first, ..node })
     }
 }
 
