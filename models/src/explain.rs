@@ -7,9 +7,9 @@
 use crate::catalogue::{Engine, Invariant, Protocol};
 use crate::engine::{Budget, Cell, explore};
 use crate::history::History;
-use crate::replay::{Program, Replayed, tokens};
+use crate::matter::{Matters, matters};
+use crate::replay::{Program, Replayed, Shrunk, tokens};
 use crate::stop;
-use crate::token::Token;
 use sections::{Execution, Outcome, Prefix, Schedule, Search};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -65,6 +65,8 @@ pub struct Explained {
     pub always: bool,
     /// The nearest execution that violates nothing, among those that leave the failing one last.
     pub passing: Option<Passing>,
+    /// The sections that matter.
+    pub matters: Matters,
 }
 
 #[derive(Default)]
@@ -118,8 +120,14 @@ pub fn explain(replayed: &Replayed) -> Option<Explained> {
     let began = Instant::now();
     let steps = (1..).zip(&replayed.execution.steps);
     let chosen: Vec<usize> = steps.filter(|(_, it)| it.enabled > 1).map(|(it, _)| it).collect();
-    let mut explained =
-        Explained { invariant, shares: Vec::new(), certain: None, always: false, passing: None };
+    let mut explained = Explained {
+        invariant,
+        shares: Vec::new(),
+        certain: None,
+        always: false,
+        passing: None,
+        matters: Matters::default(),
+    };
     let mut is_known = true;
     for (place, section) in chosen.iter().enumerate().rev() {
         let most = if explained.passing.is_some() { TIME } else { MOST_TIME };
@@ -143,17 +151,18 @@ pub fn explain(replayed: &Replayed) -> Option<Explained> {
     explained.shares.reverse();
     let is_first = explained.shares.first().is_none_or(|it| it.is_certain());
     explained.always = is_known && explained.passing.is_none() && is_first;
+    explained.matters = matters(replayed, invariant, explained.certain);
     Some(explained)
 }
 
-/// The smallest token of what a twin is written to violate first.
-pub fn first_token(protocol: Protocol) -> Option<Token> {
+/// The smallest schedule for what a twin is written to violate first.
+pub fn first_failure(protocol: Protocol) -> Option<Shrunk> {
     let (scenario, invariant) = *protocol.breaks().first()?;
     [2, 3].into_iter().find_map(|callers| {
         let cell = Cell { scenario, protocol, callers, engine: Engine::Sections };
         let budget = Budget { executions: 20_000, ..Budget::default() };
         let found = explore(cell, &budget, None).ok()?;
-        tokens(&found).remove(&invariant).map(|shrunk| shrunk.token)
+        tokens(&found).remove(&invariant)
     })
 }
 

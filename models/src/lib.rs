@@ -9,8 +9,10 @@
 
 pub mod certificate;
 pub mod claims;
+pub mod code;
 pub mod engine;
 pub mod explain;
+pub mod matter;
 pub mod page;
 #[cfg(feature = "plain")]
 pub mod performance;

@@ -112,6 +112,23 @@ impl Program {
         Token { scenario, protocol, callers, schedule, checksum }
     }
 
+    /// Whether the execution in which the tasks go on in this order violates the invariant. Nothing, if it does not
+    /// come to an end that can be judged.
+    pub(crate) fn violates(
+        self,
+        knows: &Schedule,
+        order: &[usize],
+        invariant: Invariant,
+    ) -> Option<bool> {
+        let unfinished = |execution: &Execution<History>| match execution.outcome {
+            Outcome::Returned(_) => Vec::new(),
+            _ => xfetch_on_sections::unfinished(),
+        };
+        let followed = sections::follow(knows, order, self.body(), unfinished);
+        let (execution, records) = followed.ok()?;
+        Some(verdict(&execution, &records).violated.contains(&invariant))
+    }
+
     /// The execution of this schedule, if it still violates the invariant. Nothing is tried once the search has to
     /// stop, so the smallest schedule so far is the last.
     fn fails(self, schedule: &Schedule, invariant: Invariant) -> Option<Failing> {
@@ -119,11 +136,7 @@ impl Program {
             return None;
         }
         let (execution, records) = self.replay(schedule).ok()?;
-        let verdict = match &execution.outcome {
-            Outcome::Returned(history) => Verdict::of(history),
-            unfinished => check_unfinished(unfinished, &records),
-        };
-        let violates = verdict.violated.contains(&invariant);
+        let violates = verdict(&execution, &records).violated.contains(&invariant);
         let Execution { schedule, preemptions, .. } = execution;
         violates.then_some(Failing { schedule, preemptions })
     }
@@ -160,6 +173,13 @@ impl Program {
         let failing = violating.map(|(_, (_, example))| example).min();
         let executions = coverage.complete;
         (Searched { bound, callers: self.callers, executions, all: coverage.exhausted }, failing)
+    }
+}
+
+fn verdict(execution: &Execution<History>, records: &[Record]) -> Verdict {
+    match &execution.outcome {
+        Outcome::Returned(history) => Verdict::of(history),
+        unfinished => check_unfinished(unfinished, records),
     }
 }
 

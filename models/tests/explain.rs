@@ -2,31 +2,66 @@
 
 use std::fmt::Write;
 use xfetch_models::catalogue::Protocol;
-use xfetch_models::explain::{explain, first_token};
-use xfetch_models::replay::replay;
+use xfetch_models::explain::{Explained, explain, first_failure};
+use xfetch_models::replay::{Replayed, Shrunk, replay};
 use xfetch_models::timeline::{Detail, page, timeline};
 
+/// The smallest failure of a twin, and what is known of it.
+fn failure(protocol: Protocol) -> (Shrunk, Replayed, Explained) {
+    let shrunk = first_failure(protocol).unwrap_or_else(|| panic!("{protocol} does not fail"));
+    let replayed = replay(&shrunk.token).expect("the token is of this build");
+    let explained = explain(&replayed).expect("it violates something");
+    (shrunk, replayed, explained)
+}
+
 #[test]
-fn each_twin_fails_for_a_reason_that_its_snapshot_says_in_two_sentences() {
+fn each_twin_fails_for_a_reason_that_its_snapshot_says_in_three_sentences() {
     let mut all = String::new();
+    let mut shares = Vec::new();
     for protocol in Protocol::ALL.iter().copied().filter(|it| !it.keeps_all()) {
-        let token = first_token(protocol).unwrap_or_else(|| panic!("{protocol} does not fail"));
-        let replayed = replay(&token).expect("the token is of this build");
-        let explained = explain(&replayed).expect("it violates something");
+        let (shrunk, replayed, explained) = failure(protocol);
+        let token = shrunk.token.to_string();
+        assert!(token.len() <= 60, "{token} has {} characters", token.len());
+        assert!(shrunk.fewest_preemptions(), "{token}: a smaller schedule may exist");
         let text = timeline(&replayed, Some(&explained), Detail::Folded);
         let why: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
-        let _ = writeln!(all, "{token}\n{}\n", why.join("\n"));
+        let (shown, sections) = (explained.matters.sections.len(), replayed.execution.steps.len());
+        let _ = writeln!(all, "{token}, {shown} of {sections} sections\n{}\n", why.join("\n"));
+        shares.push(shown as f64 / sections as f64);
     }
+    shares.sort_by(f64::total_cmp);
+    let median = shares[shares.len() / 2];
+    assert!(median <= 0.4, "half of the twins show more than {median} of their sections");
     insta::assert_snapshot!(all);
+}
+
+/// A race matters only if its other order passes: the sections of it are shown, and each pair is of two tasks.
+#[test]
+fn what_matters_of_the_release_before_the_publication_is_the_release_the_second_lease_and_both_computes()
+ {
+    let (_, replayed, explained) = failure(Protocol::ReleaseBeforePublish);
+    let matters = &explained.matters;
+    assert_eq!(matters.races, [(5, 8)]);
+    assert_eq!(matters.edges, [(5, 8)]);
+    assert_eq!(matters.sections.iter().copied().collect::<Vec<_>>(), [4, 5, 8, 9]);
+    let steps = &replayed.execution.steps;
+    assert_ne!(steps[4].task, steps[7].task);
+}
+
+#[test]
+fn the_code_of_the_early_release_is_the_line_of_the_twin() {
+    let (_, replayed, _) = failure(Protocol::ReleaseBeforePublish);
+    let code = xfetch_models::code::code(&replayed);
+    let release = code[4].as_ref().expect("the build has line tables");
+    assert_eq!(release.file, "models/text/twins.rs");
+    assert_eq!(release.text().as_deref(), Some("drop(lease);"));
 }
 
 #[test]
 fn the_page_has_the_token_and_the_moment_of_a_failure_and_asks_for_nothing() {
-    let token = first_token(Protocol::ReleaseBeforePublish).expect("it fails");
-    let replayed = replay(&token).expect("the token is of this build");
-    let explained = explain(&replayed).expect("it violates something");
+    let (shrunk, replayed, explained) = failure(Protocol::ReleaseBeforePublish);
     let html = page(&[(replayed, explained)]);
-    assert!(html.contains(&token.to_string()) && html.contains("certain from here"));
+    assert!(html.contains(&shrunk.token.to_string()) && html.contains("certain from here"));
     assert!(!html.contains("http") && !html.contains("src="), "{html}");
 }
 

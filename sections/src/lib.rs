@@ -34,9 +34,9 @@ pub use check::{check, check_dfs, check_pct, check_random};
 pub use error::Error;
 pub use notation::NotASchedule;
 pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
-pub use replay::{replay, replay_and};
+pub use replay::{follow, replay, replay_and, replay_with_stacks};
 pub use sample::Sample;
-pub use schedule::{Execution, Outcome, Schedule, Step, TaskPanic};
+pub use schedule::{Execution, Frame, Outcome, Schedule, Step, TaskPanic};
 pub use search::{Checkpoint, Coverage, NotACheckpoint, Prefix, Search, Searched};
 pub use shrink::{Failing, shrink};
 /// The primitives as `parking_lot` has them: without poison, so that `lock()` returns the guard.

@@ -63,7 +63,11 @@ impl Sample {
                 stop: Arc::clone(&stop),
                 faults: Arc::clone(&faults),
             };
-            let setup = Setup { learned: Arc::new(learned.clone()), recording: self.record };
+            let setup = Setup {
+                learned: Arc::new(learned.clone()),
+                recording: self.record,
+                ..Setup::default()
+            };
             let accumulator = Arc::new(Mutex::new((A::default(), 0)));
             let (kept, visit) = (Arc::clone(&accumulator), visit.clone());
             let see = move |execution| {

@@ -3,6 +3,7 @@
 
 use crate::learned::Learned;
 use crate::operation::{Footprint, Object, Operation, TaskNumber};
+use std::backtrace::Backtrace;
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
@@ -68,8 +69,34 @@ pub struct Step {
     pub preempts: bool,
     /// The line that called the operation, in your code. A destructor has none: it does not know who dropped it.
     pub place: Option<&'static Location<'static>>,
+    /// The calls that led to that line, the innermost first: see [`replay_with_stacks`](crate::replay_with_stacks). Empty
+    /// otherwise, and where the build has no line tables.
+    pub stack: Vec<Frame>,
     /// The values that the step's operations on atomics saw, or replaced.
     pub values: Vec<String>,
+}
+
+/// A call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The file, as the compiler was given it.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+}
+
+impl Frame {
+    /// The calls with a line.
+    pub(crate) fn all(stack: &Backtrace) -> Vec<Self> {
+        // `Backtrace` has no other stable way to its frames: a frame's line begins with "at", and ends with line and column.
+        let frame = |line: &str| {
+            let place = line.trim_start().strip_prefix("at ")?;
+            let mut parts = place.rsplitn(3, ':');
+            let (_, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Self { file: file.to_owned(), line: line.parse().ok()? })
+        };
+        stack.to_string().lines().filter_map(frame).collect()
+    }
 }
 
 /// A task that has panicked.

@@ -76,6 +76,8 @@ pub(crate) struct Ended {
 pub(crate) struct Setup {
     pub(crate) learned: Arc<Learned>,
     pub(crate) recording: bool,
+    /// Whether each step is recorded with the calls that led to it.
+    pub(crate) stacks: bool,
 }
 
 pub(crate) struct Bridge {
@@ -254,7 +256,8 @@ impl Bridge {
             record(&mut state.run, &state.step, &self.pending, &self.enabled);
             let footprint = Footprint::default();
             let (place, values, enabled) = (state.place(task), Vec::new(), self.enabled.len());
-            let step = Step { task, operation, footprint, enabled, preempts, place, values };
+            let stack = state.stack(task);
+            let step = Step { task, operation, footprint, enabled, preempts, place, stack, values };
             state.run.steps.push(step);
         }
         state.run.decisions += 1;
@@ -324,7 +327,7 @@ impl Scheduler for Bridge {
         self.end();
         let schedule = self.driver.as_mut()?.begin()?;
         self.begun = true;
-        state::with(|state| state.begin(&self.setup.learned, self.setup.recording));
+        state::with(|state| state.begin(&self.setup));
         Some(schedule)
     }
 

@@ -7,6 +7,7 @@ mod explore;
 mod field_test;
 mod list;
 mod output;
+mod paint;
 mod performance;
 mod plan;
 mod progress;

@@ -1,5 +1,6 @@
 //! The command `replay`: replays a token and prints its timeline.
 
+use super::paint::paint;
 use super::{note, print, read, refuse, shown, write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ pub(super) fn run(text: &str, all: bool, keeps: bool) -> ExitCode {
             let detail = if all { Detail::All } else { Detail::Folded };
             let explained = explain(&replayed);
             let text = timeline(&replayed, explained.as_ref(), detail);
-            print(&text);
+            print(&paint(&text));
             let is_right =
                 replayed.verdict.violated.is_empty() && replayed.not_in_the_table.is_none();
             let first = text.lines().next().unwrap_or_default();
@@ -53,7 +54,7 @@ fn day(text: &str, all: bool, keeps: bool) -> ExitCode {
         return refuse(format!("token {:?}: {what}", shown(text)));
     }
     let detail = if all { Detail::All } else { Detail::Folded };
-    print(&timeline::day(&token, &run, detail));
+    print(&paint(&timeline::day(&token, &run, detail)));
     let first = run.judge.violations().values().next();
     let found = first.map(|it| (it.invariant, it.what.clone()));
     keep(keeps, &token.to_string(), found, run.judge.violations().is_empty())

@@ -3,7 +3,7 @@
 use super::{Report, can_write, name, note, print, refuse, write};
 use std::process::ExitCode;
 use xfetch_models::catalogue::Protocol;
-use xfetch_models::explain::{explain, first_token};
+use xfetch_models::explain::{explain, first_failure};
 use xfetch_models::replay::replay;
 use xfetch_models::stop;
 use xfetch_models::timeline;
@@ -15,8 +15,8 @@ pub(super) fn run(options: &Report) -> ExitCode {
     }
     let mut failures = Vec::new();
     for protocol in Protocol::ALL.iter().copied().filter(|it| !it.keeps_all()) {
-        let failure = first_token(protocol).and_then(|token| {
-            let replayed = replay(&token).ok()?;
+        let failure = first_failure(protocol).and_then(|shrunk| {
+            let replayed = replay(&shrunk.token).ok()?;
             let explained = explain(&replayed)?;
             Some((replayed, explained))
         });

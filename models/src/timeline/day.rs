@@ -2,7 +2,7 @@
 
 use super::names::{Objects, TaskNames};
 use super::words::{counted, say};
-use super::{Detail, Section, table};
+use super::{Detail, Rows, Section, table};
 use crate::checkers::Violation;
 use crate::history::{Event, Record};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,7 @@ pub fn day(token: &DayToken, run: &Run, detail: Detail) -> String {
         counted(steps.len(), "section"),
     );
     let before = records.iter().filter(|record| record.step == 0);
-    let _ = writeln!(out, "{}\n", table(&sections, detail, &tasks, &objects, before));
+    let _ = writeln!(out, "{}\n", table(&sections, Rows::of(detail), &tasks, &objects, before));
     for violation in run.judge.violations().values() {
         let invariant = violation.invariant;
         let _ =

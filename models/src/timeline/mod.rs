@@ -12,11 +12,11 @@ use crate::checkers::Violation;
 use crate::explain::Explained;
 use crate::history::{Event, History, Record};
 use crate::replay::Replayed;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use known::Known;
 use names::{Objects, TaskNames};
 use sections::{Outcome, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use words::{say, violated};
 
@@ -27,7 +27,8 @@ pub use words::counted;
 /// Whether a timeline shows every section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Consecutive sections in which nothing of interest happens share one line.
+    /// The sections that matter for a violation that is explained. Otherwise consecutive sections in which nothing of
+    /// interest happens share one line.
     Folded,
     /// Every section has a line.
     All,
@@ -45,23 +46,15 @@ pub fn timeline(replayed: &Replayed, explained: Option<&Explained>, detail: Deta
     let mut out = String::new();
     if let Some(explained) = explained {
         out.push_str(&why::why(replayed, explained, &sections, &tasks, &objects));
-        let certain = explained.certain.and_then(|it| sections.get_mut(it - 1));
-        certain.into_iter().for_each(|it| it.marks.push("<- certain from here".into()));
+        why::mark(&mut sections, replayed, explained);
     }
-    let _ = writeln!(
-        out,
-        "{} on {}: {}, {}, {}",
-        token.scenario,
-        token.protocol,
-        counted(token.callers, "caller"),
-        counted(execution.preemptions as usize, "preemption"),
-        counted(execution.steps.len(), "section"),
-    );
-    if execution.preemptions > 0 {
-        out.push_str("! marks a preemption: the task that ran before could have gone on\n");
-    }
+    out.push_str(&heading(replayed, explained, detail));
     let before = history.records.iter().filter(|record| record.step == 0);
-    let _ = writeln!(out, "{}\n", table(&sections, detail, &tasks, &objects, before));
+    let rows = match explained.filter(|_| detail == Detail::Folded) {
+        Some(explained) => Rows::Those(&explained.matters.sections),
+        None => Rows::of(detail),
+    };
+    let _ = writeln!(out, "{}\n", table(&sections, rows, &tasks, &objects, before));
     if let Some(rest) = rest(history, violations) {
         let _ = writeln!(out, "after all tasks have ended, one more request: {rest}\n");
     }
@@ -81,12 +74,38 @@ pub fn timeline(replayed: &Replayed, explained: Option<&Explained>, detail: Deta
         out.push_str(&why::beside(replayed, explained, &tasks));
     }
     for invariant in &verdict.violated {
-        let _ = writeln!(out, "violated: {invariant}. {}", invariant.about());
+        let place = violations.iter().find(|(it, _)| it == invariant);
+        let section = place.and_then(|(_, at)| history.records.get(*at)).map(|it| it.step);
+        let section = section.filter(|it| (1..=execution.steps.len()).contains(it));
+        let section = section.map_or_else(String::new, |it| format!(" in section {it}"));
+        let _ = writeln!(out, "violated{section}: {invariant}. {}", invariant.about());
     }
     if let Some(missing) = not_in_the_table {
         let _ = writeln!(out, "not in the table of docs/PROOF.md: {}", missing.trim_end());
     } else if verdict.violated.is_empty() {
         out.push_str("nothing is violated\n");
+    }
+    out
+}
+
+/// What is executed, and how much of it is shown.
+fn heading(replayed: &Replayed, explained: Option<&Explained>, detail: Detail) -> String {
+    let Replayed { token, execution, .. } = replayed;
+    let mut out = format!(
+        "{} on {}: {}, {}, {}",
+        token.scenario,
+        token.protocol,
+        counted(token.callers, "caller"),
+        counted(execution.preemptions as usize, "preemption"),
+        counted(execution.steps.len(), "section"),
+    );
+    let shown = explained.map_or(0, |it| it.matters.sections.len());
+    if shown > 0 && shown < execution.steps.len() && detail == Detail::Folded {
+        let _ = write!(out, "; shown are the {shown} that matter (--all shows every one)");
+    }
+    out.push('\n');
+    if execution.preemptions > 0 {
+        out.push_str("! marks a preemption: the task that ran before could have gone on\n");
     }
     out
 }
@@ -98,8 +117,35 @@ struct Section<'a> {
     records: Vec<&'a Record>,
     notes: Vec<String>,
     marks: Vec<String>,
+    /// The line of the protocol from which it was reached.
+    code: Option<String>,
     /// Virtual time, in a day.
     time: Option<std::time::Duration>,
+}
+
+/// The sections that have a row.
+#[derive(Clone, Copy)]
+enum Rows<'a> {
+    All,
+    /// Consecutive dull ones share one.
+    Folded,
+    Those(&'a BTreeSet<usize>),
+}
+
+impl Rows<'_> {
+    fn of(detail: Detail) -> Self {
+        match detail {
+            Detail::All => Self::All,
+            Detail::Folded => Self::Folded,
+        }
+    }
+
+    fn has(self, section: &Section) -> bool {
+        match self {
+            Self::Those(those) => those.contains(&section.number),
+            Self::All | Self::Folded => true,
+        }
+    }
 }
 
 impl<'a> Section<'a> {
@@ -121,6 +167,7 @@ impl<'a> Section<'a> {
                 number,
                 step,
                 notes: of_step.iter().filter_map(|(_, record)| say(record)).collect(),
+                code: None,
                 time: None,
                 records: of_step.iter().map(|(_, record)| *record).collect(),
                 marks: here.map(|(invariant, _)| violated(*invariant)).collect(),
@@ -137,7 +184,7 @@ impl<'a> Section<'a> {
 
 fn table<'a>(
     sections: &[Section],
-    detail: Detail,
+    rows: Rows,
     tasks: &TaskNames,
     objects: &Objects,
     before: impl Iterator<Item = &'a Record>,
@@ -146,16 +193,29 @@ fn table<'a>(
     let times = sections.iter().any(|section| section.time.is_some());
     let first = ["section".to_owned()].into_iter().chain(times.then(|| "at".into()));
     let header = first.chain(tasks.all().map(|it| tasks.name(it)));
-    let header = header.chain(["lease".into(), "version".into(), String::new()]);
+    let code = sections.iter().any(|section| section.code.is_some());
+    let header = header.chain(["lease".into(), "version".into()]);
+    let header = header.chain(code.then(|| "code".into())).chain([String::new()]);
     table.load_preset(presets::ASCII_MARKDOWN).set_header(header);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    if code {
+        // A place that is broken in two cannot be copied.
+        let whole = table.column_count() - 2;
+        table.column_mut(whole).into_iter().for_each(|it| {
+            it.set_constraint(ColumnConstraint::ContentWidth);
+        });
+    }
     let mut cache = Known::default();
     before.for_each(|it| cache.learn(it));
-    let both_dull =
-        |one: &Section, next: &Section| detail == Detail::Folded && one.is_dull() && next.is_dull();
+    let both_dull = |one: &Section, next: &Section| {
+        matches!(rows, Rows::Folded) && one.is_dull() && next.is_dull()
+    };
     for fold in sections.chunk_by(both_dull) {
         let records = fold.iter().flat_map(|section| &section.records);
         records.for_each(|record| cache.learn(record));
+        if !fold.iter().any(|section| rows.has(section)) {
+            continue;
+        }
         let mut row = vec![numbers(fold)];
         row.extend(fold[0].time.map(|time| format!("{time:?}")));
         row.extend(tasks.all().map(|task| {
@@ -167,6 +227,7 @@ fn table<'a>(
             }
         }));
         row.extend([cache.holders(tasks), cache.version()]);
+        row.extend(code.then(|| fold[0].code.clone().unwrap_or_default()));
         row.push(
             fold.iter().flat_map(|section| section.marks.clone()).collect::<Vec<_>>().join(", "),
         );

@@ -1,12 +1,14 @@
 //! The reason of a failure in words, and the execution beside it that passes.
 
 use super::names::{Objects, TaskNames};
-use super::words::{counted, say};
-use super::{Detail, Section, table};
+use super::words::{counted, say, violated};
+use super::{Rows, Section, table};
+use crate::code::code;
 use crate::explain::{Explained, Passing, Share, passing};
 use crate::history::{Event, History, Record};
 use crate::replay::Replayed;
 use sections::{Execution, Outcome};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// One sentence that says what happened, and one that says when it became certain.
@@ -37,8 +39,53 @@ pub(super) fn why(
         }
         _ => out.push_str("When it became certain is not known: the search for schedules that pass was cut off.\n"),
     }
+    if let Some(orders) = orders(explained, sections, tasks, objects) {
+        let _ = writeln!(out, "{orders}");
+    }
     out.push('\n');
     out
+}
+
+/// The races whose other order passes, in words.
+fn orders(
+    explained: &Explained,
+    sections: &[Section],
+    tasks: &TaskNames,
+    objects: &Objects,
+) -> Option<String> {
+    let races = &explained.matters.races;
+    let one = |number: usize| {
+        let section = sections.get(number - 1)?;
+        let did = match section.notes.as_slice() {
+            [] => objects.operation(section.step.operation, tasks),
+            notes => notes.join(", ").replace("COMPUTES", "computes"),
+        };
+        Some(format!("{}: {did} ({number})", tasks.name(section.step.task)))
+    };
+    let both = |(first, second): &(usize, usize)| {
+        Some(format!("{} before {}", one(*first)?, one(*second)?))
+    };
+    let all: Option<Vec<String>> = races.iter().map(both).collect();
+    let all = all.filter(|it| !it.is_empty())?.join("; ");
+    let passes = if races.len() == 1 {
+        "In the other order it is not violated"
+    } else {
+        "With any of these in the other order it is not violated"
+    };
+    Some(format!("The order that matters: {all}. {passes}."))
+}
+
+/// Marks the section that made the violation certain, and says of each one where its code is.
+pub(super) fn mark(sections: &mut [Section], replayed: &Replayed, explained: &Explained) {
+    for (section, code) in sections.iter_mut().zip(code(replayed)) {
+        section.code = code.map(|it| it.short());
+        // The sentence above has the name, and a narrow column is enough for this.
+        let explained = violated(explained.invariant);
+        section.marks.retain(|it| *it == explained);
+        section.marks.iter_mut().for_each(|it| *it = "<- violated".into());
+    }
+    let certain = explained.certain.and_then(|it| sections.get_mut(it - 1));
+    certain.into_iter().for_each(|it| it.marks.push("<- certain".into()));
 }
 
 /// Who goes on in the execution that passes, and does what.
@@ -48,8 +95,15 @@ fn instead(replayed: &Replayed, other: &Passing, tasks: &TaskNames) -> Option<St
     let objects = Objects::of(&execution.made_at);
     let sections = Section::all(&execution.steps, &history.records, &[], say);
     let section = sections.get(same(replayed, &execution))?;
-    let phrase = objects.phrase(section.step, &section.notes, tasks);
     let task = tasks.name(section.step.task);
+    let rest = sections.iter().skip(section.number);
+    let mut later = rest.filter(|it| it.step.task == section.step.task && !it.notes.is_empty());
+    let phrase = match later.next().filter(|_| section.notes.is_empty()) {
+        Some(next) => {
+            format!("in {} of the other schedule: {}", next.number, next.notes.join(", "))
+        }
+        None => objects.phrase(section.step, &section.notes, tasks),
+    };
     Some(format!(" Had {task} gone on there ({phrase}), nothing would have been violated."))
 }
 
@@ -112,6 +166,16 @@ fn what(
     }
 }
 
+/// The most rows of an execution that passes.
+const ROWS: usize = 8;
+
+/// The sections of an execution that passes that have a row: the first one that differs, and those with an event, until
+/// there are enough.
+fn told(sections: &[Section], same: usize) -> BTreeSet<usize> {
+    let later = sections.iter().skip(same + 1).filter(|it| !it.notes.is_empty());
+    [same + 1].into_iter().chain(later.map(|it| it.number)).take(ROWS).collect()
+}
+
 /// The execution that passes, from where it differs, and the share of continuations before each choice.
 pub(super) fn beside(replayed: &Replayed, explained: &Explained, tasks: &TaskNames) -> String {
     let mut out = String::new();
@@ -123,12 +187,13 @@ pub(super) fn beside(replayed: &Replayed, explained: &Explained, tasks: &TaskNam
         let objects = Objects::of(&execution.made_at);
         let sections = Section::all(&execution.steps, &history.records, &[], say);
         let before = history.records.iter().filter(|it| it.step <= same);
+        let rows = told(&sections, same);
         let choices = counted(other.different, "choice");
         let _ = writeln!(
             out,
-            "The nearest schedule that violates nothing is {choices} away. It goes on from section {}:\n{}\n",
+            "The nearest schedule that violates nothing is {choices} away. From section {}, its first sections with an event:\n{}\n",
             same + 1,
-            table(&sections[same..], Detail::Folded, tasks, &objects, before)
+            table(&sections[same..], Rows::Those(&rows), tasks, &objects, before)
         );
     }
     if explained.shares.len() > 1 {

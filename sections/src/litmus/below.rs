@@ -76,3 +76,23 @@ fn a_prefix_that_no_execution_has_is_an_error_that_names_the_choice() {
     let wrong = executions(&Search { below, ..Search::default() });
     assert!(matches!(wrong, Err(Error::NoSuchChoice { place: 1, choice: 7, .. })), "{wrong:?}");
 }
+
+#[test]
+fn an_execution_that_follows_the_order_of_another_has_its_schedule_and_its_result() {
+    let whole = Search { reduce: false, record: true, ..Search::default() };
+    let visit = |all: &mut Vec<Execution<u64>>, execution: Execution<u64>| {
+        all.push(execution);
+        ControlFlow::Continue(())
+    };
+    let (_, found) = whole.run(body, visit).unwrap();
+    for execution in found.into_iter().flatten() {
+        let order: Vec<_> = execution.steps.iter().map(|step| step.task).collect();
+        let none = Schedule::default();
+        let (again, ()) = crate::follow(&none, &order, body, |_| ()).unwrap();
+        assert_eq!(again.schedule, execution.schedule);
+        assert_eq!(again.outcome, execution.outcome);
+    }
+    // An order that is over goes on as a choice of 0 does, and tasks that there are not are passed over.
+    let (first, ()) = crate::follow(&Schedule::default(), &[9], body, |_| ()).unwrap();
+    assert_eq!(first.schedule, Schedule::default());
+}

@@ -168,7 +168,11 @@ impl Shared {
                 shared.stop(|queue| queue.cut = true);
             }
         };
-        let setup = Setup { learned: Arc::clone(&self.learned), recording: self.search.record };
+        let setup = Setup {
+            learned: Arc::clone(&self.learned),
+            recording: self.search.record,
+            ..Setup::default()
+        };
         if let Err(error) = run(Worker::new(Arc::clone(self)), setup, body, see) {
             self.fail(error);
         }

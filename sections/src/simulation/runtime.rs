@@ -6,9 +6,9 @@
 use super::{Simulated, Simulation};
 use crate::run::message;
 use crate::schedule::Outcome;
+use crate::scheduler::Setup;
 use crate::state::{Chooser, Clockwork, Stack, Turn, with};
 use crate::thread;
-use std::sync::Arc;
 
 /// Words of the stack of a task.
 const STACK: usize = 0x4000;
@@ -44,7 +44,7 @@ pub(super) fn run<T: Send + 'static>(
 ) -> Simulated<T> {
     with(|state| {
         assert!(!state.is_running(), "sections: a simulation inside of another exploration");
-        state.begin(&Arc::default(), options.record);
+        state.begin(&Setup { recording: options.record, ..Setup::default() });
         state.clockwork = Some(Box::new(Clockwork::new(chooser)));
     });
     let handle = thread::spawn(body);

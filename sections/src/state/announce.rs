@@ -7,6 +7,7 @@ use crate::foreign;
 use crate::operation::{Kind, MAIN, Object, Operation};
 use crate::rules::{Rule, on};
 use crate::simulation::runtime;
+use std::backtrace::Backtrace;
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
 
@@ -111,6 +112,17 @@ pub(crate) fn new_object() -> Object {
     })
 }
 
+/// Records the calls that led to the announcement, if they are asked for.
+fn record_stack() {
+    if with(|state| state.stacks) {
+        let stack = Backtrace::force_capture();
+        with(|state| {
+            let me = state.current;
+            state.task(me).stack = Some(stack);
+        });
+    }
+}
+
 /// Announces the task's next operation, and returns when the task is chosen.
 #[track_caller]
 pub(crate) fn announce(kind: Kind, object: Object) {
@@ -126,7 +138,10 @@ pub(crate) fn announce(kind: Kind, object: Object) {
     match next {
         Next::Go => {}
         Next::Abort => abort(),
-        Next::Switch => pause(),
+        Next::Switch => {
+            record_stack();
+            pause();
+        }
     }
 }
 
@@ -187,6 +202,7 @@ pub(crate) fn park(kind: Kind, condvar: Object, mutex: Object) -> bool {
         state.task(me).place = Some(place);
         state.stay_awake();
     });
+    record_stack();
     pause();
     with(|state| {
         let me = state.current;

@@ -295,7 +295,8 @@ impl State {
             let footprint = Footprint::default();
             let (place, values) = (self.place(task), Vec::new());
             let enabled = self.clockwork().enabled.len();
-            let step = Step { task, operation, footprint, enabled, preempts, place, values };
+            let stack = Vec::new();
+            let step = Step { task, operation, footprint, enabled, preempts, place, stack, values };
             self.run.steps.push(step);
             let now = self.clockwork().now();
             self.clockwork().times.push(now);

@@ -23,6 +23,7 @@ use crate::learned::{Discovery, Learned};
 use crate::operation::{Access, Footprint, Kind, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
 use crate::schedule::{Step, TaskPanic};
+use crate::scheduler::Setup;
 use condvars::Waiter;
 use locks::Owners;
 use std::cell::RefCell;
@@ -125,6 +126,8 @@ pub(crate) struct State {
     pub(crate) discovered: Option<Discovery>,
     /// Whether steps are recorded.
     pub(crate) recording: bool,
+    /// Whether each step is recorded with the calls that led to it.
+    pub(crate) stacks: bool,
     pub(crate) run: Run,
     /// Only a simulation has one.
     pub(crate) clockwork: Option<Box<Clockwork>>,
@@ -148,7 +151,7 @@ pub(crate) struct Run {
 
 impl State {
     /// Prepares the state for a new execution.
-    pub(crate) fn begin(&mut self, learned: &Arc<Learned>, recording: bool) {
+    pub(crate) fn begin(&mut self, setup: &Setup) {
         self.running = true;
         self.execution = EXECUTIONS.fetch_add(1, Ordering::Relaxed);
         self.current = MAIN;
@@ -172,9 +175,10 @@ impl State {
         self.error = None;
         self.deadlock = None;
         self.waiting.clear();
-        self.learned = Arc::clone(learned);
+        self.learned = Arc::clone(&setup.learned);
         self.discovered = None;
-        self.recording = recording;
+        self.recording = setup.recording;
+        self.stacks = setup.stacks;
         self.run = Run::default();
         self.clockwork = None;
         *self.task(MAIN) = TaskState { status: Status::Running, ..TaskState::default() };

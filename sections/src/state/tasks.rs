@@ -6,7 +6,8 @@ use super::locals::Locals;
 use super::watching::Watch;
 use crate::operation::{Access, MAIN, Object, Operation, TaskNumber};
 use crate::rules::{Rule, on};
-use crate::schedule::TaskPanic;
+use crate::schedule::{Frame, TaskPanic};
+use std::backtrace::Backtrace;
 use std::panic::Location;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(super) struct TaskState {
     pub(super) status: Status,
     /// The line of the operation that it announced last.
     pub(super) place: Option<&'static Location<'static>>,
+    /// The calls that led to it, where they are recorded.
+    pub(super) stack: Option<Backtrace>,
     /// The class of tasks that are alike, if it was spawned as one: see [`spawn_alike`](crate::thread::spawn_alike).
     pub(super) class: Option<Class>,
     /// The number of objects that it has made.
@@ -97,6 +100,11 @@ impl State {
     pub(crate) fn place(&mut self, task: TaskNumber) -> Option<&'static Location<'static>> {
         let ours = file!().strip_suffix("state/tasks.rs").unwrap_or(file!());
         self.task(task).place.filter(|place| !place.file().starts_with(ours))
+    }
+
+    /// The calls that led to the operation that the task announced last, the innermost first.
+    pub(crate) fn stack(&mut self, task: TaskNumber) -> Vec<Frame> {
+        self.task(task).stack.take().map_or_else(Vec::new, |it| Frame::all(&it))
     }
 
     /// The running task's step has seen or written a value.
