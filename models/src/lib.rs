@@ -19,6 +19,7 @@ pub mod performance;
 pub mod plan;
 pub mod regressions;
 pub mod replay;
+pub mod report;
 pub mod stop;
 pub mod timeline;
 pub mod token;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use xfetch_models::catalogue::Protocol;
 use xfetch_models::explain::{Explained, explain, first_failure};
 use xfetch_models::replay::{Replayed, Shrunk, replay};
-use xfetch_models::timeline::{Detail, page, timeline};
+use xfetch_models::report::page;
+use xfetch_models::timeline::{Detail, timeline};
 
 /// The smallest failure of a twin, and what is known of it.
 fn failure(protocol: Protocol) -> (Shrunk, Replayed, Explained) {
@@ -60,7 +61,7 @@ fn the_code_of_the_early_release_is_the_line_of_the_twin() {
 #[test]
 fn the_page_has_the_token_and_the_moment_of_a_failure_and_asks_for_nothing() {
     let (shrunk, replayed, explained) = failure(Protocol::ReleaseBeforePublish);
-    let html = page(&[(replayed, explained)]);
+    let html = page(None, &[(replayed, explained)]);
     assert!(html.contains(&shrunk.token.to_string()) && html.contains("certain from here"));
     assert!(!html.contains("http") && !html.contains("src="), "{html}");
 }

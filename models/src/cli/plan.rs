@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use xfetch_models::engine::{Cell, Refined, Refused, refinement_took};
 use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, deviations};
+use xfetch_models::report::Checked;
 use xfetch_models::stop;
 use xfetch_spec::counters;
 use xfetch_spec::prove::coverage;
@@ -42,21 +43,32 @@ pub(super) fn run(options: &Main) -> ExitCode {
     });
     let (all, ran) = (plan.0.len(), explorations.len());
     let cut_off = cut_off(&explorations).count();
+    let mut lines = Vec::new();
     if stop::is_set() && (ran < all || cut_off > 0) {
-        print(&format!(
-            "incomplete: Ctrl-C ended the run; {ran} of {all} cells ran, {cut_off} of them were cut off\n"
+        lines.push(format!(
+            "incomplete: Ctrl-C ended the run; {ran} of {all} cells ran, {cut_off} of them were cut off"
         ));
+        print(&format!("{}\n", lines[0]));
     }
     print(&if *shard == PlanShard::WHOLE {
         table::table(&explorations)
     } else {
         table::list(&explorations, &not_run)
     });
-    print(&format!("\n{}", refined(&explorations)));
+    let refined = refined(&explorations);
+    print(&format!("\n{refined}"));
     if let Err(cannot) = write(output, &format!("{report:#}\n")) {
         return refuse(cannot);
     }
     print(&format!("\nreport: {}", name(output)));
+    if *shard == PlanShard::WHOLE {
+        lines.insert(0, format!("{ran} of {all} cells of the {budget} budget ran."));
+        lines.push(refined);
+        let checked = Checked { lines, grids: table::grids(&explorations) };
+        if let Err(cannot) = super::report::put(&output.with_extension("html"), Some(&checked)) {
+            return refuse(cannot);
+        }
+    }
     exit(&explorations, &not_run)
 }
 

@@ -1,39 +1,33 @@
-//! The command `report`: one HTML file that shows why each broken twin fails.
+//! The report as one HTML file: by itself, and at the end of the main command.
 
-use super::{Report, can_write, name, note, print, refuse, write};
+use super::{Report, can_write, heed_ctrl_c, name, note, print, refuse, write};
+use std::path::Path;
 use std::process::ExitCode;
 use xfetch_models::catalogue::Protocol;
-use xfetch_models::explain::{explain, first_failure};
-use xfetch_models::replay::replay;
+use xfetch_models::report::{Checked, failures, page};
 use xfetch_models::stop;
-use xfetch_models::timeline;
 
 /// Exit code 0: the file has every twin; 3: it was stopped before that.
 pub(super) fn run(options: &Report) -> ExitCode {
     if let Err(cannot) = can_write(&options.output) {
         return refuse(cannot);
     }
-    let mut failures = Vec::new();
-    for protocol in Protocol::ALL.iter().copied().filter(|it| !it.keeps_all()) {
-        let failure = first_failure(protocol).and_then(|shrunk| {
-            let replayed = replay(&shrunk.token).ok()?;
-            let explained = explain(&replayed)?;
-            Some((replayed, explained))
-        });
-        match failure {
-            Some(failure) => failures.push(failure),
-            None => note(format_args!("{protocol}: no failing execution of two or three callers")),
-        }
+    heed_ctrl_c();
+    match put(&options.output, None) {
+        Ok(()) => ExitCode::from(if stop::is_set() { 3 } else { 0 }),
+        Err(cannot) => refuse(cannot),
     }
-    let page = timeline::page(&failures);
-    if let Err(cannot) = write(&options.output, &page) {
-        return refuse(cannot);
+}
+
+/// Writes the file.
+pub(super) fn put(path: &Path, checked: Option<&Checked>) -> Result<(), String> {
+    let failures = failures();
+    let is_there = |twin: &Protocol| failures.iter().any(|(it, _)| it.token.protocol == *twin);
+    for twin in Protocol::ALL.iter().filter(|it| !it.keeps_all() && !is_there(it)) {
+        note(format_args!("{twin}: no failing execution of two or three callers"));
     }
-    print(&format!(
-        "{} twins, {} KiB: {}",
-        failures.len(),
-        page.len() / 1024,
-        name(&options.output)
-    ));
-    ExitCode::from(if stop::is_set() { 3 } else { 0 })
+    let html = page(checked, &failures);
+    write(path, &html)?;
+    print(&format!("{} twins, {} KiB: {}", failures.len(), html.len() / 1024, name(path)));
+    Ok(())
 }

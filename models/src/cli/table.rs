@@ -5,7 +5,7 @@ use serde_json::Value;
 use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
 use xfetch_models::claims::PHASE_COLUMNS;
 use xfetch_models::engine::{Cell, Conclusion, Coverage, Exploration};
-use xfetch_models::page::markdown;
+use xfetch_models::page::{Grid, markdown};
 use xfetch_models::plan::Explored;
 
 /// The numbers of callers that `sections` explores.
@@ -37,20 +37,38 @@ const SCENARIO_HEADER: [&str; 10] = [
 const TWIN_HEADER: [&str; 4] = ["invariant", "scenario", "violated by", "token"];
 
 pub(super) fn table(explored: &[Explored]) -> String {
+    let one = |grid: &Grid| format!("{}:\n{}", grid.title, grid.markdown());
+    grids(explored).iter().map(one).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The tables of a whole plan.
+pub(super) fn grids(explored: &[Explored]) -> Vec<Grid> {
     let explorations = &all(explored);
     let of_phases = |row: &dyn Fn(Protocol) -> Vec<String>| -> Vec<Vec<String>> {
         Protocol::PHASES.iter().map(|protocol| row(*protocol)).collect()
     };
-    format!(
-        "The scenario of the field report: the most computes of one execution, and the verdict:\n\
-         {}\n\nExecutions of sections: one for each class of equivalent interleavings, and the redundant \
-         ones:\n{}\n\nEvery scenario on the shipped protocol: the verdict and the executions:\n{}\n\n\
-         Every invariant, and the twins that violate it ({REPLAY} TOKEN):\n{}",
-        markdown(&header(), of_phases(&|protocol| row(protocol, explorations).to_vec())),
-        markdown(&EXECUTIONS_HEADER, of_phases(&|protocol| executions(protocol, explorations))),
-        markdown(&SCENARIO_HEADER, scenarios(explorations)),
-        markdown(&TWIN_HEADER, twins(explored)),
-    )
+    vec![
+        Grid::new(
+            "The scenario of the field report: the most computes of one execution, and the verdict",
+            &header(),
+            of_phases(&|protocol| row(protocol, explorations).to_vec()),
+        ),
+        Grid::new(
+            "Executions of sections: one for each class of equivalent interleavings, and the redundant ones",
+            &EXECUTIONS_HEADER,
+            of_phases(&|protocol| executions(protocol, explorations)),
+        ),
+        Grid::new(
+            "Every scenario on the shipped protocol: the verdict and the executions",
+            &SCENARIO_HEADER,
+            scenarios(explorations),
+        ),
+        Grid::new(
+            &format!("Every invariant, and the twins that violate it ({REPLAY} TOKEN)"),
+            &TWIN_HEADER,
+            twins(explored),
+        ),
+    ]
 }
 
 fn all(explored: &[Explored]) -> Vec<&Exploration> {

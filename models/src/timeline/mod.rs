@@ -2,11 +2,10 @@
 //! cache after it.
 
 mod day;
-mod html;
-mod known;
-mod names;
-mod why;
-mod words;
+pub(crate) mod known;
+pub(crate) mod names;
+pub(crate) mod why;
+pub(crate) mod words;
 
 use crate::checkers::Violation;
 use crate::explain::Explained;
@@ -21,7 +20,6 @@ use std::fmt::Write;
 use words::{say, violated};
 
 pub use day::day;
-pub use html::page;
 pub use words::counted;
 
 /// Whether a timeline shows every section.
@@ -111,14 +109,14 @@ fn heading(replayed: &Replayed, explained: Option<&Explained>, detail: Detail) -
 }
 
 /// A step with what was recorded in it.
-struct Section<'a> {
-    number: usize,
-    step: &'a Step,
-    records: Vec<&'a Record>,
-    notes: Vec<String>,
-    marks: Vec<String>,
+pub(crate) struct Section<'a> {
+    pub(crate) number: usize,
+    pub(crate) step: &'a Step,
+    pub(crate) records: Vec<&'a Record>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// The line of the protocol from which it was reached.
-    code: Option<String>,
+    pub(crate) code: Option<String>,
     /// Virtual time, in a day.
     time: Option<std::time::Duration>,
 }
@@ -149,7 +147,7 @@ impl Rows<'_> {
 }
 
 impl<'a> Section<'a> {
-    fn all(
+    pub(crate) fn all(
         steps: &'a [Step],
         records: &'a [Record],
         violations: &[Violation],
@@ -177,7 +175,7 @@ impl<'a> Section<'a> {
     }
 
     /// Nothing of interest happens in it: no event, no violation, no preemption.
-    fn is_dull(&self) -> bool {
+    pub(crate) fn is_dull(&self) -> bool {
         self.notes.is_empty() && self.marks.is_empty() && !self.step.preempts
     }
 }

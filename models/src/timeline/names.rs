@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 
 /// The tasks that have a column.
-pub(super) struct TaskNames(BTreeMap<usize, String>);
+pub(crate) struct TaskNames(BTreeMap<usize, String>);
 
 impl TaskNames {
+    /// The tasks of a token.
+    pub(crate) fn of(token: &Token) -> Self {
+        Self::of_callers(token.scenario.workers(token.protocol), token.callers)
+    }
+
     /// The tasks of a scenario: workers first, then the callers, then the one that shuts the pool down.
-    pub(super) fn of(token: &Token) -> Self {
-        let (workers, callers) = (token.scenario.workers(token.protocol), token.callers);
+    pub(crate) fn of_callers(workers: usize, callers: usize) -> Self {
         let name = |task: usize| match task {
             task if task <= workers => format!("worker {task}"),
             task if task <= workers + callers => format!("caller {}", task - workers),
@@ -22,7 +26,7 @@ impl TaskNames {
     }
 
     /// The tasks of a simulated day that have taken a step.
-    pub(super) fn of_day(names: &BTreeMap<usize, String>, steps: &[Step]) -> Self {
+    pub(crate) fn of_day(names: &BTreeMap<usize, String>, steps: &[Step]) -> Self {
         let task = |step: &Step| {
             let name = names.get(&step.task).cloned();
             (step.task, name.unwrap_or_else(|| format!("task {}", step.task)))
@@ -30,11 +34,11 @@ impl TaskNames {
         Self(steps.iter().map(task).collect())
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = usize> {
         self.0.keys().copied()
     }
 
-    pub(super) fn name(&self, task: usize) -> String {
+    pub(crate) fn name(&self, task: usize) -> String {
         match self.0.get(&task) {
             Some(name) => name.clone(),
             None if task == 0 => "main".into(),
@@ -60,10 +64,10 @@ const MADE_IN: [(&str, &str); 11] = [
 ];
 
 /// The objects of an execution.
-pub(super) struct Objects(BTreeMap<Object, &'static Location<'static>>);
+pub(crate) struct Objects(BTreeMap<Object, &'static Location<'static>>);
 
 impl Objects {
-    pub(super) fn of(made_at: &BTreeMap<Object, &'static Location<'static>>) -> Self {
+    pub(crate) fn of(made_at: &BTreeMap<Object, &'static Location<'static>>) -> Self {
         Self(made_at.clone())
     }
 
@@ -80,7 +84,7 @@ impl Objects {
     }
 
     /// The operation in words: `lock the lease table`.
-    pub(super) fn operation(&self, operation: Operation, tasks: &TaskNames) -> String {
+    pub(crate) fn operation(&self, operation: Operation, tasks: &TaskNames) -> String {
         let Operation { kind, object } = operation;
         if kind == Kind::Ledger {
             return "begin or end a compute".into();
@@ -92,7 +96,7 @@ impl Objects {
     }
 
     /// What the section did; the operation it began with, if no event tells.
-    pub(super) fn phrase(&self, step: &Step, notes: &[String], tasks: &TaskNames) -> String {
+    pub(crate) fn phrase(&self, step: &Step, notes: &[String], tasks: &TaskNames) -> String {
         if notes.is_empty() {
             return self.operation(step.operation, tasks);
         }
@@ -108,7 +112,7 @@ impl Objects {
     }
 
     /// Several sections of one task in which nothing of interest happened: `3 sections: queue, clock`.
-    pub(super) fn folded<'a>(&self, steps: impl Iterator<Item = &'a Step>) -> String {
+    pub(crate) fn folded<'a>(&self, steps: impl Iterator<Item = &'a Step>) -> String {
         let mut names = Vec::new();
         let mut number = 0;
         for step in steps {

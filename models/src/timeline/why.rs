@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// One sentence that says what happened, and one that says when it became certain.
-pub(super) fn why(
+pub(crate) fn why(
     replayed: &Replayed,
     explained: &Explained,
     sections: &[Section],
@@ -108,7 +108,7 @@ fn instead(replayed: &Replayed, other: &Passing, tasks: &TaskNames) -> Option<St
 }
 
 /// How many sections two executions have in common at their beginning.
-pub(super) fn same(replayed: &Replayed, other: &Execution<History>) -> usize {
+pub(crate) fn same(replayed: &Replayed, other: &Execution<History>) -> usize {
     let steps = other.steps.iter().zip(&replayed.execution.steps);
     steps.take_while(|(one, other)| one.task == other.task).count()
 }
@@ -171,7 +171,7 @@ const ROWS: usize = 8;
 
 /// The sections of an execution that passes that have a row: the first one that differs, and those with an event, until
 /// there are enough.
-fn told(sections: &[Section], same: usize) -> BTreeSet<usize> {
+pub(crate) fn told(sections: &[Section], same: usize) -> BTreeSet<usize> {
     let later = sections.iter().skip(same + 1).filter(|it| !it.notes.is_empty());
     [same + 1].into_iter().chain(later.map(|it| it.number)).take(ROWS).collect()
 }

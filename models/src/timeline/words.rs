@@ -8,12 +8,12 @@ pub fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-pub(super) fn violated(invariant: Invariant) -> String {
+pub(crate) fn violated(invariant: Invariant) -> String {
     format!("<- violates {invariant}")
 }
 
 /// An event in words; `None` if another event of the same moment says it better.
-pub(super) fn say(record: &Record) -> Option<String> {
+pub(crate) fn say(record: &Record) -> Option<String> {
     Some(match record.event {
         Event::Looked(_) | Event::Asked | Event::Put(_) | Event::Rest => return None,
         // Only the runs that are held against the transition table have these.
