@@ -1,7 +1,7 @@
 //! The command `explore`: one cell in full.
 
 use super::resume::File;
-use super::{Explore, Format, exit, heed_ctrl_c, note, print, progress, refuse};
+use super::{Explore, Format, exit, heed_ctrl_c, note, print, print_json, progress, refuse};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -39,7 +39,7 @@ pub(super) fn run(options: &Explore) -> ExitCode {
     let kept = file.as_ref().map_or(Ok(()), |file| file.keep(rest.as_ref()));
     let explored = Explored::from(exploration);
     match options.format {
-        Format::Json => print(&format!("{:#}", json(&explored))),
+        Format::Json => print_json(&json(&explored)),
         Format::Text => print(&text(&explored)),
     }
     match (kept, file) {
