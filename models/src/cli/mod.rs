@@ -5,6 +5,7 @@ mod claims;
 mod expiry;
 mod explore;
 mod field_test;
+mod junit;
 mod list;
 mod output;
 mod paint;
@@ -65,6 +66,9 @@ struct Main {
     /// The file of the report.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
+    /// Writes the result to this file as JUnit XML too, for CI services: a suite for each scenario, a case for each cell.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<std::path::PathBuf>,
     /// How far to search: quick (seconds), default (minutes), deep (a night).
     #[arg(long, default_value = "default")]
     budget: Extent,
