@@ -199,6 +199,9 @@ struct Performance {
         value_parser = whole::<u32>(1, 3_600)
     )]
     seconds: u32,
+    /// What is printed: the message, or what was measured as JSON.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 #[derive(clap::Args)]
