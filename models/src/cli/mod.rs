@@ -66,7 +66,7 @@ struct Main {
     /// The file of the report.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
-    /// Writes the result to this file as JUnit XML too, for CI services: a suite for each scenario, a case for each cell.
+    /// The file of the result as JUnit XML, for CI services: a suite for each scenario, a case for each cell.
     #[arg(long, value_name = "FILE")]
     junit: Option<std::path::PathBuf>,
     /// How far to search: quick (seconds), default (minutes), deep (a night).
@@ -98,6 +98,9 @@ enum Command {
         /// before the other tests of the models.
         #[arg(long)]
         keep: bool,
+        /// The format of the execution. As JSON it has every section.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Repeats the certification of the field report with the shipped code, on real threads and the
     /// real clock. Exit code 0: all criteria are met, except the one that is missed by design; 1: they
@@ -454,7 +457,9 @@ fn run() -> ExitCode {
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
         Some(Command::List(options)) => list::run(&options),
-        Some(Command::Replay { token, all, keep }) => replay::run(&token, all, keep),
+        Some(Command::Replay { token, all, keep, format }) => {
+            replay::run(&token, all, keep, format)
+        }
         Some(Command::FieldTest(options)) => field_test::run(&options),
         Some(Command::Report(options)) => report::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),

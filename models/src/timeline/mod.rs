@@ -3,6 +3,7 @@
 
 mod day;
 mod html;
+mod json;
 mod known;
 mod names;
 mod why;
@@ -22,6 +23,7 @@ use words::{say, violated};
 
 pub use day::day;
 pub use html::page;
+pub use json::{day_json, json};
 pub use words::counted;
 
 /// Whether a timeline shows every section.
