@@ -56,3 +56,23 @@ fn json(findings: &Findings) -> Value {
         "page": null,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Findings, Judged, Shown, json};
+    use xfetch_models::claims::CLAIMS;
+
+    #[test]
+    fn evidence_that_does_not_support_its_verdict_is_false_in_the_json() {
+        let of = |is_supported| {
+            let [what, result, command] = ["what", "result", "command"].map(str::to_owned);
+            let shown = vec![Shown { what, result, command, is_supported }];
+            let claims = vec![Judged { claim: &CLAIMS[0], shown }];
+            json(&Findings { page: String::new(), claims })
+        };
+        assert_eq!(of(true)["supported"], true);
+        assert_eq!(of(false)["supported"], false);
+        assert_eq!(of(false)["claims"][0]["id"], CLAIMS[0].id);
+        assert_eq!(of(false)["claims"][0]["evidence"][0]["supports"], false);
+    }
+}

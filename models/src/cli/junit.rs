@@ -1,4 +1,5 @@
-//! The result of the main command as JUnit XML, which CI services show: a suite for each scenario, a case for each cell.
+//! The result of the main command as JUnit XML, which CI services show: a suite for each scenario, a case for each
+//! cell.
 
 use super::{explore, table};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -66,4 +67,71 @@ fn said(found: &Explored) -> String {
         let _ = write!(out, "\n{invariant}: {} {}", explore::REPLAY, shrunk.token);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::xml;
+    use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
+    use xfetch_models::catalogue::{Engine, Protocol, Scenario};
+    use xfetch_models::engine::{Budget, Cell, explore};
+    use xfetch_models::plan::{Explored, deviations};
+
+    fn explored(protocol: Protocol, executions: u64) -> Explored {
+        let (scenario, engine) = (Scenario::Field, Engine::Sections);
+        let cell = Cell { scenario, protocol, callers: 2, engine };
+        let budget = Budget { executions, ..Budget::default() };
+        Explored::from(explore(cell, &budget, None).expect("sections takes two callers"))
+    }
+
+    /// The status of each case, after the XML was read back: its element, its type and its message.
+    fn statuses(explored: &[Explored], not_run: &[Cell]) -> Vec<(&'static str, String, String)> {
+        let xml = xml(explored, not_run, &deviations(explored)).expect("it is written");
+        let report = Report::deserialize_from_str(&xml).expect("XML");
+        assert_eq!((report.tests, report.test_suites.len()), (explored.len() + not_run.len(), 1));
+        let text = |it: Option<quick_junit::XmlString>| it.map(|it| it.to_string());
+        let status = |status: TestCaseStatus| match status {
+            TestCaseStatus::Success { .. } => ("success", None, None),
+            TestCaseStatus::NonSuccess { kind, message, ty, .. } => {
+                let is_failure = kind == NonSuccessKind::Failure;
+                (if is_failure { "failure" } else { "error" }, text(ty), text(message))
+            }
+            TestCaseStatus::Skipped { message, .. } => ("skipped", None, text(message)),
+        };
+        let cases = report.test_suites.into_iter().flat_map(|it| it.test_cases);
+        let statuses = cases.map(|it| status(it.status));
+        statuses.map(|(it, ty, of)| (it, ty.unwrap_or_default(), of.unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn a_cell_that_is_not_as_the_catalogue_says_is_a_failure() {
+        let twin = explored(Protocol::ReleaseBeforePublish, 1_000);
+        let expected = ("success", String::new(), String::new());
+        assert_eq!(statuses(std::slice::from_ref(&twin), &[]), [expected]);
+        // The same outcomes, as if they were the shipped protocol's.
+        let mut shipped = twin;
+        shipped.exploration.cell.protocol = Protocol::DoubleRecheck;
+        let [(element, ty, message)] = &statuses(&[shipped], &[])[..] else { panic!("one case") };
+        assert_eq!((*element, ty.as_str()), ("failure", "deviation"));
+        assert!(message.contains("field is violated"), "{message}");
+        let mut harmless = explored(Protocol::DoubleRecheck, 1_000);
+        harmless.exploration.cell.protocol = Protocol::LockOnly;
+        let (element, _, message) = statuses(&[harmless], &[]).remove(0);
+        assert_eq!(element, "failure");
+        assert_eq!(message, "lock-only does not violate no-wasted-compute in field");
+    }
+
+    #[test]
+    fn a_cell_that_was_cut_off_is_an_error_and_one_that_was_not_run_is_skipped() {
+        let cut_off = explored(Protocol::DoubleRecheck, 1);
+        let not_run = Cell { callers: 3, ..cut_off.exploration.cell };
+        let of = |element, ty: &str, message: &str| (element, ty.to_owned(), message.to_owned());
+        assert_eq!(
+            statuses(&[cut_off], &[not_run]),
+            [
+                of("error", "incomplete", "cut off after 1 executions"),
+                of("skipped", "", "not run: Ctrl-C ended the run"),
+            ]
+        );
+    }
 }

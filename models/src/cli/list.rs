@@ -39,7 +39,10 @@ fn row(cells: &[&str]) -> Vec<String> {
 fn json() -> Value {
     let named = |name: &str, about: &str| json!({ "name": name, "about": about });
     let protocol = |it: &Protocol| {
-        let violates = |(scenario, invariant): &(Scenario, Invariant)| json!({ "scenario": scenario.slug(), "invariant": invariant.slug() });
+        let violates = |(scenario, invariant): &(Scenario, Invariant)| {
+            let (scenario, invariant) = (scenario.slug(), invariant.slug());
+            json!({ "scenario": scenario, "invariant": invariant })
+        };
         let violates: Vec<_> = it.breaks().iter().map(violates).collect();
         json!({ "name": it.slug(), "about": it.about(), "violates": violates })
     };

@@ -69,7 +69,7 @@ pub(super) fn run(options: &Main) -> ExitCode {
 
 fn report(options: &Main, explorations: &[Explored], not_run: &[Cell]) -> String {
     let report = json!({
-        "schema": 7,
+        "schema": explore::SCHEMA,
         "budget": options.budget.slug(),
         "shard": options.shard.to_string(),
         "rows": table::rows(explorations),

@@ -184,3 +184,27 @@ fn json(report: &Report, compared: Option<&Compared>) -> Value {
         "page": null,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole proof takes half a minute.
+    #[test]
+    fn the_json_of_a_proof_has_the_ways_of_its_text() {
+        let system = System::shipped().expect("the table can be read");
+        let few = Options { whole: 1, still: 1, progress: (1, 1), ..Options::default() };
+        let report = prove(&system, Options { without_solvers: true, ..few });
+        let json = json(&report, None);
+        assert_eq!((&json["schema"], &json["closure"]), (&1.into(), &Value::Null));
+        assert_eq!(json["holds"], false, "the closure is not known");
+        let (text, ways) = (report.to_string(), json["ways"].as_array().expect("a list"));
+        assert_eq!(ways.len(), report.ways.len());
+        for way in ways {
+            let [name, looked_at] = ["name", "looked_at"].map(|it| way[it].as_str().expect("text"));
+            let line = text.lines().find(|line| line.starts_with(name)).expect("its line");
+            assert!(line.ends_with(looked_at), "{line}");
+            assert_eq!(way["proved"], json["properties"], "{name}");
+        }
+    }
+}
