@@ -320,21 +320,52 @@ fn twins(extent: Extent) -> Vec<(Cell, Budget)> {
     cells
 }
 
-/// Every deviation from the catalogue, one line each, with its exploration if one cell shows it.
-pub fn deviations<T: AsRef<Exploration>>(explored: &[T]) -> Vec<(String, Option<&Exploration>)> {
+/// Something that is not as the catalogue says.
+#[derive(Clone, Debug)]
+pub struct Deviation<'a> {
+    /// What it is, in a line.
+    pub what: String,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The exploration that shows it, if one cell does. Otherwise it is what no cell of this protocol in this scenario
+    /// shows.
+    pub shown_by: Option<&'a Exploration>,
+}
+
+impl<'a> Deviation<'a> {
+    fn of(found: &'a Exploration, what: String) -> Self {
+        let Cell { scenario, protocol, .. } = found.cell;
+        Self { what, scenario, protocol, shown_by: Some(found) }
+    }
+
+    /// Whether this cell has a part in it.
+    pub fn is_of(&self, cell: &Cell) -> bool {
+        match self.shown_by {
+            Some(found) => found.cell == *cell,
+            None => (cell.scenario, cell.protocol) == (self.scenario, self.protocol),
+        }
+    }
+}
+
+/// Every deviation from the catalogue.
+pub fn deviations<T: AsRef<Exploration>>(explored: &[T]) -> Vec<Deviation<'_>> {
     let explorations: Vec<&Exploration> = explored.iter().map(AsRef::as_ref).collect();
     let mut deviations = Vec::new();
     for found in explorations.iter().copied().filter(|found| found.cell.protocol.keeps_all()) {
+        let scenario = found.cell.scenario;
         if found.violated().next().is_some() {
-            deviations.push((format!("{} is violated", found.cell.scenario), Some(found)));
+            deviations.push(Deviation::of(found, format!("{scenario} is violated")));
         }
         if found.refined.mismatch.is_some() {
-            let what = format!("{} has an execution that is not in the table", found.cell.scenario);
-            deviations.push((what, Some(found)));
+            let what = format!("{scenario} has an execution that is not in the table");
+            deviations.push(Deviation::of(found, what));
         }
         let missed: Vec<_> = found.vacuous_for().iter().map(|witness| witness.slug()).collect();
         if !missed.is_empty() {
-            deviations.push((format!("vacuous, {} not reached", missed.join(", ")), Some(found)));
+            let what = format!("vacuous, {} not reached", missed.join(", "));
+            deviations.push(Deviation::of(found, what));
         }
     }
     for (protocol, scenario, invariant) in promises() {
@@ -344,8 +375,8 @@ pub fn deviations<T: AsRef<Exploration>>(explored: &[T]) -> Vec<(String, Option<
         let mut asked = explorations.iter().copied().filter(is_of_the_promise).peekable();
         // The cells of a promise are all in one shard.
         if asked.peek().is_some() && !asked.any(|found| found.violates(invariant)) {
-            deviations
-                .push((format!("{protocol} does not violate {invariant} in {scenario}"), None));
+            let what = format!("{protocol} does not violate {invariant} in {scenario}");
+            deviations.push(Deviation { what, scenario, protocol, shown_by: None });
         }
     }
     deviations
@@ -454,7 +485,7 @@ mod tests {
     }
 
     fn lines(explorations: Exploration) -> Vec<String> {
-        deviations(&[explorations]).into_iter().map(|(what, _)| what).collect()
+        deviations(&[explorations]).into_iter().map(|it| it.what).collect()
     }
 
     #[test]

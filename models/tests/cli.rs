@@ -1,6 +1,7 @@
 //! The command as a user meets it. Bad input is one line and exit code 2, a budget that runs out is
 //! exit code 3, and a seed repeats its executions to the byte.
 
+use quick_junit::Report;
 use sections::Schedule;
 use serde_json::Value;
 use std::fs;
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
-use xfetch_models::catalogue::{Engine, Protocol, Scenario};
-use xfetch_models::plan::{Extent, Plan};
+use xfetch_models::catalogue::{Engine, Invariant, Protocol, Scenario};
+use xfetch_models::plan::{Extent, Plan, PlanShard};
 use xfetch_models::token::Token;
 
 fn command(arguments: &str) -> Command {
@@ -21,6 +22,30 @@ fn command(arguments: &str) -> Command {
 
 fn xfetch(arguments: &str) -> Output {
     command(arguments).output().expect("the command was built")
+}
+
+/// A command that prints JSON: its exit code, and all of its standard output.
+fn json(arguments: &str) -> (Option<i32>, Value) {
+    let output = xfetch(&format!("{arguments} --format json"));
+    let json = serde_json::from_slice(&output.stdout);
+    (output.status.code(), json.unwrap_or_else(|error| panic!("{arguments}: {error}")))
+}
+
+/// What a command prints for people.
+fn text(arguments: &str) -> String {
+    String::from_utf8(xfetch(arguments).stdout).expect("UTF-8")
+}
+
+/// The texts in a list of objects, or in a list of texts.
+fn all<'a>(list: &'a Value, of: &str) -> Vec<&'a str> {
+    let list = list.as_array().expect("a list").iter();
+    let text = |it: &'a Value| it.get(of).unwrap_or(it).as_str().expect("a text");
+    list.map(text).collect()
+}
+
+fn of_junit(path: &Path) -> Report {
+    let xml = fs::read_to_string(path).expect("it was written");
+    Report::deserialize_from_str(&xml).unwrap_or_else(|error| panic!("{xml}: {error}"))
 }
 
 /// A file of this test.
@@ -102,6 +127,10 @@ fn bad_input_is_one_line_that_names_the_value_and_the_limit() {
         "simulate --seeds 5..5",
         "simulate --seeds 1..9 --shard 5/4",
         "simulate --requests -1",
+        "--junit",
+        "--output same.xml --junit same.xml",
+        "list --format yaml",
+        "prove --smt --format json",
         "replay d1:double-recheck:AAAA:0000000000",
         "replay d1:double-recheck",
     ]
@@ -258,8 +287,17 @@ fn a_file_that_cannot_be_written_is_refused_before_the_search() {
     fs::create_dir_all(&folder).expect("the target directory can be written");
     let below_a_file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/report");
     for path in [&folder.display().to_string(), below_a_file] {
-        for begin in ["--budget deep", "certificate", "claims", "certificate --check"] {
-            let output = xfetch(&format!("{begin} --output {path}"));
+        let report = format!("--budget deep --output {} --junit", no_file("never.json").display());
+        for begin in [
+            "--budget deep --output",
+            &report,
+            "certificate --output",
+            "certificate --check --output",
+            "claims --format json --output",
+            "prove --format json --output",
+            "expiry --format json --output",
+        ] {
+            let output = xfetch(&format!("{begin} {path}"));
             assert_eq!(output.status.code(), Some(2), "{begin}");
             let line = String::from_utf8(output.stderr).expect("UTF-8");
             assert_eq!(line.lines().count(), 1, "{line}");
@@ -378,8 +416,9 @@ fn ctrl_c_ends_the_search_of_every_engine_and_leaves_it_incomplete() {
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_leaves_a_report_that_says_which_cells_were_not_run() {
-    let report = file("interrupted.json");
-    let output = interrupted(&format!("--budget deep --output {}", report.display()));
+    let (report, junit) = (file("interrupted.json"), file("interrupted.xml"));
+    let (json, xml) = (report.display(), junit.display());
+    let output = interrupted(&format!("--budget deep --output {json} --junit {xml}"));
     assert_eq!(output.status.code(), Some(3));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("incomplete") && text.contains("not run"), "{text}");
@@ -391,6 +430,10 @@ fn ctrl_c_leaves_a_report_that_says_which_cells_were_not_run() {
     assert!(!not_run.is_empty());
     let is_fair = |cell: &Value| cell["coverage"] != "incomplete" || cell["conclusion"] != "holds";
     assert!(ran.iter().all(is_fair), "{ran:?}");
+    let junit = of_junit(&junit);
+    assert_eq!((junit.tests, junit.skipped), (ran.len() + not_run.len(), not_run.len()));
+    let cut_off = ran.iter().filter(|cell| cell["conclusion"] == "incomplete").count();
+    assert_eq!((junit.errors, junit.failures), (cut_off, 0));
 }
 
 #[cfg(target_os = "linux")]
@@ -570,4 +613,147 @@ fn ctrl_c_keeps_the_search_with_which_another_process_goes_on() {
     let (code, _, notes) = resumed("--scenario straggler --callers 5 --budget 300", &path);
     assert_eq!(code, Some(3));
     assert!(notes.starts_with("goes on after ") && path.exists(), "{notes}");
+}
+
+#[test]
+fn the_list_as_json_has_the_names_of_the_tables() {
+    let (code, list) = json("list");
+    assert_eq!((code, &list["schema"]), (Some(0), &1.into()));
+    let of = |list: &[&str]| -> Vec<String> { list.iter().map(|it| (*it).to_owned()).collect() };
+    let mut names = of(&all(&list["scenarios"], "name"));
+    names.extend(of(&all(&list["protocols"], "name")));
+    names.extend(of(&all(&list["invariants"], "name")));
+    assert_eq!(names.len(), Scenario::ALL.len() + Protocol::ALL.len() + Invariant::ALL.len());
+    let text = text("list");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+    let heads = ["scenario", "protocol", "invariant"];
+    assert_eq!(rows.filter(|row| !heads.contains(row)).collect::<Vec<_>>(), names);
+}
+
+#[test]
+fn a_cell_as_json_has_the_executions_of_its_text() {
+    let (code, cell) = json("explore --protocol lock-only");
+    assert_eq!((code, &cell["schema"]), (Some(1), &7.into()));
+    let count = format!(": {} executions", cell["executions"]);
+    assert!(text("explore --protocol lock-only").contains(&count), "{count}");
+}
+
+#[test]
+fn a_replay_as_json_says_what_its_timeline_says() {
+    let token = token("release-before-publish");
+    let (code, replayed) = json(&format!("replay {token}"));
+    assert_eq!((code, &replayed["schema"]), (Some(0), &1.into()));
+    assert_eq!(replayed["token"], token.as_str());
+    let text = text(&format!("replay {token}"));
+    let (what, invariant) = (replayed["what"].as_str(), replayed["invariant"].as_str());
+    let (what, invariant) = (what.expect("a sentence"), invariant.expect("a slug"));
+    assert!(text.starts_with(&format!("{what}: {invariant} is violated.\n")), "{text}");
+    let certain = format!("certain from section {} on", replayed["certain"]);
+    let sections = replayed["sections"].as_array().expect("a list");
+    let size = format!("{} preemption, {} sections", replayed["preemptions"], sections.len());
+    assert!(text.contains(&certain) && text.contains(&size), "{certain}, {size}: {text}");
+    let matter = sections.iter().filter(|it| it["matters"] == true).count();
+    assert!(text.contains(&format!("; shown are the {matter} that matter")), "{matter}: {text}");
+    for race in replayed["races"].as_array().expect("a list") {
+        let both = [format!("({}) before", race[0]), format!("({})", race[1])];
+        assert!(both.iter().all(|it| text.contains(it)), "{race}: {text}");
+    }
+    let violating: Vec<_> =
+        sections.iter().filter(|it| it["violates"] == serde_json::json!([invariant])).collect();
+    let [violating] = violating[..] else { panic!("{violating:?}") };
+    assert!(what.ends_with(&format!("in section {}", violating["number"])), "{what}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let places = sections.iter().flat_map(|it| [&it["place"], &it["code"]]);
+    for place in places.filter_map(Value::as_str) {
+        let (file, line) = place.rsplit_once(':').expect("a line");
+        let lines = fs::read_to_string(root.join(file)).expect("a file of the repository");
+        assert!((1..=lines.lines().count()).contains(&line.parse().expect("a number")), "{place}");
+    }
+    let (code, passing) =
+        json(&format!("replay {}", replayed["passing"]["token"].as_str().expect("a token")));
+    assert_eq!((code, &passing["violated"]), (Some(1), &serde_json::json!([])));
+    let phrases = |of: &Value| -> Vec<String> {
+        all(&of["sections"], "phrase").into_iter().map(str::to_owned).collect()
+    };
+    assert_eq!(phrases(&passing), phrases(&replayed["passing"]));
+}
+
+#[test]
+fn a_day_as_json_has_the_hash_and_the_token_of_its_text() {
+    let line = "simulate --protocol unfenced-publish --shape any --seed 4 --requests 2000";
+    let ((code, day), text) = (json(line), text(line));
+    assert_eq!((code, &day["schema"]), (Some(1), &1.into()));
+    let (hash, token) = (day["hash"].as_str().expect("a hash"), day["token"].as_str());
+    let token = token.expect("a token");
+    assert!(text.contains(&format!("their hash {hash}")) && text.contains(token), "{text}");
+    let (code, replayed) = json(&format!("replay {token}"));
+    assert_eq!((code, &replayed["schema"]), (Some(0), &1.into()));
+    let sections = replayed["sections"].as_array().expect("a list").len();
+    let replay = xfetch(&format!("replay {token}")).stdout;
+    let first = String::from_utf8_lossy(&replay);
+    assert!(first.contains(&format!("choices, {sections} sections\n")), "{sections}: {first}");
+}
+
+#[test]
+fn a_fleet_as_json_has_the_events_of_its_text() {
+    let line = "simulate --protocol lock-only --seeds 1..30";
+    let ((code, fleet), text) = (json(line), text(line));
+    assert_eq!((code, &fleet["schema"]), (Some(1), &1.into()));
+    let failing = fleet["failing"].as_array().expect("a list").len();
+    assert_eq!(text.lines().filter(|it| it.starts_with("seed ")).count(), failing);
+    assert!(text.contains(&format!("{failing} seeds fail of {}", fleet["ran"])), "{text}");
+}
+
+/// The error stream has the lines that the text has.
+#[test]
+fn a_soak_as_json_has_a_sample_for_each_line() {
+    let output = xfetch("soak --seconds 1 --format json");
+    let soaked: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(soaked["schema"], 1);
+    let lines = String::from_utf8_lossy(&output.stderr);
+    let samples = soaked["samples"].as_array().expect("a list");
+    assert_eq!(lines.lines().count(), 2 + samples.len(), "{lines}");
+    let last = samples.last().expect("a sample")["requests"].to_string();
+    let words = lines.lines().last().expect("a line").split_whitespace().nth(1);
+    assert_eq!(words, Some(last.as_str()));
+    // Whether a busy machine has met every case in a second is not asked here.
+    assert_eq!(output.status.code(), Some(i32::from(soaked["holds"] != true)));
+}
+
+#[test]
+fn the_rows_of_a_page_as_json_are_those_of_the_page() {
+    let page = file("EXPIRY.md");
+    fs::write(&page, "as it was").expect("the target directory can be written");
+    let (code, rows) = json(&format!("expiry --check --output {}", page.display()));
+    assert_eq!((code, &rows["page"]), (Some(1), &"changed".into()));
+    let (code, rows) = json(&format!("expiry --output {}", page.display()));
+    assert_eq!((code, &rows["page"], &rows["schema"]), (Some(0), &"written".into(), &1.into()));
+    let page = fs::read_to_string(&page).expect("it was written");
+    let cells = |line: &str| line.split_whitespace().collect::<String>();
+    let lines: Vec<_> = page.lines().map(cells).collect();
+    let rows = rows["rows"].as_array().expect("a list");
+    assert_eq!(rows.len(), lines.iter().filter(|it| it.starts_with('|')).count() - 2);
+    for row in rows {
+        let line = format!("|{}|{}|{}|", row["jitter"], row["peak"], row["total"]);
+        assert!(lines.contains(&line.replace(".0|", "|")), "{line}: {page}");
+    }
+}
+
+#[test]
+fn the_junit_file_has_a_case_for_each_cell_of_the_plan() {
+    let (report, junit) = (file("cells.json"), file("cells.xml"));
+    let (output, path) = (report.display(), junit.display());
+    let shard = "2/40";
+    let line = format!("--budget quick --shard {shard} --output {output} --junit {path}");
+    assert_eq!(xfetch(&line).status.code(), Some(0));
+    let shard: PlanShard = shard.parse().expect("a shard");
+    let cells = Plan::of(Extent::Quick).shard(shard).0.len();
+    let junit = of_junit(&junit);
+    assert_eq!((junit.tests, junit.failures, junit.errors, junit.skipped), (cells, 0, 0, 0));
+    let names: std::collections::BTreeSet<_> = junit
+        .test_suites
+        .iter()
+        .flat_map(|suite| suite.test_cases.iter().map(|it| (suite.name.as_str(), it.name.as_str())))
+        .collect();
+    assert_eq!(names.len(), cells, "no two cases have one name");
 }

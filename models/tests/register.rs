@@ -29,7 +29,7 @@ fn the_quick_budget_in_three_shards_is_as_the_catalogue_says() {
 fn check(plan: &Plan, shard: PlanShard) -> Vec<(Cell, Budget)> {
     let exploration =
         plan.shard(shard).explore(1, None, |_| ()).expect("every cell can be explored");
-    let deviations: Vec<_> = deviations(&exploration).into_iter().map(|(what, _)| what).collect();
+    let deviations: Vec<_> = deviations(&exploration).into_iter().map(|it| it.what).collect();
     assert_eq!(deviations, [""; 0], "shard {shard}");
     let cut_off: Vec<_> = cut_off(&exploration).map(|found| found.cell).collect();
     assert_eq!(cut_off, [], "shard {shard}");

@@ -62,15 +62,44 @@ pub enum Evidence {
 
 /// A piece of evidence after it was run.
 #[derive(Clone, Debug)]
-struct Shown {
+pub struct Shown {
     /// What was run.
-    what: String,
+    pub what: String,
     /// The result.
-    result: String,
+    pub result: String,
     /// The command that repeats it.
-    command: String,
+    pub command: String,
     /// Whether the result supports the verdict.
-    is_supported: bool,
+    pub is_supported: bool,
+}
+
+/// A claim with its evidence after that was run.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The claim.
+    pub claim: &'static Claim,
+    /// The evidence, in the order of the claim.
+    pub shown: Vec<Shown>,
+}
+
+/// All claims.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// The page.
+    pub page: String,
+    /// The claims, in the order of the page.
+    pub claims: Vec<Judged>,
+}
+
+impl Findings {
+    /// The evidence that does not support its verdict, a line each.
+    pub fn not_supported(&self) -> Vec<String> {
+        let of = |Judged { claim, shown }: &Judged| -> Vec<String> {
+            let not = shown.iter().filter(|it| !it.is_supported);
+            not.map(|it| format!("{}: {}: {}", claim.id, it.what, it.result)).collect()
+        };
+        self.claims.iter().flat_map(of).collect()
+    }
 }
 
 /// What was sampled already.
@@ -228,33 +257,30 @@ fn times(
     })
 }
 
-/// The page, and the evidence that does not support its verdict.
+/// Runs all evidence, and writes the page.
 ///
 /// # Errors
 ///
 /// As [`explore`]. An error too if a search does not end.
-pub fn page() -> Result<(String, Vec<String>), Refused> {
+pub fn page() -> Result<Findings, Refused> {
     let mut page = format!("{INTRODUCTION}\n{}\n{AFTER_THE_PHASES}", phases()?);
-    let (mut not_supported, mut samples) = (Vec::new(), Samples::default());
+    let (mut claims, mut samples) = (Vec::new(), Samples::default());
     for claim in CLAIMS {
-        let mut rows = Vec::new();
-        for evidence in claim.evidence {
-            let Shown { what, result, command, is_supported } = evidence.show(&mut samples)?;
-            if !is_supported {
-                not_supported.push(format!("{}: {what}: {result}", claim.id));
-            }
-            rows.push(vec![what, result, format!("`{command}`")]);
-        }
-        let table = markdown(&["shown by", "result", "again"], rows);
+        let shown = claim.evidence.iter().map(|it| it.show(&mut samples));
+        let shown = shown.collect::<Result<Vec<_>, _>>()?;
+        let row =
+            |it: &Shown| vec![it.what.clone(), it.result.clone(), format!("`{}`", it.command)];
+        let table = markdown(&["shown by", "result", "again"], shown.iter().map(row).collect());
         let Claim { id, says, verdict, because, .. } = claim;
         let _ = write!(page, "\n## {id}\n\n> {says}\n\n**{verdict}** {because}\n\n{table}\n");
         if *id == one_run::CLAIM {
             let _ = write!(page, "\n{}", samples.runs()?.section());
         }
+        claims.push(Judged { claim, shown });
     }
     page.push_str(&day::section());
     page.push_str(NOT_JUDGED);
-    Ok((page, not_supported))
+    Ok(Findings { page, claims })
 }
 
 const INTRODUCTION: &str = "# Findings

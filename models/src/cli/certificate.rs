@@ -1,6 +1,10 @@
 //! The command `certificate`: which engine sees which broken twin, and how sure that is.
 
-use super::{Certificate, MEASURED_ONCE, cores, heed_ctrl_c, keep, note, progress, refuse};
+use super::{
+    Certificate, Format, MEASURED_ONCE, cores, heed_ctrl_c, keep, note, print_json, progress,
+    refuse,
+};
+use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -36,18 +40,22 @@ pub(super) fn run(options: &Certificate) -> ExitCode {
         .zip(&detections)
         .filter_map(|(question, detections)| missed(question, detections))
         .collect();
+    let rows = json(&questions, &detections, &missed, options.seeds);
     if !missed.is_empty() {
         missed.iter().for_each(note);
+        if options.page.format == Format::Json {
+            print_json(&rows);
+        }
         return ExitCode::FAILURE;
     }
     let page = page(&questions, &detections, options.seeds.into());
     // The table of real threads is not compared, so `--check` does not measure it.
     if options.page.check {
-        return keep(&options.page, PAGE, &page, Some(""));
+        return keep(&options.page, PAGE, &page, Some(""), rows);
     }
     match of_threads(&questions) {
         _ if stop::is_set() => incomplete(),
-        Ok(table) => keep(&options.page, PAGE, &page, Some(&table)),
+        Ok(table) => keep(&options.page, PAGE, &page, Some(&table), rows),
         Err(refused) => refuse(refused),
     }
 }
@@ -169,4 +177,81 @@ fn page(questions: &[Question], detections: &[Vec<Detection>], seeds: u64) -> St
         100.0 * CONFIDENCE,
         markdown(&header, rows),
     )
+}
+
+/// The rows of the first table. `docs/REPORT.md` is the schema.
+fn json(
+    questions: &[Question],
+    detections: &[Vec<Detection>],
+    missed: &[String],
+    seeds: u32,
+) -> Value {
+    let names = || ENGINES.map(Engine::slug).into_iter().chain(["simulate"]);
+    let row = |(question, detections): (&Question, &Vec<Detection>)| {
+        let cells = names().zip(detections);
+        json!({
+            "protocol": question.protocol.slug(),
+            "violates": question.invariant.map(|it| it.slug()),
+            "scenario": question.scenario.slug(),
+            "cells": cells.map(|(name, it)| (name.into(), cell(it))).collect::<Map<_, _>>(),
+        })
+    };
+    json!({
+        "schema": 1,
+        "seeds": seeds,
+        "rows": questions.iter().zip(detections).map(row).collect::<Vec<_>>(),
+        "missed": missed,
+        "page": null,
+    })
+}
+
+/// What an engine sees: the words of the page, and the numbers in them.
+fn cell(detection: &Detection) -> Value {
+    let (mut median, mut bound, mut within, mut seed) = (None, None, None, None);
+    match detection {
+        Detection::Broken { median: at, missed, of } => {
+            median = *at;
+            // An exhaustive search is no sample.
+            bound = (*of > 1).then(|| Detection::most_likely_missed(*missed, *of));
+        }
+        Detection::Within(executions) => within = Some(executions),
+        Detection::Simulated(first) => seed = Some(first),
+        _ => {}
+    }
+    json!({
+        "says": detection.to_string(),
+        "broken": detection.is_broken(),
+        "median": median,
+        "missed_at_most": bound,
+        "within": within,
+        "seed": seed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_has_the_numbers_of_its_words() {
+        let sampled = cell(&Detection::Broken { median: Some(3), missed: 0, of: 100 });
+        assert_eq!(sampled["says"], "broken: median 3, missed <= 3.0 %");
+        let bound = sampled["missed_at_most"].as_f64().expect("a share");
+        assert_eq!((&sampled["median"], format!("{bound:.3}")), (&json!(3), "0.030".to_owned()));
+        let searched = cell(&Detection::Broken { median: Some(7), missed: 0, of: 1 });
+        assert_eq!(searched["says"], "broken: execution 7");
+        assert_eq!((&searched["median"], &searched["missed_at_most"]), (&json!(7), &Value::Null));
+        assert_eq!(cell(&Detection::Holds)["broken"], false);
+    }
+
+    #[test]
+    fn a_row_has_a_cell_for_each_engine_and_one_for_the_services() {
+        let question = Question::all()[0];
+        let of = vec![Detection::Holds; ENGINES.len() + 1];
+        let json = json(&[question], &[of], &[], 100);
+        let row = &json["rows"][0];
+        assert_eq!(row["protocol"], question.protocol.slug());
+        assert_eq!(row["cells"].as_object().map(Map::len), Some(ENGINES.len() + 1));
+        assert_eq!(row["cells"]["simulate"]["says"], "holds");
+    }
 }

@@ -1,6 +1,7 @@
 //! The command `expiry`: what keys that were written together do to the origin, with and without jitter.
 
 use super::{Page, keep, name, refuse, write};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
 use xfetch_models::page::markdown;
@@ -27,7 +28,7 @@ pub(super) fn run(options: &Page) -> ExitCode {
             return refuse(cannot);
         }
     }
-    keep(options, PAGE, &page(&bursts), None)
+    keep(options, PAGE, &page(&bursts), None, json(&bursts))
 }
 
 fn page(bursts: &[Burst]) -> String {
@@ -48,4 +49,24 @@ fn page(bursts: &[Burst]) -> String {
          and its picture. CI runs it again and compares.\n",
         markdown(&["jitter", &peak, "computes in all"], bursts.iter().map(row).collect()),
     )
+}
+
+/// The rows of the page, and the computes that the picture shows. `docs/REPORT.md` is the schema.
+fn json(bursts: &[Burst]) -> Value {
+    let row = |burst: &Burst| {
+        json!({
+            "jitter": burst.jitter,
+            "peak": burst.peak(),
+            "total": burst.total(),
+            "computes": burst.computes,
+        })
+    };
+    json!({
+        "schema": 1,
+        "keys": KEYS,
+        "payload_seconds": PAYLOAD.as_secs_f64(),
+        "every_seconds": EVERY.as_secs_f64(),
+        "slice_seconds": SLICE.as_secs_f64(),
+        "rows": bursts.iter().map(row).collect::<Vec<_>>(),
+    })
 }

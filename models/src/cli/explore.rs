@@ -1,7 +1,7 @@
 //! The command `explore`: one cell in full.
 
 use super::resume::File;
-use super::{Explore, Format, exit, heed_ctrl_c, note, print, progress, refuse};
+use super::{Explore, Format, exit, heed_ctrl_c, note, print, print_json, progress, refuse};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -16,6 +16,9 @@ use xfetch_models::verdict::Verdict;
 
 /// The most outcomes that are listed one by one.
 const MANY: usize = 24;
+
+/// The version of the report's schema, and of its cells.
+pub(super) const SCHEMA: u32 = 7;
 
 /// The command that replays a token.
 pub(super) const REPLAY: &str = "cargo run --release -- replay";
@@ -39,7 +42,11 @@ pub(super) fn run(options: &Explore) -> ExitCode {
     let kept = file.as_ref().map_or(Ok(()), |file| file.keep(rest.as_ref()));
     let explored = Explored::from(exploration);
     match options.format {
-        Format::Json => print(&format!("{:#}", json(&explored))),
+        Format::Json => {
+            let mut cell = json(&explored);
+            cell["schema"] = SCHEMA.into();
+            print_json(&cell);
+        }
         Format::Text => print(&text(&explored)),
     }
     match (kept, file) {

@@ -1,6 +1,6 @@
 //! The command `field-test`: what the field report measured, and what is measured here.
 
-use super::{FieldTest, Format, note, print, refuse};
+use super::{FieldTest, Format, note, print, print_json, refuse};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use xfetch_models::field_test::{Criterion, Kind, RACERS, Results, Setting, run as run_once};
@@ -25,7 +25,7 @@ pub(super) fn run(options: &FieldTest) -> ExitCode {
     }
     let passed = runs.iter().all(Results::passed);
     match options.format {
-        Format::Json => print(&format!("{:#}", json(&runs, passed))),
+        Format::Json => print_json(&json(&runs, passed)),
         Format::Text => print(&text(&runs, passed)),
     }
     ExitCode::from(u8::from(!passed))

@@ -5,6 +5,7 @@ mod claims;
 mod expiry;
 mod explore;
 mod field_test;
+mod junit;
 mod list;
 mod output;
 mod paint;
@@ -21,7 +22,8 @@ mod table;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand, ValueEnum};
-use output::{can_write, name, note, print, read, refuse, unless_lost, write};
+use output::{can_write, name, note, print, print_json, read, refuse, unless_lost, write};
+use serde_json::Value;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -64,6 +66,9 @@ struct Main {
     /// The file of the report.
     #[arg(long, default_value = "target/xfetch/report.json")]
     output: std::path::PathBuf,
+    /// The file of the result as JUnit XML, for CI services: a suite for each scenario, a case for each cell.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<std::path::PathBuf>,
     /// How far to search: quick (seconds), default (minutes), deep (a night).
     #[arg(long, default_value = "default")]
     budget: Extent,
@@ -78,7 +83,7 @@ enum Command {
     Explore(Explore),
     /// Lists the scenarios, the protocols with the invariants that each twin violates, and the
     /// invariants.
-    List,
+    List(List),
     /// Runs one execution again and says why it fails: what happened, the section at which that became certain, and the
     /// nearest schedule that passes. Shows it with a column for each caller. Exit code 0: it violates
     /// an invariant; 1: it no longer does; 2: the token cannot be read, or the scenario has changed.
@@ -93,6 +98,9 @@ enum Command {
         /// before the other tests of the models.
         #[arg(long)]
         keep: bool,
+        /// The format of the execution. As JSON it has every section.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Repeats the certification of the field report with the shipped code, on real threads and the
     /// real clock. Exit code 0: all criteria are met, except the one that is missed by design; 1: they
@@ -125,6 +133,13 @@ enum Command {
 }
 
 #[derive(clap::Args)]
+struct List {
+    /// The format of the names.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(clap::Args)]
 struct Report {
     /// The file.
     #[arg(long, default_value = "target/xfetch/report.html")]
@@ -152,6 +167,9 @@ struct Page {
     /// Writes nothing, and exits with 1 if the page has changed.
     #[arg(long)]
     check: bool,
+    /// What is printed: the messages, or the rows of the page as JSON.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 #[derive(clap::Args)]
@@ -162,10 +180,10 @@ struct Prove {
     #[arg(long)]
     without_solvers: bool,
     /// Prints what the solvers are asked, in SMT-LIB, and proves nothing.
-    #[arg(long, conflicts_with = "tla")]
+    #[arg(long, conflicts_with_all = ["tla", "format"])]
     smt: bool,
     /// Prints the table as a module in TLA+, and proves nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     tla: bool,
     /// Looks for so many seconds, 1 to 3,600, for runs of the shipped code that take their steps from other states, and
     /// adds them to models/simulate/src/closure.txt.
@@ -184,6 +202,9 @@ struct Performance {
         value_parser = whole::<u32>(1, 3_600)
     )]
     seconds: u32,
+    /// What is printed: the message, or what was measured as JSON.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 #[derive(clap::Args)]
@@ -194,6 +215,9 @@ struct Soak {
         value_parser = whole::<u32>(1, 86_400)
     )]
     seconds: u32,
+    /// The format of the result. As JSON the samples are lines of the error stream too.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 #[derive(clap::Args)]
@@ -265,6 +289,16 @@ enum Format {
     Json,
 }
 
+impl Format {
+    /// Prints a line that is not the result. As JSON the result has the standard output for itself.
+    fn aside(self, line: &str) {
+        match self {
+            Self::Text => print(line),
+            Self::Json => note(line),
+        }
+    }
+}
+
 impl Explore {
     fn cell(&self) -> Cell {
         let Self { protocol, callers, engine, .. } = *self;
@@ -329,43 +363,70 @@ impl Page {
     }
 }
 
-/// Writes the page of a command, or compares it. Exit code 0: it is written, or unchanged; 1: it has
-/// changed. The text `once` goes to the end of the page and is not compared.
+/// What was done with a page.
+#[derive(Clone, Copy)]
+enum Kept {
+    Written,
+    UpToDate,
+    Changed,
+}
+
+impl Kept {
+    /// How a report calls it.
+    const fn slug(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::UpToDate => "up to date",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// Writes the page of a command, or compares it, and prints its rows if they are asked for as JSON. Exit code 0: it is
+/// written, or unchanged; 1: it has changed. The text `once` goes to the end of the page and is not compared.
 fn keep(
     options: &Page,
     (command, default_path): (&str, &str),
     page: &str,
     once: Option<&str>,
+    mut rows: Value,
 ) -> ExitCode {
-    let path = options.path(default_path);
-    let name = name(path);
-    if !options.check {
-        return match write(path, &(page.to_owned() + once.unwrap_or_default())) {
-            Ok(()) => {
-                print(&format!("{name} is written"));
-                ExitCode::SUCCESS
-            }
-            Err(cannot) => refuse(cannot),
-        };
-    }
-    let compared = |old: &str| match once {
-        Some(_) => old.split(MEASURED_ONCE).next().unwrap_or_default().to_owned(),
-        None => old.to_owned(),
+    let kept = match kept(options, options.path(default_path), page, once) {
+        Ok(kept) => kept,
+        Err(cannot) => return refuse(cannot),
     };
-    match read(path) {
-        Ok(old) if compared(&old) == page => {
-            print(&format!("{name} is up to date"));
-            ExitCode::SUCCESS
+    let name = name(options.path(default_path));
+    match kept {
+        Kept::Written | Kept::UpToDate => {
+            options.format.aside(&format!("{name} is {}", kept.slug()));
         }
-        Ok(old) => {
-            for (was, is) in old.lines().zip(page.lines()).filter(|(was, is)| was != is) {
-                print(&format!("- {was}\n+ {is}"));
-            }
-            note(format_args!("{name} has changed: `{command}` writes it again"));
-            ExitCode::FAILURE
-        }
-        Err(cannot) => refuse(cannot),
+        Kept::Changed => note(format_args!("{name} has changed: `{command}` writes it again")),
     }
+    if options.format == Format::Json {
+        rows["page"] = kept.slug().into();
+        print_json(&rows);
+    }
+    ExitCode::from(u8::from(matches!(kept, Kept::Changed)))
+}
+
+/// Writes a page, or compares it and prints the lines that differ.
+fn kept(options: &Page, path: &Path, page: &str, once: Option<&str>) -> Result<Kept, String> {
+    if !options.check {
+        write(path, &(page.to_owned() + once.unwrap_or_default()))?;
+        return Ok(Kept::Written);
+    }
+    let old = read(path)?;
+    let old = match once {
+        Some(_) => old.split(MEASURED_ONCE).next().unwrap_or_default(),
+        None => &old,
+    };
+    if old == page {
+        return Ok(Kept::UpToDate);
+    }
+    for (was, is) in old.lines().zip(page.lines()).filter(|(was, is)| was != is) {
+        options.format.aside(&format!("- {was}\n+ {is}"));
+    }
+    Ok(Kept::Changed)
 }
 
 /// 0: holds or bounded; 1: broken; 3: the search was cut off.
@@ -395,8 +456,10 @@ fn run() -> ExitCode {
     };
     match arguments.command {
         Some(Command::Explore(options)) => explore::run(&options),
-        Some(Command::List) => list::run(),
-        Some(Command::Replay { token, all, keep }) => replay::run(&token, all, keep),
+        Some(Command::List(options)) => list::run(&options),
+        Some(Command::Replay { token, all, keep, format }) => {
+            replay::run(&token, all, keep, format)
+        }
         Some(Command::FieldTest(options)) => field_test::run(&options),
         Some(Command::Report(options)) => report::run(&options),
         Some(Command::Certificate(options)) => certificate::run(&options),

@@ -1,5 +1,6 @@
 //! What a command writes: its lines, and its file.
 
+use serde_json::Value;
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -19,6 +20,11 @@ pub(super) fn print(text: &str) {
     {
         LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
+}
+
+/// Prints a result for programs.
+pub(super) fn print_json(value: &Value) {
+    print(&format!("{value:#}"));
 }
 
 /// Prints a line on the error stream. `eprintln!` would panic if nobody reads it.

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 /// Shuttle's own search needs one more build of the core, which only the feature `plain` has.
 #[cfg(not(feature = "plain"))]
-pub(super) fn run(Performance { output, seconds }: &Performance) -> ExitCode {
+pub(super) fn run(Performance { output, seconds, format }: &Performance) -> ExitCode {
+    let format = if *format == super::Format::Json { " --format json" } else { "" };
     refuse(format!(
         "`performance` needs the feature `plain`: cargo run --release --features plain -- performance \
-         --output {} --seconds {seconds}",
+         --output {} --seconds {seconds}{format}",
         name(output)
     ))
 }
@@ -18,9 +19,10 @@ pub(super) use measured::run;
 
 #[cfg(feature = "plain")]
 mod measured {
-    use super::super::{can_write, cores, note, print, progress, write};
+    use super::super::{Format, Kept, can_write, cores, note, print_json, progress, write};
     use super::*;
     use indicatif::ProgressBar;
+    use serde_json::{Value, json};
     use std::collections::BTreeMap;
     use std::time::Duration;
     use xfetch_models::catalogue::Engine;
@@ -47,20 +49,27 @@ mod measured {
             Ok(measured) => measured,
             Err(refused) => return refuse(refused),
         };
+        let mut figures = json(&searches, &rates, time);
+        let print_figures = |figures: &Value| {
+            if options.format == Format::Json {
+                print_json(figures);
+            }
+        };
         if let Some((way, callers)) = disagrees(&searches) {
             let way = way.name();
             note(format_args!("{way}, {callers} callers: its outcomes are not those of sections"));
+            print_figures(&figures);
             return ExitCode::FAILURE;
         }
         let old = std::fs::read_to_string(output).unwrap_or_default();
         let kept = old.split_once(BY_HAND).map_or("\n", |(_, kept)| kept);
-        match write(output, &(page(&searches, &rates, time) + BY_HAND + kept)) {
-            Ok(()) => {
-                print(&format!("{} is written", name(output)));
-                ExitCode::SUCCESS
-            }
-            Err(cannot) => refuse(cannot),
+        if let Err(cannot) = write(output, &(page(&searches, &rates, time) + BY_HAND + kept)) {
+            return refuse(cannot);
         }
+        options.format.aside(&format!("{} is written", name(output)));
+        figures["page"] = Kept::Written.slug().into();
+        print_figures(&figures);
+        ExitCode::SUCCESS
     }
 
     fn measure_all(time: Duration) -> Result<(Cells<Run>, Cells<f64>), Refused> {
@@ -195,5 +204,39 @@ mod measured {
             Err(why) => format!("- ({why})"),
         };
         [way.name().to_owned()].into_iter().chain(MANY.map(of)).collect()
+    }
+
+    /// What was measured. `docs/REPORT.md` is the schema.
+    fn json(searches: &Cells<Run>, rates: &Cells<f64>, time: Duration) -> Value {
+        let searches = searches.iter().map(|((way, callers), measured)| {
+            let run = measured.as_ref().ok();
+            json!({
+                "way": way.name(),
+                "callers": callers,
+                "refused": measured.as_ref().err(),
+                "complete": run.map(|it| it.complete),
+                "executions": run.map(|it| it.executions),
+                "redundant": run.map(|it| it.redundant),
+                "seconds": run.map(|it| it.time.as_secs_f64()),
+                "outcomes": run.map(|it| it.outcomes.len()),
+                "worst": run.map(Run::worst),
+            })
+        });
+        let rates = rates.iter().map(|((way, callers), measured)| {
+            json!({
+                "way": way.name(),
+                "callers": callers,
+                "refused": measured.as_ref().err(),
+                "executions_per_second": measured.as_ref().ok(),
+            })
+        });
+        json!({
+            "schema": 1,
+            "cores": cores(),
+            "seconds": time.as_secs(),
+            "searches": searches.collect::<Vec<_>>(),
+            "rates": rates.collect::<Vec<_>>(),
+            "page": null,
+        })
     }
 }

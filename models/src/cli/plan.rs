@@ -1,15 +1,16 @@
 //! The main command: explores the cells of a plan on all cores.
 
-use super::table;
 use super::{
     Main, can_write, cores, explore, heed_ctrl_c, name, note, print, progress, refuse, write,
 };
+use super::{junit, table};
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use xfetch_models::engine::{Cell, Refined, Refused, refinement_took};
-use xfetch_models::plan::{Explored, Plan, PlanShard, cut_off, deviations};
+use xfetch_models::plan::{Deviation, Explored, Plan, PlanShard, cut_off, deviations};
 use xfetch_models::report::Checked;
 use xfetch_models::stop;
 use xfetch_spec::counters;
@@ -17,14 +18,14 @@ use xfetch_spec::prove::coverage;
 use xfetch_spec::table::System;
 
 pub(super) fn run(options: &Main) -> ExitCode {
-    let Main { output, budget, shard } = options;
+    let Main { output, junit, budget, shard } = options;
     let whole = Plan::of(*budget);
     let plan = whole.shard(*shard);
     if plan.0.is_empty() {
         let cells = whole.0.len();
         return refuse(format!("shard {shard} is empty: the {budget} budget has {cells} cells"));
     }
-    if let Err(cannot) = can_write(output) {
+    if let Err(cannot) = files(output, junit.as_deref()) {
         return refuse(cannot);
     }
     heed_ctrl_c();
@@ -33,14 +34,6 @@ pub(super) fn run(options: &Main) -> ExitCode {
         Err(refused) => return refuse(refused),
     };
     let not_run = plan.not_run(&explorations);
-    let report = json!({
-        "schema": 7,
-        "budget": budget.slug(),
-        "shard": shard.to_string(),
-        "rows": table::rows(&explorations),
-        "cells": explorations.iter().map(explore::json).collect::<Vec<_>>(),
-        "not_run": not_run.iter().map(explore::cell).collect::<Vec<_>>(),
-    });
     let (all, ran) = (plan.0.len(), explorations.len());
     let cut_off = cut_off(&explorations).count();
     let mut lines = Vec::new();
@@ -57,19 +50,60 @@ pub(super) fn run(options: &Main) -> ExitCode {
     });
     let refined = refined(&explorations);
     print(&format!("\n{refined}"));
-    if let Err(cannot) = write(output, &format!("{report:#}\n")) {
+    let mut deviations = deviations(&explorations);
+    // What no cell shows, one that was stopped or not run could.
+    deviations.retain(|it| it.shown_by.is_some() || !stop::is_set());
+    if let Err(cannot) = write(output, &report(options, &explorations, &not_run)) {
         return refuse(cannot);
     }
     print(&format!("\nreport: {}", name(output)));
+    if let Some(path) = junit {
+        let written = junit::xml(&explorations, &not_run, &deviations);
+        if let Err(cannot) = written.and_then(|xml| write(path, &xml)) {
+            return refuse(cannot);
+        }
+        print(&format!("JUnit XML: {}", name(path)));
+    }
     if *shard == PlanShard::WHOLE {
         lines.insert(0, format!("{ran} of {all} cells of the {budget} budget ran."));
         lines.push(refined);
         let checked = Checked { lines, grids: table::grids(&explorations) };
-        if let Err(cannot) = super::report::put(&output.with_extension("html"), Some(&checked)) {
+        if let Err(cannot) = super::report::put(&page_of(output), Some(&checked)) {
             return refuse(cannot);
         }
     }
-    exit(&explorations, &not_run)
+    exit(&explorations, &not_run, &deviations)
+}
+
+/// Whether the files are different ones that can be written.
+fn files(output: &Path, junit: Option<&Path>) -> Result<(), String> {
+    let page = page_of(output);
+    let all = [Some(output), Some(page.as_path()), junit];
+    let all: Vec<&Path> = all.into_iter().flatten().collect();
+    if junit == Some(output) {
+        return Err(format!("--junit and --output are one file: {}", name(output)));
+    }
+    if output == page || junit == Some(&page) {
+        return Err(format!("{} is the page beside the report: take another name", name(&page)));
+    }
+    all.into_iter().try_for_each(can_write)
+}
+
+/// The file of the page, beside that of the report.
+fn page_of(output: &Path) -> PathBuf {
+    output.with_extension("html")
+}
+
+fn report(options: &Main, explorations: &[Explored], not_run: &[Cell]) -> String {
+    let report = json!({
+        "schema": explore::SCHEMA,
+        "budget": options.budget.slug(),
+        "shard": options.shard.to_string(),
+        "rows": table::rows(explorations),
+        "cells": explorations.iter().map(explore::json).collect::<Vec<_>>(),
+        "not_run": not_run.iter().map(explore::cell).collect::<Vec<_>>(),
+    });
+    format!("{report:#}\n")
 }
 
 /// How many executions were held against the transition table, and which of its steps none took.
@@ -105,12 +139,9 @@ fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
 }
 
 /// 0: every protocol is as the catalogue says; 1: one is not; 3: a budget ran out, or cells were not run.
-fn exit(explorations: &[Explored], not_run: &[Cell]) -> ExitCode {
-    let mut deviations = deviations(explorations);
-    // What no cell shows, one that was stopped or not run could.
-    deviations.retain(|(_, found)| found.is_some() || !stop::is_set());
-    for (what, found) in &deviations {
-        match found {
+fn exit(explorations: &[Explored], not_run: &[Cell], deviations: &[Deviation]) -> ExitCode {
+    for Deviation { what, shown_by, .. } in deviations {
+        match shown_by {
             Some(found) => note(format_args!("{what}: {}", explore::command(found))),
             None => note(what),
         }

@@ -1,6 +1,7 @@
 //! The command `prove`: the transition table of the protocol, its properties, and how far each is proved.
 
-use super::{Prove, keep, note, print, refuse, write};
+use super::{Format, Prove, keep, note, print, print_json, refuse, write};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -37,44 +38,53 @@ pub(super) fn run(options: &Prove) -> ExitCode {
     }
     let without_solvers = options.without_solvers;
     let report = prove(&system, Options { without_solvers, ..Options::default() });
-    print(report.to_string().trim_end());
+    options.page.format.aside(report.to_string().trim_end());
     if !report.errors.is_empty() {
         note("a solver is missing: install it, or leave both out with --without-solvers");
     }
-    if !report.holds() {
-        return ExitCode::FAILURE;
-    }
-    let compared = match closure(&system, &report, options.grow) {
-        Ok(compared) => compared,
-        Err(ending) => return ending,
+    let compared = match report.holds() {
+        true => closure(&system, &report, options),
+        false => Err(ExitCode::FAILURE),
     };
-    if without_solvers {
-        note("without the solvers docs/PROOF.md is not compared");
-        return ExitCode::SUCCESS;
+    let rows = json(&report, compared.as_ref().ok());
+    let ending = match compared {
+        Ok(compared) if !compared.outside.is_empty() => ExitCode::FAILURE,
+        Ok(compared) if !without_solvers => {
+            return keep(&options.page, PAGE, &page(&system, &report, &compared), None, rows);
+        }
+        Ok(_) => {
+            note("without the solvers docs/PROOF.md is not compared");
+            ExitCode::SUCCESS
+        }
+        Err(ending) => ending,
+    };
+    if options.page.format == Format::Json {
+        print_json(&rows);
     }
-    keep(&options.page, PAGE, &page(&system, &report, &compared), None)
+    ending
 }
 
 /// Runs the runs of the shipped code that are kept, and compares them with what any number of callers can do. Looks for
 /// more of them, if that is asked for.
-fn closure(system: &System, report: &Report, grow: Option<u32>) -> Result<Compared, ExitCode> {
+fn closure(system: &System, report: &Report, options: &Prove) -> Result<Compared, ExitCode> {
     let began = Instant::now();
     let fails = |wrong: &dyn std::fmt::Display| {
         note(format_args!("a run of the shipped code is not as it should be: {wrong}"));
         ExitCode::FAILURE
     };
+    let format = options.page.format;
     let mut corpus = Corpus::of(system, KEPT).map_err(|wrong| fails(&wrong))?;
-    if let Some(seconds) = grow {
+    if let Some(seconds) = options.grow {
         let time = Duration::from_secs(seconds.into());
         let seed = u64::from(std::process::id());
         let runs = corpus.grow(system, seed, time).map_err(|wrong| fails(&wrong))?;
         let lines = corpus.lines(system).map_err(|wrong| fails(&wrong))?;
         write(Path::new(RUNS), &lines).map_err(refuse)?;
-        print(&format!("{runs} more runs; {RUNS} is written"));
+        format.aside(&format!("{runs} more runs; {RUNS} is written"));
     }
     let compared = corpus.compared(system, &report.reachable);
     let (seen, can) = compared.total();
-    print(&format!(
+    format.aside(&format!(
         "Closure: {} runs of the shipped code take their steps from {seen} of the {can} states that any number of callers \
          can reach; {:.1} s.",
         compared.runs,
@@ -83,7 +93,7 @@ fn closure(system: &System, report: &Report, grow: Option<u32>) -> Result<Compar
     for outside in &compared.outside {
         note(format_args!("seen, and not reachable: {outside}"));
     }
-    if compared.outside.is_empty() { Ok(compared) } else { Err(ExitCode::FAILURE) }
+    Ok(compared)
 }
 
 fn page(system: &System, report: &Report, compared: &Compared) -> String {
@@ -135,4 +145,66 @@ fn ways(ways: &[&Way]) -> String {
         vec![way.name.clone(), format!("{proved} of {}", way.proved.len()), what]
     };
     markdown(&["way", "proved", "looked at"], ways.iter().map(row).collect())
+}
+
+/// What is proved how far, and the closure if all is proved. `docs/REPORT.md` is the schema.
+fn json(report: &Report, compared: Option<&Compared>) -> Value {
+    let way = |way: &Way| {
+        let proved = report.properties.iter().zip(&way.proved);
+        json!({
+            "name": way.name,
+            "any_number": way.any,
+            "proved": proved.filter(|(_, it)| **it).map(|(it, _)| it).collect::<Vec<_>>(),
+            "looked_at": way.what,
+            "seconds": way.took.as_secs_f64(),
+            "found": way.found,
+        })
+    };
+    let closure = |it: &Compared| {
+        let step = |(name, seen, can): &(String, usize, usize)| json!({ "name": name, "seen": seen, "can": can });
+        json!({
+            "runs": it.runs,
+            "seen": it.total().0,
+            "can": it.total().1,
+            "steps": it.steps.iter().map(step).collect::<Vec<_>>(),
+            "missing": it.missing,
+            "outside": it.outside,
+        })
+    };
+    json!({
+        "schema": 1,
+        "holds": report.holds() && compared.is_some_and(|it| it.outside.is_empty()),
+        "properties": report.properties,
+        "ways": report.ways.iter().map(way).collect::<Vec<_>>(),
+        "progress": report.progress,
+        "no_progress": report.no_progress,
+        "unreached": report.unreached,
+        "errors": report.errors,
+        "closure": compared.map(closure),
+        "page": null,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole proof takes half a minute.
+    #[test]
+    fn the_json_of_a_proof_has_the_ways_of_its_text() {
+        let system = System::shipped().expect("the table can be read");
+        let few = Options { whole: 1, still: 1, progress: (1, 1), ..Options::default() };
+        let report = prove(&system, Options { without_solvers: true, ..few });
+        let json = json(&report, None);
+        assert_eq!((&json["schema"], &json["closure"]), (&1.into(), &Value::Null));
+        assert_eq!(json["holds"], false, "the closure is not known");
+        let (text, ways) = (report.to_string(), json["ways"].as_array().expect("a list"));
+        assert_eq!(ways.len(), report.ways.len());
+        for way in ways {
+            let [name, looked_at] = ["name", "looked_at"].map(|it| way[it].as_str().expect("text"));
+            let line = text.lines().find(|line| line.starts_with(name)).expect("its line");
+            assert!(line.ends_with(looked_at), "{line}");
+            assert_eq!(way["proved"], json["properties"], "{name}");
+        }
+    }
 }

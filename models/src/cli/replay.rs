@@ -1,7 +1,7 @@
 //! The command `replay`: replays a token and prints its timeline.
 
 use super::paint::paint;
-use super::{note, print, read, refuse, shown, write};
+use super::{Format, note, print, print_json, read, refuse, shown, write};
 use std::path::Path;
 use std::process::ExitCode;
 use xfetch_models::catalogue::Invariant;
@@ -15,9 +15,9 @@ use xfetch_simulate::world::Watch;
 
 /// Exit code 0: the execution violates an invariant; 1: it does not; 2: the token cannot be replayed by
 /// this build.
-pub(super) fn run(text: &str, all: bool, keeps: bool) -> ExitCode {
+pub(super) fn run(text: &str, all: bool, keeps: bool, format: Format) -> ExitCode {
     if is_of_a_case(text) {
-        return day(text, all, keeps);
+        return day(text, all, keeps, format);
     }
     let token: Token = match text.parse() {
         Ok(token) => token,
@@ -29,18 +29,21 @@ pub(super) fn run(text: &str, all: bool, keeps: bool) -> ExitCode {
             let detail = if all { Detail::All } else { Detail::Folded };
             let explained = explain(&replayed);
             let text = timeline(&replayed, explained.as_ref(), detail);
-            print(&paint(&text));
+            match format {
+                Format::Text => print(&paint(&text)),
+                Format::Json => print_json(&timeline::json(&replayed, explained.as_ref())),
+            }
             let is_right =
                 replayed.verdict.violated.is_empty() && replayed.not_in_the_table.is_none();
             let first = text.lines().next().unwrap_or_default();
             let found = explained.map(|it| (it.invariant, first.to_owned()));
-            keep(keeps, &token.to_string(), found, is_right)
+            keep(keeps.then_some(format), &token.to_string(), found, is_right)
         }
     }
 }
 
 /// The same for a token of a simulated day.
-fn day(text: &str, all: bool, keeps: bool) -> ExitCode {
+fn day(text: &str, all: bool, keeps: bool, format: Format) -> ExitCode {
     let token: DayToken = match text.parse() {
         Ok(token) => token,
         Err(malformed) => return refuse(format!("token {:?}: {malformed}", shown(text))),
@@ -54,18 +57,24 @@ fn day(text: &str, all: bool, keeps: bool) -> ExitCode {
         return refuse(format!("token {:?}: {what}", shown(text)));
     }
     let detail = if all { Detail::All } else { Detail::Folded };
-    print(&paint(&timeline::day(&token, &run, detail)));
+    match format {
+        Format::Text => print(&paint(&timeline::day(&token, &run, detail))),
+        Format::Json => print_json(&timeline::day_json(&token, &run)),
+    }
     let first = run.judge.violations().values().next();
     let found = first.map(|it| (it.invariant, it.what.clone()));
-    keep(keeps, &token.to_string(), found, run.judge.violations().is_empty())
+    keep(keeps.then_some(format), &token.to_string(), found, run.judge.violations().is_empty())
 }
 
 /// Adds a failing token to the file of those that once failed, if that is asked for. Returns the exit code.
-fn keep(keeps: bool, token: &str, found: Option<(Invariant, String)>, is_right: bool) -> ExitCode {
+fn keep(
+    keeps: Option<Format>,
+    token: &str,
+    found: Option<(Invariant, String)>,
+    is_right: bool,
+) -> ExitCode {
     let code = ExitCode::from(u8::from(is_right));
-    if !keeps {
-        return code;
-    }
+    let Some(format) = keeps else { return code };
     let Some((invariant, sentence)) = found else {
         note("not kept: it violates no invariant");
         return code;
@@ -74,8 +83,8 @@ fn keep(keeps: bool, token: &str, found: Option<(Invariant, String)>, is_right: 
     let kept = read(path).map(|file| with(&file, token, invariant, &sentence));
     let kept = kept.and_then(|with| with.map(|with| write(path, &with)).transpose());
     match kept {
-        Ok(Some(())) => print(&format!("{FILE} has it now")),
-        Ok(None) => print(&format!("{FILE} has it already")),
+        Ok(Some(())) => format.aside(&format!("{FILE} has it now")),
+        Ok(None) => format.aside(&format!("{FILE} has it already")),
         Err(cannot) => return refuse(cannot),
     }
     code

@@ -1,6 +1,6 @@
 //! The command `simulate`: a day of a simulated service, or the days of many seeds.
 
-use super::output::{can_write, name, note, print, refuse, write};
+use super::output::{can_write, name, note, print, print_json, refuse, write};
 use super::{Format, cores, heed_ctrl_c, progress, whole};
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -277,7 +277,7 @@ fn one(options: &Simulate) -> ExitCode {
         Format::Json => {
             let mut json = series::report(&report);
             json["token"] = shrunk.map(|shrunk| shrunk.token.to_string()).into();
-            print(&format!("{json:#}"));
+            print_json(&json);
         }
     }
     if let Err(cannot) = files(options, &report) {
@@ -502,7 +502,7 @@ fn fleet(options: &Simulate, seeds: Range<u64>) -> ExitCode {
     match options.format {
         Format::Text => print(&summary(&fleet, count, began.elapsed())),
         Format::Json => {
-            print(&format!("{:#}", json(options, &fleet, &seeds, count, began.elapsed())));
+            print_json(&json(options, &fleet, &seeds, count, began.elapsed()));
         }
     }
     exit(!fleet.failing.is_empty(), complete)

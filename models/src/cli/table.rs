@@ -121,7 +121,7 @@ fn scenarios(explorations: &[&Exploration]) -> Vec<Vec<String>> {
 }
 
 /// A cell in a few words.
-fn summary(found: &Exploration) -> String {
+pub(super) fn summary(found: &Exploration) -> String {
     let bound = match found.coverage {
         Coverage::Preemptions(bound) => format!(", preemptions <= {bound}"),
         Coverage::CompleteBySymmetry => ", by symmetry".into(),

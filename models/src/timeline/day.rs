@@ -11,8 +11,12 @@ use xfetch_on_sections::hash_of;
 use xfetch_simulate::case::DayToken;
 use xfetch_simulate::world::Run;
 
-/// The timeline of a token's run, with a sentence for each violated invariant.
-pub fn day(token: &DayToken, run: &Run, detail: Detail) -> String {
+/// What is made of the sections of a token's run, and of all that was recorded.
+pub(super) fn with_sections<T>(
+    token: &DayToken,
+    run: &Run,
+    then: impl FnOnce(&[Section], &[Record], &TaskNames, &Objects) -> T,
+) -> T {
     let case = &token.case;
     let (times, steps): (Vec<_>, Vec<_>) = run.steps.iter().cloned().unzip();
     let tasks = TaskNames::of_day(&run.names, &steps);
@@ -57,16 +61,25 @@ pub fn day(token: &DayToken, run: &Run, detail: Detail) -> String {
     for (section, time) in sections.iter_mut().zip(&times) {
         section.time = Some(*time);
     }
+    then(&sections, &records, &tasks, &objects)
+}
+
+/// The timeline of a token's run, with a sentence for each violated invariant.
+pub fn day(token: &DayToken, run: &Run, detail: Detail) -> String {
+    let case = &token.case;
     let mut out = format!(
         "a simulated service on {}: {}, {}, {}, {}\n",
         case.protocol,
         counted(case.callers, "caller"),
         counted(case.arrivals.len(), "arrival"),
         counted(case.deviations.len(), "unusual choice"),
-        counted(steps.len(), "section"),
+        counted(run.steps.len(), "section"),
     );
-    let before = records.iter().filter(|record| record.step == 0);
-    let _ = writeln!(out, "{}\n", table(&sections, Rows::of(detail), &tasks, &objects, before));
+    let table = with_sections(token, run, |sections, records, tasks, objects| {
+        let before = records.iter().filter(|record| record.step == 0);
+        table(sections, Rows::of(detail), tasks, objects, before)
+    });
+    let _ = writeln!(out, "{table}\n");
     for violation in run.judge.violations().values() {
         let invariant = violation.invariant;
         let _ =

@@ -2,6 +2,7 @@
 //! cache after it.
 
 mod day;
+mod json;
 pub(crate) mod known;
 pub(crate) mod names;
 pub(crate) mod why;
@@ -20,6 +21,7 @@ use std::fmt::Write;
 use words::{say, violated};
 
 pub use day::day;
+pub use json::{day_json, json};
 pub use words::counted;
 
 /// Whether a timeline shows every section.

@@ -125,7 +125,7 @@ fn before(share: &Share) -> String {
 const LEFT: &str = "after all tasks have ended, the cache still holds what it should not";
 
 /// Who did what where, as the record says that shows the violation.
-fn what(
+pub(super) fn what(
     replayed: &Replayed,
     explained: &Explained,
     tasks: &TaskNames,
