@@ -16,7 +16,7 @@ const LINE: usize = 15;
 const SPACE: usize = 18;
 const HEAD: usize = 26;
 /// The most characters of a line.
-const CHARACTERS: usize = 36;
+const CHARACTERS: usize = 34;
 
 /// What a step is to the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -104,7 +104,7 @@ pub fn page(checked: Option<&Checked>, failures: &[(Replayed, Explained)]) -> St
             }
             body {
                 a.skip href="#main" { "To the content" }
-                (heading(checked, failures, &documents, day.is_some(), &name))
+                (heading(checked, failures, &documents, day.is_some(), name))
                 main #main {
                     @if let Some(checked) = checked { (what_was_checked(checked)) }
                     section #twins aria-labelledby="twins-heading" {
@@ -127,7 +127,7 @@ pub fn page(checked: Option<&Checked>, failures: &[(Replayed, Explained)]) -> St
                     @for (place, (title, html)) in documents.iter().enumerate() {
                         section id=(format!("d{place}")) aria-label=(title) {
                             h2 { (title) }
-                            details { summary { "The page of docs/" span.sr { ": " (title) } } (html) }
+                            details { summary { "The page of docs/" span.sr { ": " (title) } } div.document { (html) } }
                         }
                     }
                 }
