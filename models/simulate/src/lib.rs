@@ -10,6 +10,7 @@ pub mod chooser;
 pub mod closure;
 mod day_clock;
 pub mod expiry;
+pub mod explain;
 pub mod judge;
 pub mod plan;
 pub mod plot;
