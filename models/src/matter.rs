@@ -4,9 +4,10 @@
 //! 1. The violation happens in it, or a task waits for ever after it.
 //! 2. It is one of two sections of different tasks in a race, and the violation goes away when they change places. Every
 //!    such pair is replayed in the other order, all else as before where it can.
-//! 3. Without its events the judge sees no violation.
+//! 3. It does not come after the violation, and without its events the judge sees none.
 //! 4. It takes a lease that nobody releases.
 //! 5. A choice in it made the violation certain.
+//! 6. It takes a lease that is held when the violation happens.
 //!
 //! The rest is what the tasks do in every execution. Where none of 2, 4 and 5 holds for any section, and what is violated
 //! shows only after all tasks have ended, every section with an event matters: no order of them is to blame.
@@ -72,14 +73,17 @@ pub fn matters(replayed: &Replayed, invariant: Invariant, certain: Option<usize>
     let mut found = Matters::default();
     let place = replayed.violations.iter().find(|(it, _)| *it == invariant);
     let record = place.and_then(|(_, at)| replayed.history.records.get(*at));
-    found.sections.extend(record.map(|it| it.step));
+    if let Some(record) = record.filter(|it| (1..=steps.len()).contains(&it.step)) {
+        found.sections.insert(record.step);
+        found.sections.extend(leases_held_in(record.step, &replayed.history));
+    }
     if let Outcome::Deadlock(waiting) = &replayed.execution.outcome {
         let last = |task: usize| steps.iter().rposition(|it| it.task == task).map(|it| it + 1);
         found.sections.extend(waiting.iter().filter_map(|(task, _)| last(*task)));
     }
     found.races = races(replayed, invariant, &order);
     found.sections.extend(found.races.iter().flat_map(|(one, other)| [*one, *other]));
-    found.sections.extend(judged(replayed, invariant));
+    found.sections.extend(judged(replayed, invariant, place.map(|(_, at)| *at)));
     let kept: BTreeSet<usize> = kept_leases(&replayed.history).collect();
     found.sections.extend(&kept);
     found.sections.extend(certain);
@@ -126,20 +130,27 @@ fn races(replayed: &Replayed, invariant: Invariant, order: &Order) -> Vec<(usize
 }
 
 /// The sections without whose events the judge sees no violation.
-fn judged(replayed: &Replayed, invariant: Invariant) -> BTreeSet<usize> {
+fn judged(replayed: &Replayed, invariant: Invariant, violation: Option<usize>) -> BTreeSet<usize> {
     let history = &replayed.history;
     let violates =
         |history: &History| checkers::violated(history).iter().any(|(it, _)| *it == invariant);
     if !violates(history) {
         return BTreeSet::new();
     }
+    // Where what is violated shows at rest, no section comes after it.
+    let rest = history.records.iter().position(|it| it.event == Event::Rest);
+    let end = match violation {
+        Some(at) if rest.is_none_or(|rest| at < rest) => history.records[at].step,
+        _ => usize::MAX,
+    };
     let with_events: BTreeSet<usize> = history.records.iter().map(|it| it.step).collect();
     let without = |section: usize| {
         let mut other = history.clone();
         other.records.retain(|it| it.step != section);
         other
     };
-    with_events.into_iter().filter(|it| *it > 0 && !violates(&without(*it))).collect()
+    let upto = |it: &usize| (1..=end).contains(it);
+    with_events.into_iter().filter(|it| upto(it) && !violates(&without(*it))).collect()
 }
 
 /// The sections that take a lease which nobody releases.
@@ -151,6 +162,20 @@ fn kept_leases(history: &History) -> impl Iterator<Item = usize> + '_ {
         Event::Leased(lease) if !released(lease) => Some(it.step),
         _ => None,
     })
+}
+
+/// The sections that took the leases which are held at the end of this section.
+fn leases_held_in(violating: usize, history: &History) -> BTreeSet<usize> {
+    let mut held: Vec<(usize, u64, usize)> = Vec::new();
+    for record in history.records.iter().filter(|it| it.step <= violating) {
+        let (task, event) = (record.task, record.event);
+        match event {
+            Event::Leased(lease) => held.push((task, lease, record.step)),
+            Event::Released(lease) => held.retain(|(by, its, _)| (*by, *its) != (task, lease)),
+            _ => {}
+        }
+    }
+    held.into_iter().map(|(_, _, section)| section).collect()
 }
 
 fn edges(kept: &BTreeSet<usize>, steps: &[Step], order: &Order) -> Vec<(usize, usize)> {

@@ -1,6 +1,6 @@
 //! Replays one execution by its token, and finds the smallest token of a violation.
 
-use crate::catalogue::{Invariant, Protocol, Scenario};
+use crate::catalogue::{Invariant, PAYLOAD, Protocol, Scenario, Setup};
 use crate::checkers::{self, Violation};
 use crate::engine::{Cell, Example, Exploration};
 use crate::history::{History, Record};
@@ -10,6 +10,7 @@ use crate::verdict::Verdict;
 use sections::{Error, Execution, Failing, Outcome, Schedule, Search, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 use xfetch_on_sections::check_unfinished;
 
 /// The result of a replay.
@@ -59,7 +60,7 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     }
     let history = match &execution.outcome {
         Outcome::Returned(history) => history.clone(),
-        _ => History { records, ..History::default() },
+        _ => unfinished(token, records),
     };
     let violations = checkers::violated(&history);
     let verdict = match &execution.outcome {
@@ -70,6 +71,14 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     let not_in_the_table =
         if is_held { xfetch_on_sections::not_in_the_table(&history) } else { None };
     Ok(Replayed { token: now, execution, history, verdict, violations, not_in_the_table })
+}
+
+/// The history of an execution that did not come to its end.
+fn unfinished(token: &Token, records: Vec<Record>) -> History {
+    let setup = Setup::played(token.scenario, token.protocol);
+    let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let (payload, storage) = (nanos(PAYLOAD), nanos(setup.storage));
+    History { records, payload, storage, ..History::default() }
 }
 
 /// What is replayed: a scenario, a protocol and a number of callers.

@@ -1,7 +1,8 @@
 //! One failing execution: what happened, when it became certain, and the execution beside it that passes.
 
 use super::lanes::{Mark, Row, rows, svg};
-use crate::code::{Code, code};
+use crate::catalogue::Protocol;
+use crate::code::{Code, code, differences};
 use crate::explain::{Explained, Share, passing};
 use crate::history::History;
 use crate::replay::Replayed;
@@ -26,39 +27,51 @@ pub(super) fn article(
     let tasks = TaskNames::of(&replayed.token);
     let objects = Objects::of(&replayed.execution.made_at);
     let steps = &replayed.execution.steps;
-    let mut sections = Section::all(steps, &replayed.history.records, &replayed.violations, say);
+    let sections = Section::all(steps, &replayed.history.records, &replayed.violations, say);
     let why = why(replayed, explained, &sections, &tasks, &objects);
     let code = code(replayed);
-    for (section, code) in sections.iter_mut().zip(&code) {
-        section.code = code.as_ref().map(Code::short);
-    }
     let matters = &explained.matters;
-    let failing = rows(&sections, &matters.sections, &replayed.history, &tasks, &objects, |it| {
-        let violates = !it.marks.is_empty();
+    let shown = &matters.sections;
+    let mark = |it: &Section| {
+        let violates = !it.marks.is_empty() || waits_for_ever(replayed, it);
         match (violates, explained.certain == Some(it.number)) {
             (true, true) => (Mark::Violates, "certain from here"),
             (true, false) => (Mark::Violates, ""),
             (false, true) => (Mark::Certain, ""),
             (false, false) => (Mark::None, ""),
         }
-    });
+    };
+    let history = &replayed.history;
+    let failing = rows(&sections, shown, history, &tasks, &objects, &code, mark);
+    let every: BTreeSet<usize> = (1..=steps.len()).collect();
+    let whole = rows(&sections, &every, history, &tasks, &objects, &code, mark);
     let command = format!("{REPLAY} {}", replayed.token);
-    let (shown, all) = (failing.len(), steps.len());
+    let (few, all) = (failing.len(), steps.len());
+    let picture = svg(
+        name,
+        &format!("{name}: the failing execution"),
+        &failing,
+        &matters.edges,
+        &matters.races,
+        &tasks,
+    );
     html! {
-        p { (replayed.token.protocol.about()) }
+        p { strong { "The twin. " } (replayed.token.protocol.about()) }
+        p { strong { "The scenario. " } (replayed.token.scenario.about()) }
         @for line in why.lines().filter(|line| !line.is_empty()) { p.why { (line) } }
-        p { strong { (explained.invariant) } ". " (explained.invariant.about()) }
+        p { strong { "The invariant. " } (explained.invariant) ": " (explained.invariant.about()) }
+        (decisions(replayed.token.protocol))
         p.command {
             code { (command) } " "
             button type="button" data-copy=(command) { "Copy" span.sr { " the command for " (name) } }
             @if let Some(explorer) = explorer { " " a href=(explorer) { "See it among all interleavings" } }
         }
-        div.pair {
+        div class=(if tasks.all().count() > 2 { "pair wide" } else { "pair" }) {
             section {
                 h4 { "It fails" }
-                p.note { (shown) " of " (all) " sections: those that matter. The state after each stands below it." }
-                (svg(name, &format!("{name}: the failing execution"), &failing, &matters.edges, &matters.races, &tasks))
-                (table(name, "the failing execution", &failing, &tasks))
+                p.note { (few) " of " (all) " sections: those that matter. The state after each stands below it." }
+                (picture)
+                (table(name, "the failing execution", &whole, &tasks))
             }
             section {
                 h4 { "The nearest one passes" }
@@ -66,7 +79,33 @@ pub(super) fn article(
             }
         }
         (curve(name, &explained.shares))
-        (lines(&code, &failing))
+        (lines(name, &code, &failing))
+    }
+}
+
+/// Whether the task waits for ever after this section.
+fn waits_for_ever(replayed: &Replayed, section: &Section) -> bool {
+    let Outcome::Deadlock(waiting) = &replayed.execution.outcome else { return false };
+    let task = section.step.task;
+    let is_last = replayed.execution.steps.iter().rposition(|it| it.task == task);
+    waiting.iter().any(|(it, _)| *it == task) && is_last == Some(section.number - 1)
+}
+
+/// The twin's steps beside the shipped ones.
+fn decisions(twin: Protocol) -> Markup {
+    let all = differences(twin);
+    html! {
+        details {
+            summary { "The decision: the twin's code beside the shipped code" span.sr { " of " (twin) } }
+            @for it in &all {
+                p.note { "The step " code { (it.step) } }
+                div.pair {
+                    div { p.note { "The twin, " (it.at) } pre.code { (it.twin) } }
+                    div { p.note { "The shipped protocol, " (it.shipped_at) } pre.code { (it.shipped) } }
+                }
+            }
+            @if all.is_empty() { p.note { "The sources are not here." } }
+        }
     }
 }
 
@@ -98,7 +137,7 @@ fn other(
     let same = same(replayed, execution);
     let both = explained.matters.sections.iter().copied().filter(|it| *it <= same);
     let shown: BTreeSet<usize> = both.chain(told(&sections, same)).collect();
-    let passing = rows(&sections, &shown, history, tasks, &objects, |it| {
+    let passing = rows(&sections, &shown, history, tasks, &objects, &[], |it| {
         let mark = match it.number {
             number if number <= same => Mark::Same,
             number if number == same + 1 => Mark::Differs,
@@ -117,7 +156,7 @@ fn other(
 fn table(name: &str, which: &str, rows: &[Row], tasks: &TaskNames) -> Markup {
     html! {
         details {
-            summary { "As a table" span.sr { ": " (which) " of " (name) } }
+            summary { "As a table, " (rows.len()) " sections" span.sr { ": " (which) " of " (name) } }
             div.scroll tabindex="0" role="region" aria-label=(format!("{name}: {which}, as a table")) {
                 table {
                     thead { tr {
@@ -135,7 +174,7 @@ fn table(name: &str, which: &str, rows: &[Row], tasks: &TaskNames) -> Markup {
                                     @if let Some(mark) = row.mark_in_words() { " " strong { (mark) } }
                                 }
                                 td { (row.entry) } td { (row.lease) } td { (row.computes) }
-                                td { code { (row.code) } }
+                                td { code { (row.code) } @if row.is_of_the_twin { " the twin's own step" } }
                             }
                         }
                     }
@@ -146,13 +185,14 @@ fn table(name: &str, which: &str, rows: &[Row], tasks: &TaskNames) -> Markup {
 }
 
 /// The lines of the sources at the sections that are shown.
-fn lines(code: &[Option<Code>], rows: &[Row]) -> Markup {
+fn lines(name: &str, code: &[Option<Code>], rows: &[Row]) -> Markup {
     let of =
         |row: &Row| code.get(row.number - 1)?.as_ref().map(|code| (row.number, code, code.text()));
     let all: Vec<_> = rows.iter().filter_map(of).collect();
     html! {
         details {
-            summary { "The code of these sections" }
+            summary { "The code of these sections" span.sr { " of " (name) } }
+            p.note { "The line of the protocol that a section begins with." }
             dl.code {
                 @for (number, code, text) in &all {
                     dt { (number) ", " (code) }
@@ -193,7 +233,7 @@ fn curve(name: &str, shares: &[Share]) -> Markup {
             }
             figcaption {
                 "The moment: before the choice in each section, the share of all ways to go on, one of each equivalence \
-                 class, that violate it."
+                 class, that violate it. Red is all. A section without a choice has no bar."
             }
         }
     }

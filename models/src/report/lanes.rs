@@ -1,10 +1,12 @@
 //! An execution as lanes: a column for each task, a step under the other, and an arrow where one step had to come before
 //! another.
 
+use crate::code::Code;
 use crate::history::History;
 use crate::timeline::Section;
 use crate::timeline::known::Known;
 use crate::timeline::names::{Objects, TaskNames};
+use crate::timeline::why::does;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +15,7 @@ const LANE: usize = 250;
 const NUMBERS: usize = 46;
 /// The height of a line of text, and the space around the lines of a step.
 const LINE: usize = 15;
-const SPACE: usize = 18;
+const SPACE: usize = 24;
 const HEAD: usize = 26;
 /// The most characters of a line.
 const CHARACTERS: usize = 34;
@@ -64,6 +66,8 @@ pub(super) struct Row {
     pub(super) lease: String,
     pub(super) computes: String,
     pub(super) code: String,
+    /// Whether that line is the twin's own.
+    pub(super) is_of_the_twin: bool,
     pub(super) mark: Mark,
     /// Further words of the mark.
     pub(super) also: &'static str,
@@ -83,6 +87,7 @@ pub(super) fn rows(
     history: &History,
     tasks: &TaskNames,
     objects: &Objects,
+    code: &[Option<Code>],
     mark: impl Fn(&Section) -> (Mark, &'static str),
 ) -> Vec<Row> {
     let mut known = Known::default();
@@ -96,15 +101,17 @@ pub(super) fn rows(
         let (begun, under_way) = known.computes();
         let holders = known.holders(tasks);
         let (mark, also) = mark(section);
+        let code = code.get(section.number - 1).and_then(Option::as_ref);
         rows.push(Row {
             number: section.number,
             task: section.step.task,
             preempts: section.step.preempts,
-            does: objects.phrase(section.step, &section.notes, tasks),
+            does: does(section, tasks, objects),
             entry: known.entry(history),
             lease: if holders.is_empty() { "none".into() } else { holders },
             computes: format!("{begun} begun, {under_way} under way"),
-            code: section.code.clone().unwrap_or_default(),
+            code: code.map(Code::short).unwrap_or_default(),
+            is_of_the_twin: code.is_some_and(Code::is_of_a_twin),
             mark,
             also,
         });
@@ -113,11 +120,11 @@ pub(super) fn rows(
 }
 
 /// Lines of at most so many characters, broken between words.
-fn wrapped(text: &str) -> Vec<String> {
+fn wrapped(text: &str, characters: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
-            Some(line) if line.len() + 1 + word.len() <= CHARACTERS => {
+            Some(line) if line.len() + 1 + word.len() <= characters => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -146,22 +153,26 @@ pub(super) fn svg(
     races: &[(usize, usize)],
     tasks: &TaskNames,
 ) -> Markup {
+    let name = &name.replace(' ', "-");
     let lanes: BTreeMap<usize, usize> = tasks.all().zip(0..).collect();
+    // Few lanes may be wide.
+    let (lane, characters) = if lanes.len() > 2 { (196, 27) } else { (LANE, CHARACTERS) };
     let mut y = HEAD;
     let mut places: BTreeMap<usize, Place> = BTreeMap::new();
     for row in rows {
-        let lines = wrapped(&row.does);
-        let mut states = wrapped(&format!("entry {}; lease {}", row.entry, row.lease));
+        let lines = wrapped(&row.does, characters);
+        let mut states = wrapped(&format!("entry {}; lease {}", row.entry, row.lease), characters);
         if !row.code.is_empty() {
-            states.push(row.code.clone());
+            let own = if row.is_of_the_twin { ", the twin's own step" } else { "" };
+            states.push(format!("{}{own}", row.code));
         }
         let mark = row.mark_in_words();
         let height = (lines.len() + mark.iter().count() + states.len()) * LINE + SPACE;
-        let x = NUMBERS + lanes.get(&row.task).copied().unwrap_or(0) * LANE;
+        let x = NUMBERS + lanes.get(&row.task).copied().unwrap_or(0) * lane;
         places.insert(row.number, Place { x, y, height, lines, mark, states });
         y += height;
     }
-    let width = NUMBERS + lanes.len() * LANE;
+    let width = NUMBERS + lanes.len() * lane;
     html! {
         div.scroll tabindex="0" role="region" aria-label=(format!("{about}, as lanes")) {
             svg.lanes role="img" aria-label=(about) viewBox=(format!("0 0 {width} {y}")) width=(width) height=(y) {
@@ -173,8 +184,8 @@ pub(super) fn svg(
                         }
                     }
                 }
-                @for (task, lane) in &lanes {
-                    @let x = NUMBERS + lane * LANE;
+                @for (task, place) in &lanes {
+                    @let x = NUMBERS + place * lane;
                     text.task x=(x + 4) y="16" { (tasks.name(*task)) }
                     line.lane x1=(x + 8) x2=(x + 8) y1=(HEAD) y2=(y) {}
                 }
@@ -198,7 +209,7 @@ fn step(row: &Row, places: &BTreeMap<usize, Place>, width: usize) -> Markup {
     let (top, above) = (y + LINE, lines.len() + mark.iter().count());
     html! {
         g class=(row.mark.class()) {
-            rect.back x="0" y=(y) width=(width) height=(height - 6) {}
+            rect.back x="0" y=(y) width=(width) height=(height - 12) {}
             text.number x="4" y=(top) { (row.number) @if row.preempts { " !" } }
             circle cx=(x + 8) cy=(top - 4) r="5" {}
             @for (place, line) in lines.iter().enumerate() {
@@ -225,7 +236,7 @@ fn arrow(
     // Down the lane of the first step, and across above the second one: no text is there.
     let (x1, y1) = (from.x + 8, from.y + LINE + 1);
     let (x2, y2) = (to.x + 8, to.y + LINE - 10);
-    let path = format!("M{x1} {y1} V{} H{x2} V{y2}", to.y);
+    let path = format!("M{x1} {y1} V{} H{x2} V{y2}", to.y - 6);
     html! {
         path class=(class) d=(path) marker-end=(format!("url(#{name}-{class})")) {}
     }
@@ -238,7 +249,7 @@ mod tests {
     #[test]
     fn no_line_of_a_step_is_longer_than_a_lane_unless_a_word_is() {
         let text = "map: COMPUTES to replace v1, makes content 1, ends the compute";
-        let lines = wrapped(text);
+        let lines = wrapped(text, CHARACTERS);
         assert!(lines.iter().all(|it| it.len() <= CHARACTERS), "{lines:?}");
         assert_eq!(lines.join(" "), text);
     }

@@ -75,8 +75,10 @@ fn in_parallel<T: Copy + Sync, R: Send>(of: &[T], give: impl Fn(T) -> R + Sync) 
 /// The shipped protocol in each explored scenario, and the twins that violate something there.
 fn trees(texts: &mut Texts) -> Vec<Tree> {
     let mut all = Vec::new();
+    // The shipped one first.
+    let (shipped, twins): (Vec<_>, Vec<_>) = Protocol::ALL.iter().partition(|it| it.is_shipped());
     for scenario in EXPLORED {
-        for protocol in Protocol::ALL.iter().copied() {
+        for protocol in shipped.iter().chain(&twins).copied() {
             let found = tree(scenario, protocol, texts);
             all.extend(found.filter(|it| protocol.is_shipped() || it.violating > 0));
         }
@@ -111,14 +113,18 @@ pub fn page(checked: Option<&Checked>, failures: &[(Replayed, Explained)]) -> St
                         h2 #twins-heading { "Why each broken twin fails" }
                         p {
                             "A twin is the protocol with one decision taken out. Each article shows one execution of a twin \
-                             from its smallest token, beside the nearest execution that passes. A lane is a task, and time goes \
-                             down. An arrow leads from a step to one that came after it on the same object; a red arrow is a \
-                             race whose other order does not violate the invariant. \"!\" marks a preemption."
+                             from its smallest token, beside the nearest execution of the same twin that passes. A lane is a \
+                             task, and time goes down. An arrow leads from a section to one that has to come after it; a red \
+                             one is a race whose other order does not violate the invariant. \"!\" marks a preemption. Amber \
+                             marks the choice that made the violation certain: it is the moment, and not the mistake. The \
+                             mistake is the twin's decision."
                         }
+                        (words())
+                        p.cue { "Scroll a picture sideways to see all of its lanes." }
                         @for (place, (replayed, explained)) in failures.iter().enumerate() {
                             article id=(format!("e{place}")) {
                                 h3 { (name(replayed)) }
-                                (failure::article(&name(replayed), replayed, explained, in_explorer(replayed, &trees)))
+                                (failure::article(&name(replayed), replayed, explained, in_explorer(replayed, explained, &trees)))
                             }
                         }
                     }
@@ -131,7 +137,7 @@ pub fn page(checked: Option<&Checked>, failures: &[(Replayed, Explained)]) -> St
                         }
                     }
                 }
-                script type="application/json" id="trees" { (PreEscaped(data(&trees, &texts))) }
+                script type="application/json" id="trees" { (PreEscaped(data(&trees, &texts, failures))) }
                 script { (PreEscaped(SCRIPT)) (PreEscaped(EXPLORER)) }
             }
         }
@@ -168,10 +174,71 @@ fn heading(
                 summary { "The " (failures.len()) " twins" }
                 ul.twins {
                     @for (place, (replayed, _)) in failures.iter().enumerate() {
-                        li { a href=(format!("#e{place}")) { (name(replayed)) } }
+                        li {
+                            a href=(format!("#e{place}")) { (name(replayed)) }
+                            ": " (replayed.token.protocol.about())
+                        }
                     }
                 }
             }
+        }
+    }
+}
+
+/// The words of the page that a reader of caches may not know. docs/GLOSSARY.md has them all.
+const WORDS: [(&str, &str); 12] = [
+    (
+        "section",
+        "What a task does between two choices of the scheduler: one synchronising operation, with all that follows it.",
+    ),
+    (
+        "lease",
+        "The right to compute the value of a key. One request holds it; it is a slot in the lease table.",
+    ),
+    (
+        "stale",
+        "A value whose payload time is over, and that may still be returned while it is refreshed. After its storage time it is expired, and may not.",
+    ),
+    (
+        "staleness window",
+        "The time from the moment at which a version is stale, or its key absent, to the next version.",
+    ),
+    (
+        "version",
+        "The number of an entry in the map: v1, v2. Each publication and each insert makes a new one.",
+    ),
+    (
+        "content",
+        "The number of a value. 0 is there at the start; each compute and each insert makes the next one.",
+    ),
+    (
+        "re-check",
+        "A request looks again whether a refresh is needed: once before it takes the lease, and once under it.",
+    ),
+    (
+        "to nominate",
+        "A request may take a fresh version for stale a little early, by chance, so that it is refreshed in time (X-Fetch).",
+    ),
+    (
+        "to revoke",
+        "A write makes the lease of a compute under way void: what that compute publishes is discarded.",
+    ),
+    ("continuation", "One way to go on from a section to the end of the execution."),
+    (
+        "equivalence class",
+        "Executions that differ only in the order of operations that do not touch the same object.",
+    ),
+    (
+        "worker, last",
+        "Where the scenario has a pool: a thread of it, and the task that shuts it down.",
+    ),
+];
+
+fn words() -> Markup {
+    html! {
+        details {
+            summary { "Words of this page" }
+            dl.words { @for (word, meaning) in WORDS { dt { (word) } dd { (meaning) } } }
         }
     }
 }
@@ -230,7 +297,10 @@ fn explorer(trees: &[Tree]) -> Markup {
             p {
                 "At each step choose which caller goes on. Every interleaving of " (CALLERS) " callers is here, for the shipped \
                  protocol and for each twin that violates something in the scenario and has at most " (MOST) " interleavings. \
-                 The address has your steps: it can be shared."
+                 The address has your choices: it can be shared."
+            }
+            dl.words {
+                @for scenario in EXPLORED { dt { (scenario) } dd { (scenario.about()) } }
             }
             div.choose {
                 label for="scenario" { "Scenario" }
@@ -247,17 +317,26 @@ fn explorer(trees: &[Tree]) -> Markup {
 }
 
 /// Where the failing execution is among all interleavings.
-fn in_explorer(replayed: &Replayed, trees: &[Tree]) -> Option<String> {
+fn in_explorer(replayed: &Replayed, explained: &Explained, trees: &[Tree]) -> Option<String> {
     let token = &replayed.token;
     let is = |it: &&Tree| (it.scenario, it.protocol) == (token.scenario, token.protocol);
     trees.iter().find(is).filter(|_| token.callers == CALLERS)?;
-    let steps: Vec<_> = replayed.execution.steps.iter().map(|it| it.task.to_string()).collect();
+    // Up to the violation.
+    let place = replayed.violations.iter().find(|(it, _)| *it == explained.invariant);
+    let section = place.and_then(|(_, at)| replayed.history.records.get(*at)).map(|it| it.step);
+    let all = replayed.execution.steps.len();
+    let steps = replayed.execution.steps.iter().take(section.map_or(all, |it| it.min(all)));
+    let steps: Vec<_> = steps.map(|it| it.task.to_string()).collect();
     Some(format!("#x={},{},{}", token.scenario, token.protocol, steps.join(".")))
 }
 
 /// The graphs as JSON that cannot end its element.
-fn data(trees: &[Tree], texts: &Texts) -> String {
-    let trees: Vec<_> = trees.iter().map(Tree::json).collect();
+fn data(trees: &[Tree], texts: &Texts, failures: &[(Replayed, Explained)]) -> String {
+    let article = |tree: &Tree| {
+        let place = failures.iter().position(|(it, _)| it.token.protocol == tree.protocol)?;
+        Some(format!("#e{place}"))
+    };
+    let trees: Vec<_> = trees.iter().map(|tree| tree.json(article(tree))).collect();
     json!({ "texts": texts.json(), "trees": trees }).to_string().replace('<', "\\u003c")
 }
 

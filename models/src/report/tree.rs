@@ -9,6 +9,7 @@ use crate::replay::Program;
 use crate::timeline::Section;
 use crate::timeline::known::Known;
 use crate::timeline::names::{Objects, TaskNames};
+use crate::timeline::why::does;
 use crate::timeline::words::say;
 use sections::{Execution, Outcome, Search};
 use serde_json::{Value, json};
@@ -41,12 +42,11 @@ impl Texts {
     }
 }
 
-/// A step: the task, what it does and where, the state after it, and what it violates. Texts are places in the list.
+/// A step: the task, what it does, the state after it, and what it violates. Texts are places in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Step {
     task: usize,
     does: usize,
-    place: usize,
     state: usize,
     violates: Vec<usize>,
 }
@@ -145,14 +145,9 @@ impl Grown {
             let here = violations.iter().filter(|(_, place)| {
                 history.records.get(*place).is_some_and(|it| it.step == section.number)
             });
-            let place = section.step.place.map(|it| {
-                let file = it.file().rsplit('/').next().unwrap_or_default();
-                format!("{file}:{}", it.line())
-            });
             let step = Step {
                 task: section.step.task,
-                does: texts.place(objects.phrase(section.step, &section.notes, tasks)),
-                place: texts.place(place.unwrap_or_default()),
+                does: texts.place(does(section, tasks, &objects)),
                 state: texts.place(state(&known, history, tasks)),
                 violates: here.map(|(it, _)| texts.place(it.slug().into())).collect(),
             };
@@ -199,14 +194,15 @@ impl Grown {
 }
 
 impl Tree {
-    pub(super) fn json(&self) -> Value {
+    /// The graph for the page; `article` leads to why it fails.
+    pub(super) fn json(&self, article: Option<String>) -> Value {
         let tasks: BTreeMap<String, String> =
             self.tasks.all().map(|it| (it.to_string(), self.tasks.name(it))).collect();
         let moment = |moment: &Moment| {
             let steps: Vec<Value> = moment
                 .steps
                 .iter()
-                .map(|(it, to)| json!([it.task, it.does, it.place, it.state, it.violates, to]))
+                .map(|(it, to)| json!([it.task, it.does, it.state, it.violates, to]))
                 .collect();
             match &moment.violated {
                 Some(violated) => json!([steps, moment.wait, violated]),
@@ -216,6 +212,8 @@ impl Tree {
         json!({
             "scenario": self.scenario.slug(),
             "protocol": self.protocol.slug(),
+            "shipped": self.protocol.is_shipped(),
+            "article": article,
             "tasks": tasks,
             "before": self.before,
             "moments": self.moments.iter().map(moment).collect::<Vec<_>>(),

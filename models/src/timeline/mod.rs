@@ -15,7 +15,7 @@ use crate::replay::Replayed;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use known::Known;
 use names::{Objects, TaskNames};
-use sections::{Outcome, Step};
+use sections::{Kind, Outcome, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use words::{say, violated};
@@ -86,6 +86,12 @@ pub fn timeline(replayed: &Replayed, explained: Option<&Explained>, detail: Deta
         out.push_str("nothing is violated\n");
     }
     out
+}
+
+/// Whether the task slept on a condition variable before this step. One that a broadcast woke takes its lock again.
+fn slept(step: &Step) -> bool {
+    let wakes = matches!(step.operation.kind, Kind::Woken | Kind::WokenOrTimeout);
+    wakes || step.place.is_some_and(|place| place.file().ends_with("src/sync/sections.rs"))
 }
 
 /// What is executed, and how much of it is shown.
@@ -173,7 +179,20 @@ impl<'a> Section<'a> {
                 marks: here.map(|(invariant, _)| violated(*invariant)).collect(),
             }
         };
-        (1..).zip(steps).map(&mut section).collect()
+        let mut all: Vec<Self> = (1..).zip(steps).map(&mut section).collect();
+        Self::say_waits(&mut all);
+        all
+    }
+
+    /// A section after which its task slept until it was woken says so. No event does.
+    fn say_waits(all: &mut [Self]) {
+        for place in 0..all.len() {
+            let task = all[place].step.task;
+            let next = all[place + 1..].iter().find(|it| it.step.task == task);
+            if next.is_some_and(|next| slept(next.step)) && all[place].notes.is_empty() {
+                all[place].notes.push("begins to wait".into());
+            }
+        }
     }
 
     /// Nothing of interest happens in it: no event, no violation, no preemption.

@@ -1,5 +1,6 @@
 //! The reason of a failure in words, and the execution beside it that passes.
 
+use super::known::Known;
 use super::names::{Objects, TaskNames};
 use super::words::{counted, say, violated};
 use super::{Rows, Section, table};
@@ -53,18 +54,15 @@ fn orders(
     tasks: &TaskNames,
     objects: &Objects,
 ) -> Option<String> {
-    let races = &explained.matters.races;
     let one = |number: usize| {
         let section = sections.get(number - 1)?;
-        let did = match section.notes.as_slice() {
-            [] => objects.operation(section.step.operation, tasks),
-            notes => notes.join(", ").replace("COMPUTES", "computes"),
-        };
+        let did = does(section, tasks, objects).replace("COMPUTES", "computes");
         Some(format!("{}: {did} ({number})", tasks.name(section.step.task)))
     };
     let both = |(first, second): &(usize, usize)| {
         Some(format!("{} before {}", one(*first)?, one(*second)?))
     };
+    let races = told_races(explained, sections);
     let all: Option<Vec<String>> = races.iter().map(both).collect();
     let all = all.filter(|it| !it.is_empty())?.join("; ");
     let passes = if races.len() == 1 {
@@ -73,6 +71,31 @@ fn orders(
         "With any of these in the other order it is not violated"
     };
     Some(format!("The order that matters: {all}. {passes}."))
+}
+
+/// The most races of a sentence.
+const RACES: usize = 2;
+
+/// The last races before the violation. Only where there is none, those that end after it.
+fn told_races(explained: &Explained, sections: &[Section]) -> Vec<(usize, usize)> {
+    let mark = violated(explained.invariant);
+    let end = sections.iter().find(|it| it.marks.contains(&mark)).map(|it| it.number);
+    let races = &explained.matters.races;
+    let before = races.iter().filter(|(_, second)| end.is_none_or(|end| *second <= end));
+    let mut told: Vec<_> = before.copied().collect();
+    if told.is_empty() {
+        told.clone_from(races);
+    }
+    told.sort_by_key(|(first, second)| (*second, *first));
+    told.split_off(told.len().saturating_sub(RACES))
+}
+
+/// What a section does: its events, or else the operation that it begins with.
+pub(crate) fn does(section: &Section, tasks: &TaskNames, objects: &Objects) -> String {
+    match section.notes.as_slice() {
+        [] => objects.operation(section.step.operation, tasks),
+        notes => notes.join(", "),
+    }
 }
 
 /// Marks the section that made the violation certain, and says of each one where its code is.
@@ -99,10 +122,8 @@ fn instead(replayed: &Replayed, other: &Passing, tasks: &TaskNames) -> Option<St
     let rest = sections.iter().skip(section.number);
     let mut later = rest.filter(|it| it.step.task == section.step.task && !it.notes.is_empty());
     let phrase = match later.next().filter(|_| section.notes.is_empty()) {
-        Some(next) => {
-            format!("in {} of the other schedule: {}", next.number, next.notes.join(", "))
-        }
-        None => objects.phrase(section.step, &section.notes, tasks),
+        Some(next) => format!("and so come to: {}", next.notes.join(", ")),
+        None => format!("its step: {}", does(section, tasks, &objects)),
     };
     Some(format!(" Had {task} gone on there ({phrase}), nothing would have been violated."))
 }
@@ -116,9 +137,9 @@ pub(crate) fn same(replayed: &Replayed, other: &Execution<History>) -> usize {
 /// How many continuations there were before the choice.
 fn before(share: &Share) -> String {
     let Share { all, violating, complete, .. } = share;
-    let (passes, at_least) = (all - violating, if *complete { "" } else { "at least " });
+    let at_least = if *complete { "" } else { "at least " };
     let all = counted(*all as usize, "continuation");
-    format!(" Before that, {passes} of {at_least}{all} passed.")
+    format!(" Before that choice, {violating} of {at_least}{all} violate it; after it, all do.")
 }
 
 /// What is violated by no event.
@@ -145,13 +166,17 @@ pub(super) fn what(
                     objects.operation(*operation, tasks)
                 )
             });
-            waits.collect::<Vec<_>>().join(", ")
+            let mut known = Known::default();
+            records.iter().for_each(|it| known.learn(it));
+            let held = match known.holders(tasks) {
+                none if none.is_empty() => String::new(),
+                held => format!(", while leases are held ({held})"),
+            };
+            format!("{}{held}", waits.collect::<Vec<_>>().join(", "))
         }
         (_, Outcome::Panicked(message)) => format!("a task panics: {message}"),
         (Some((at, record)), _) => {
             let said = say(record).map(|it| it.replace("COMPUTES", "computes"));
-            let said =
-                said.map(|it| if it.starts_with('v') { format!("finds that {it}") } else { it });
             match said {
                 Some(said) if rests.is_some_and(|rest| at >= rest) => {
                     format!("after all tasks have ended, one more request {said}")
