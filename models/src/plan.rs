@@ -73,6 +73,15 @@ impl FromStr for PlanShard {
     }
 }
 
+/// What happens while a plan is explored.
+#[derive(Clone, Copy, Debug)]
+pub enum Move<'a> {
+    /// A thread begins with this cell.
+    Begins(&'a Cell),
+    /// This cell is explored.
+    Ends(&'a Cell),
+}
+
 /// The cells, each with its budget. The longest come first.
 #[derive(Clone, Debug)]
 pub struct Plan(pub Vec<(Cell, Budget)>);
@@ -109,7 +118,7 @@ impl Plan {
     }
 
     /// Explores it on so many OS threads, to its end or until the searches have to stop. The explorations come in a
-    /// fixed order, whichever cell was done first; `done` gets the number of cells that are explored.
+    /// fixed order, whichever cell was done first; `moves` hears of each cell that begins or ends.
     ///
     /// # Errors
     ///
@@ -118,9 +127,9 @@ impl Plan {
         &self,
         threads: usize,
         executions: Progress,
-        done: impl Fn(usize) + Sync,
+        moves: impl Fn(Move) + Sync,
     ) -> Result<Vec<Exploration>, Refused> {
-        self.explore_and(|exploration| exploration, threads, executions, done)
+        self.explore_and(|exploration| exploration, threads, executions, moves)
     }
 
     /// As [`explore`](Self::explore), with the smallest token of each violation.
@@ -132,9 +141,9 @@ impl Plan {
         &self,
         threads: usize,
         executions: Progress,
-        done: impl Fn(usize) + Sync,
+        moves: impl Fn(Move) + Sync,
     ) -> Result<Vec<Explored>, Refused> {
-        self.explore_and(Explored::from, threads, executions, done)
+        self.explore_and(Explored::from, threads, executions, moves)
     }
 
     /// The cells of the plan that were not explored, because the searches had to stop.
@@ -148,17 +157,18 @@ impl Plan {
         then: impl Fn(Exploration) -> T + Sync,
         threads: usize,
         executions: Progress,
-        done: impl Fn(usize) + Sync,
+        moves: impl Fn(Move) + Sync,
     ) -> Result<Vec<T>, Refused> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let work = || {
             while !stop::is_set()
                 && let Some((cell, budget)) = self.0.get(next.fetch_add(1, Ordering::Relaxed))
             {
+                moves(Move::Begins(cell));
                 let explored = explore(*cell, budget, executions).map(&then);
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.push(explored);
-                done(found.len());
+                moves(Move::Ends(cell));
             }
         };
         std::thread::scope(|scope| {

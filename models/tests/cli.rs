@@ -413,6 +413,18 @@ fn ctrl_c_ends_the_search_of_every_engine_and_leaves_it_incomplete() {
     }
 }
 
+/// What was explored, and that it is not all.
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_the_explored_share_of_the_search() {
+    let output = interrupted("explore --scenario straggler --callers 5 --time 3600 --format json");
+    assert_eq!(output.status.code(), Some(3));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["coverage"], "incomplete");
+    let explored = report["explored"].as_f64().expect("a number");
+    assert!((0.0..1.0).contains(&explored), "{explored}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_leaves_a_report_that_says_which_cells_were_not_run() {

@@ -37,7 +37,9 @@ pub use operation::{Access, Footprint, Kind, Object, Operation, TaskNumber};
 pub use replay::{follow, replay, replay_and, replay_with_stacks};
 pub use sample::Sample;
 pub use schedule::{Execution, Frame, Outcome, Schedule, Step, TaskPanic};
-pub use search::{Checkpoint, Coverage, NotACheckpoint, Prefix, Search, Searched};
+pub use search::{
+    Checkpoint, Coverage, Estimate, NotACheckpoint, Prefix, Reading, Search, Searched,
+};
 pub use shrink::{Failing, shrink};
 /// The primitives as `parking_lot` has them: without poison, so that `lock()` returns the guard.
 pub use sync as parking_lot;

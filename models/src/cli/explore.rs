@@ -2,11 +2,13 @@
 
 use super::resume::File;
 use super::{Explore, Format, exit, heed_ctrl_c, note, print, print_json, progress, refuse};
+use sections::Estimate;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use xfetch_models::catalogue::{Engine, Invariant};
 use xfetch_models::engine::{Cell, Conclusion, CutOff, Exploration, resume};
 use xfetch_models::plan::Explored;
@@ -30,10 +32,15 @@ pub(super) fn run(options: &Explore) -> ExitCode {
         Err(cannot) => return refuse(cannot),
     };
     let from = from.flatten();
-    let executions = Arc::new(from.as_ref().map_or(0, CutOff::executions).into());
-    let bar = progress::of_one(&executions);
-    let explored = resume(options.cell(), &options.budget(), from, Some(&executions));
-    bar.finish_and_clear();
+    let before = from.as_ref().map_or(0, CutOff::executions);
+    let (executions, estimate) = (Arc::new(AtomicU64::new(before)), Arc::new(Estimate::default()));
+    let (ran, read) = (Arc::clone(&executions), Arc::clone(&estimate));
+    let shown = progress::of_run(move |elapsed| {
+        progress::of_exploration(before, ran.load(Ordering::Relaxed), read.read(), elapsed)
+    });
+    let (cell, budget) = (options.cell(), options.budget());
+    let explored = resume(cell, &budget, from, Some(&executions), Some(&estimate));
+    shown.finish();
     let (exploration, rest) = match explored {
         Ok(explored) => explored,
         Err(refused) => return refuse(refused),
@@ -99,11 +106,8 @@ fn text(explored: &Explored) -> String {
     );
     let _ = writeln!(out, "\n{}; {computes}", exploration.conclusion());
     if let Some(share) = exploration.explored {
-        let share = percent(share);
-        let _ = writeln!(
-            out,
-            "explored share: {share} (an estimate on the tree as known, and no bound)"
-        );
+        let share = progress::share(share);
+        let _ = writeln!(out, "explored share: {share} (an estimate, and no bound)");
     }
     let kept: Vec<_> = exploration.kept().iter().map(|invariant| invariant.slug()).collect();
     if !kept.is_empty() {
@@ -135,13 +139,6 @@ fn text(explored: &Explored) -> String {
         }
     }
     out
-}
-
-/// A share of 0 to 1, with two digits. What is explored is more than nothing, and less than all.
-fn percent(share: f64) -> String {
-    let percent = (share * 100.0).clamp(1e-6, 99.9);
-    let places = if percent > 99.0 { 1.0 } else { (1.0 - percent.log10().floor()).clamp(0.0, 7.0) };
-    format!("{percent:.*} %", places as usize)
 }
 
 /// What is known about the size of the smallest schedule.
@@ -257,15 +254,4 @@ pub(super) fn cell(cell: &Cell) -> Value {
         "callers": callers,
         "engine": engine.slug(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percent;
-
-    #[test]
-    fn what_is_explored_is_never_nothing_or_all() {
-        let shown = [0.0, 0.000_012_34, 0.078, 0.5, 0.994, 1.0].map(percent);
-        assert_eq!(shown, ["0.0000010 %", "0.0012 %", "7.8 %", "50 %", "99.4 %", "99.9 %"]);
-    }
 }

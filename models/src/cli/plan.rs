@@ -7,12 +7,14 @@ use super::{junit, table};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use xfetch_models::engine::{Cell, Refined, Refused, refinement_took};
-use xfetch_models::plan::{Deviation, Explored, Plan, PlanShard, cut_off, deviations};
+use xfetch_models::plan::{Deviation, Explored, Move, Plan, PlanShard, cut_off, deviations};
 use xfetch_models::report::Checked;
 use xfetch_models::stop;
+use xfetch_simulate::text::grouped;
 use xfetch_spec::counters;
 use xfetch_spec::prove::coverage;
 use xfetch_spec::table::System;
@@ -124,18 +126,49 @@ fn refined(explorations: &[Explored]) -> String {
 }
 
 fn all(plan: &Plan) -> Result<Vec<Explored>, Refused> {
-    let (cells, executions) = (plan.0.len(), Arc::default());
-    let bar = progress::of_cells(cells, &executions);
-    let show = |done: usize| {
-        bar.inc(1);
-        if bar.is_hidden() && (done.is_multiple_of(8) || done == cells) {
-            let executions = executions.load(Ordering::Relaxed);
-            note(format_args!("{done}/{cells} cells, {executions} executions"));
-        }
-    };
-    let explorations = plan.explore_with_tokens(cores(), Some(&executions), show);
-    bar.finish_and_clear();
+    let under_way = Arc::new(Mutex::new(UnderWay::default()));
+    let executions = Arc::new(AtomicU64::new(0));
+    let (cells, watched, counter) = (plan.0.len(), Arc::clone(&under_way), Arc::clone(&executions));
+    let line =
+        move |elapsed| locked(&watched).line(cells, counter.load(Ordering::Relaxed), elapsed);
+    let shown = progress::of_run(line);
+    let moves = |it: Move| locked(&under_way).note(it);
+    let explorations = plan.explore_with_tokens(cores(), Some(&executions), moves);
+    shown.finish();
     explorations
+}
+
+fn locked(under_way: &Mutex<UnderWay>) -> MutexGuard<'_, UnderWay> {
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The cells that are explored now, and how many have been.
+#[derive(Default)]
+struct UnderWay {
+    cells: Vec<Cell>,
+    ended: usize,
+}
+
+impl UnderWay {
+    fn note(&mut self, it: Move) {
+        match it {
+            Move::Begins(cell) => self.cells.push(*cell),
+            Move::Ends(cell) => {
+                self.cells.retain(|other| other != cell);
+                self.ended += 1;
+            }
+        }
+    }
+
+    fn line(&self, of: usize, executions: u64, elapsed: Duration) -> String {
+        let cell = |Cell { scenario, protocol, callers, engine }: &Cell| {
+            format!("{scenario} {protocol} {callers} {engine}")
+        };
+        let under_way: Vec<_> = self.cells.iter().map(cell).collect();
+        let speed = progress::speed(executions, elapsed);
+        let (ended, under_way) = (self.ended, under_way.join(", "));
+        format!("{ended}/{of} cells, {} executions, {speed}: {under_way}", grouped(executions))
+    }
 }
 
 /// 0: every protocol is as the catalogue says; 1: one is not; 3: a budget ran out, or cells were not run.

@@ -9,6 +9,7 @@ mod threads;
 use crate::catalogue::{Engine, Invariant, Protocol, Scenario, Witness, shown};
 use crate::history::History;
 use crate::verdict::Verdict;
+use ::sections::Estimate;
 pub use cut_off::{Build, CutOff};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -137,8 +138,8 @@ pub struct Exploration {
     pub fingerprint: u64,
     /// How much was explored.
     pub coverage: Coverage,
-    /// The explored share of a search by `sections` that was cut off: 0 to 1. An estimate on the tree of executions as
-    /// far as it is known; see `docs/RESUME.md`.
+    /// The explored share of a search by `sections` that was cut off: 0 to 1. An estimate; see
+    /// `docs/RESUME.md`.
     pub explored: Option<f64>,
     /// What holding the executions against the transition table has shown (the shipped protocol, up to five callers, or with symmetry;
     /// not `loom`, not `threads`).
@@ -272,11 +273,12 @@ pub type Progress<'a> = Option<&'a Arc<AtomicU64>>;
 /// [`Refused`] if the engine does not take that many callers, if the budget allows no execution, if an
 /// environment variable would replace the seed, or if the result is not valid.
 pub fn explore(cell: Cell, budget: &Budget, progress: Progress) -> Result<Exploration, Refused> {
-    resume(cell, budget, None, progress).map(|(exploration, _)| exploration)
+    resume(cell, budget, None, progress, None).map(|(exploration, _)| exploration)
 }
 
 /// As [`explore`], and goes on with a search that was cut off, if there is one. Its exploration is that of both. With
-/// it comes the search that is left, if this one was cut off too. Only `sections` can go on.
+/// it comes the search that is left, if this one was cut off too. Only `sections` can go on, and only it says by
+/// `estimate` how far it is.
 ///
 /// # Errors
 ///
@@ -286,6 +288,7 @@ pub fn resume(
     budget: &Budget,
     from: Option<CutOff>,
     progress: Progress,
+    estimate: Option<&Arc<Estimate>>,
 ) -> Result<(Exploration, Option<CutOff>), Refused> {
     refuse_callers(cell)?;
     if budget.executions == 0 {
@@ -319,7 +322,7 @@ pub fn resume(
     let exploration = match cell.engine {
         Engine::Sections => {
             let (exploration, rest) =
-                sections::explore(cell, budget, from, progress).map_err(fault)?;
+                sections::explore(cell, budget, from, progress, estimate).map_err(fault)?;
             let rest = rest.map(|rest| CutOff::new(&exploration, rest));
             return Ok((exploration, rest));
         }

@@ -3,7 +3,8 @@
 
 use super::{Budget, Cell, Coverage, CutOff, Exploration, Fault, Progress};
 use crate::stop;
-use sections::{Checkpoint, Search};
+use sections::{Checkpoint, Estimate, Search};
+use std::sync::Arc;
 
 /// Explores, and goes on with a search that was cut off, if there is one. Returns what is left, too.
 pub(super) fn explore(
@@ -11,6 +12,7 @@ pub(super) fn explore(
     budget: &Budget,
     from: Option<CutOff>,
     progress: Progress,
+    estimate: Option<&Arc<Estimate>>,
 ) -> Result<(Exploration, Option<Checkpoint>), Fault> {
     let search = Search {
         reduce: budget.preemptions.is_none(),
@@ -20,6 +22,7 @@ pub(super) fn explore(
         time: budget.time,
         workers: budget.workers,
         progress: progress.cloned(),
+        estimate: estimate.cloned(),
         stop: Some(stop::flag()),
         ..Search::default()
     };
@@ -31,7 +34,7 @@ pub(super) fn explore(
     let before = before.filter(|_| !found.begins_again);
     before.into_iter().chain(found.accumulators).for_each(|seen| exploration.merge(seen));
     exploration.redundant = found.coverage.redundant;
-    exploration.explored = found.rest.is_some().then(|| found.explored.clamp(0.0, 1.0));
+    exploration.explored = found.rest.is_some().then_some(found.explored);
     if found.coverage.exhausted {
         let complete =
             if budget.symmetry { Coverage::CompleteBySymmetry } else { Coverage::Complete };

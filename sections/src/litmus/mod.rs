@@ -14,6 +14,7 @@
 //! - `oracle`: the outcomes of a random program, by exploring all of its states.
 //! - `mixes`, `against_the_oracle`: random programs of many kinds against it.
 //! - `counts`: exact numbers of executions of straight-line programs.
+//! - `how_far`: the estimate of the share that is explored.
 //! - `like_std`: programs on the primitives as std has them, against Shuttle.
 //! - `primitives`: random programs on the primitives of `sections::std` against an oracle of their own.
 //! - `limits`: what a search is known to lose.
@@ -24,6 +25,7 @@ mod announced;
 mod below;
 mod checkers;
 mod counts;
+mod how_far;
 mod judge;
 mod like_std;
 mod limits;

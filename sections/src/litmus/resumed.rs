@@ -182,7 +182,7 @@ fn a_text_that_is_no_checkpoint_is_refused() {
     let rest = search.resume(None, body(litmus("independent_reads")), visit).unwrap().rest;
     let text = rest.unwrap().to_string();
     for (from, to) in
-        [("\"format\":2", "\"format\":9"), ("\"chosen\":0", "\"chosen\":77"), ("{", "[")]
+        [("\"format\":3", "\"format\":9"), ("\"chosen\":0", "\"chosen\":77"), ("{", "[")]
     {
         let wrong = text.replacen(from, to, 1);
         assert!(wrong.parse::<Checkpoint>().is_err(), "{from} {to}");

@@ -12,6 +12,7 @@ mod parts;
 mod past;
 mod races;
 mod sharing;
+mod size;
 mod symmetry;
 mod worker;
 
@@ -20,6 +21,7 @@ use crate::learned::Learned;
 use crate::schedule::{Execution, Schedule};
 pub use checkpoint::{Checkpoint, NotACheckpoint};
 use sharing::Shared;
+pub use size::{Estimate, Reading};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -50,6 +52,8 @@ pub struct Search {
     pub record: bool,
     /// A counter of executions for a progress bar.
     pub progress: Option<Arc<AtomicU64>>,
+    /// An estimate of how far the search is, for a progress bar.
+    pub estimate: Option<Arc<Estimate>>,
     /// Once this is set, no execution begins, and the search is not exhausted.
     pub stop: Option<Arc<AtomicBool>>,
 }
@@ -67,6 +71,7 @@ impl Default for Search {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             record: false,
             progress: None,
+            estimate: None,
             stop: None,
         }
     }
@@ -173,7 +178,10 @@ impl Search {
             let is_cut = !parts.queue.is_empty();
             let goes_on = is_cut && self.below.is_none();
             let rest = goes_on.then(|| Checkpoint::new(self, &learned, &queue));
-            let explored = if is_cut { parts.explored() } else { 1.0 };
+            let explored = if is_cut { parts.size().explored() } else { 1.0 };
+            if let Some(estimate) = self.estimate.as_ref().filter(|_| !is_cut) {
+                estimate.set(Some(Reading::END));
+            }
             return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
         }
     }
@@ -189,10 +197,10 @@ pub struct Searched<A> {
     pub accumulators: Vec<A>,
     /// What is left, if the search was cut off. A search below a prefix cannot go on.
     pub rest: Option<Checkpoint>,
-    /// An estimate of the share of the executions that is explored: 0 to 1. Each child of a decision that is known to be
-    /// wanted has an equal share of it (Knuth, *Estimating the efficiency of backtrack programs*, 1975). It is no bound.
-    /// Races that are still to be found ask for more children, which makes the share too large; and if the children that
-    /// are explored are larger than those that are left, it is too small.
+    /// An estimate of the share of the executions that is explored: 0 to 1. A child of a decision that is open counts
+    /// as the mean of the explored ones that look like it (Chen, *Heterogeneous sampling*, 1992), or else of its
+    /// siblings. It is no bound. Races that are still to be found ask for more children, which makes the share too
+    /// large.
     pub explored: f64,
     /// The search learned something of the scenario that the searches before had not learned, and began anew. What they
     /// have seen, it has seen again.

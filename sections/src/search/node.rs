@@ -141,7 +141,7 @@ impl Node {
     }
 
     /// The wanted children that no worker has begun.
-    fn unexplored(&self, bound: u32) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn unexplored(&self, bound: u32) -> impl Iterator<Item = usize> + '_ {
         let chosen = self.task();
         let is_other = move |index: &usize| {
             self.enabled[*index] != chosen && !self.can_be_swapped(chosen, self.enabled[*index])
@@ -153,13 +153,6 @@ impl Node {
     /// The next unexplored child after the chosen one.
     fn next(&self, bound: u32) -> Option<usize> {
         self.unexplored(bound).next()
-    }
-
-    /// The children that are wanted as far as is known: how many there are, and how many of them no
-    /// worker has begun.
-    pub(super) fn children(&self, bound: u32) -> (usize, usize) {
-        let open = self.unexplored(bound).count();
-        (self.done.len() + 1 + open, open)
     }
 
     /// Goes on to the next unexplored child, if there is one.

@@ -8,6 +8,7 @@
 
 use super::node::Node;
 use super::races::Request;
+use super::size::{Class, Sizes, Trend};
 use crate::operation::Footprint;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -34,6 +35,10 @@ pub(super) struct Joint {
     pub(super) below: usize,
     /// What races ask for, until everything below is explored.
     pub(super) requests: Vec<Request>,
+    /// The class of the child that leads here. The root has none.
+    pub(super) class: Option<Class>,
+    /// The executions below, of parts that were ended or split.
+    pub(super) executions: u64,
 }
 
 /// A part of the tree.
@@ -48,20 +53,35 @@ pub(super) struct Part {
     pub(super) executions: u64,
     /// What races ask of joints.
     pub(super) requests: Vec<Request>,
+    /// For each node from the base on: the executions before it was reached.
+    pub(super) before: Vec<u64>,
+}
+
+impl Part {
+    /// The executions below a node of its own.
+    pub(super) fn below(&self, place: usize) -> u64 {
+        let before = self.before.get(place - self.base).copied().unwrap_or_default();
+        self.executions.saturating_sub(before)
+    }
 }
 
 /// The parts that no worker has, and the joints above all parts.
+#[derive(Default)]
 pub(super) struct Parts {
     pub(super) bound: u32,
     pub(super) queue: Vec<Part>,
     pub(super) joints: Vec<Option<Joint>>,
     pub(super) free: Vec<JointNumber>,
+    /// The executions of the parts that were ended or split.
+    pub(super) executions: u64,
+    pub(super) sizes: Sizes,
+    pub(super) trend: Trend,
 }
 
 impl Parts {
     /// One part: the whole tree.
     pub(super) fn new(bound: u32) -> Self {
-        Self { bound, queue: vec![Part::default()], joints: Vec::new(), free: Vec::new() }
+        Self { bound, queue: vec![Part::default()], ..Self::default() }
     }
 
     pub(super) fn take(&mut self) -> Option<Part> {
@@ -106,10 +126,26 @@ impl Parts {
         }
     }
 
+    /// These were executed below a joint.
+    fn count(&mut self, lowest: Option<JointNumber>, executions: u64) {
+        // The numbers may come from a file that anybody has written.
+        self.executions = self.executions.saturating_add(executions);
+        let mut at = lowest;
+        while let Some(number) = at {
+            let joint = self.joint(number);
+            joint.executions = joint.executions.saturating_add(executions);
+            at = joint.above;
+        }
+    }
+
     /// The part has been explored. `first` is what its first step touched.
     pub(super) fn end(&mut self, mut part: Part, first: Option<Footprint>) {
         self.deliver(part.joint, part.base, std::mem::take(&mut part.requests));
+        self.count(part.joint, part.executions);
         let Some(joint) = part.joint else { return };
+        let bound = self.bound;
+        let class = self.joint(joint).class_below(bound);
+        self.sizes.add(class, part.executions);
         self.joint(joint).under_way = false;
         self.joint(joint).node.step = first;
         self.settle(joint);
@@ -119,9 +155,12 @@ impl Parts {
     pub(super) fn split(&mut self, mut part: Part) {
         let (base, path) = (part.base, std::mem::take(&mut part.path));
         self.deliver(part.joint, base, std::mem::take(&mut part.requests));
-        let mut stem = None;
+        self.count(part.joint, part.executions);
+        let (mut stem, mut class) = (None, None);
         if let Some(above) = part.joint {
+            let bound = self.bound;
             let joint = self.joint(above);
+            class = Some(joint.class_below(bound));
             joint.under_way = false;
             joint.below += 1;
             joint.node.step.clone_from(&path[base - 1].step);
@@ -131,9 +170,18 @@ impl Parts {
         let mut new = Vec::with_capacity(path.len() - base);
         for (place, node) in path.iter().enumerate().skip(base) {
             let below = usize::from(place + 1 < path.len());
-            let (node, requests) = (node.clone(), Vec::new());
-            let joint =
-                Joint { node, above, stem: stem.clone(), under_way: false, below, requests };
+            let of_node = node.class(place, self.bound);
+            let joint = Joint {
+                node: node.clone(),
+                above,
+                stem: stem.clone(),
+                under_way: false,
+                below,
+                requests: Vec::new(),
+                class,
+                executions: part.below(place),
+            };
+            class = Some(of_node);
             stem = Some(joint.child_stem());
             let number = self.add(joint);
             new.push(number);
@@ -169,6 +217,8 @@ impl Parts {
                 self.queue.push(Part { joint: Some(number), path, base, ..Part::default() });
             } else if joint.below == 0 {
                 at = joint.above;
+                let (class, executions) = (joint.class, joint.executions);
+                class.into_iter().for_each(|class| self.sizes.add(class, executions));
                 self.joints[number] = None;
                 self.free.push(number);
                 if let Some(above) = at {
@@ -190,6 +240,16 @@ impl Joint {
         Arc::new(Stem { node, above: self.stem.clone() })
     }
 
+    /// The class of the chosen child.
+    fn class_below(&self, bound: u32) -> Class {
+        self.node.class(self.place(), bound)
+    }
+
+    /// The number of nodes above.
+    pub(super) fn place(&self) -> usize {
+        std::iter::successors(self.stem.as_ref(), |stem| stem.above.as_ref()).count()
+    }
+
     /// The nodes above, from the root.
     pub(super) fn stem(&self) -> Vec<Node> {
         let mut nodes = Vec::new();
@@ -207,52 +267,5 @@ impl Joint {
         let mut path = self.stem();
         path.push(self.node.clone());
         path
-    }
-}
-
-impl Parts {
-    /// The share of the tree that is explored, as far as the tree is known: each child of a node that is
-    /// wanted so far has an equal share of its node's (Knuth 1975). It is no bound: see
-    /// [`Searched::explored`](super::Searched::explored).
-    pub(super) fn explored(&self) -> f64 {
-        let mut left = 0.0;
-        let mut shares: Vec<Option<f64>> = vec![None; self.joints.len()];
-        for (number, joint) in self.joints.iter().enumerate() {
-            let Some(joint) = joint else { continue };
-            let (all, open) = joint.node.children(self.bound);
-            left += self.share(number, &mut shares) * open as f64 / all as f64;
-        }
-        for part in &self.queue {
-            let above = part.joint.map(|joint| {
-                let share = self.share(joint, &mut shares);
-                self.joints[joint]
-                    .as_ref()
-                    .map_or(share, |joint| share / joint.node.children(self.bound).0 as f64)
-            });
-            let mut share = above.unwrap_or(1.0);
-            for node in &part.path[part.base..] {
-                let (all, open) = node.children(self.bound);
-                left += share * open as f64 / all as f64;
-                share /= all as f64;
-            }
-            // The next execution of the part has not run.
-            left += share;
-        }
-        1.0 - left
-    }
-
-    /// The share of the node of a joint.
-    fn share(&self, number: JointNumber, known: &mut [Option<f64>]) -> f64 {
-        if let Some(share) = known[number] {
-            return share;
-        }
-        let above = self.joints[number].as_ref().and_then(|joint| joint.above);
-        let share = above.map_or(1.0, |above| {
-            let children =
-                self.joints[above].as_ref().map_or(1, |joint| joint.node.children(self.bound).0);
-            self.share(above, known) / children as f64
-        });
-        known[number] = Some(share);
-        share
     }
 }

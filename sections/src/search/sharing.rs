@@ -1,7 +1,7 @@
 //! What the OS threads of a search share: the parts of the tree, the counts, and the limits.
 
 use super::checkpoint::Checkpoint;
-use super::parts::{Part, Parts};
+use super::parts::{Part, Parts, SPLIT};
 use super::worker::Worker;
 use super::{Coverage, Search};
 use crate::error::Error;
@@ -29,6 +29,8 @@ pub(super) struct Queue {
     pub(super) learned: Learned,
     pub(super) complete: u64,
     pub(super) redundant: u64,
+    /// The executions at the last estimate.
+    estimated: u64,
 }
 
 impl Queue {
@@ -36,6 +38,18 @@ impl Queue {
         let any = self.complete > 0 || shared.executions.load(Ordering::Relaxed) > 0;
         let exhausted = !self.cut && !self.unexplored && any;
         Coverage { complete: self.complete, redundant: self.redundant, exhausted }
+    }
+
+    /// Estimates how far the search is. That takes a fraction of a millisecond, so it is not done after every part.
+    fn estimate(&mut self, search: &Search) {
+        let Some(estimate) = &search.estimate else { return };
+        let executions = self.parts.executions;
+        if executions < self.estimated + SPLIT {
+            return;
+        }
+        self.estimated = executions;
+        let size = self.parts.size();
+        estimate.set(Some(self.parts.trend.read(size)));
     }
 }
 
@@ -53,6 +67,8 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(search: &Search, learned: Arc<Learned>, from: Option<&Checkpoint>) -> Self {
         let bound = search.preemptions.unwrap_or(u32::MAX);
+        // A search that begins again knows nothing.
+        search.estimate.iter().for_each(|estimate| estimate.set(None));
         let queue = Queue {
             parts: from.map_or_else(|| Parts::new(bound), |from| from.parts(bound)),
             idle: 0,
@@ -64,6 +80,7 @@ impl Shared {
             learned: Learned::default(),
             complete: from.map_or(0, |from| from.complete),
             redundant: from.map_or(0, |from| from.redundant),
+            estimated: 0,
         };
         Self {
             search: search.clone(),
@@ -124,7 +141,10 @@ impl Shared {
 
     /// Ends or splits a part.
     pub(super) fn change(&self, change: impl FnOnce(&mut Parts)) {
-        change(&mut self.lock().parts);
+        let mut queue = self.lock();
+        change(&mut queue.parts);
+        queue.estimate(&self.search);
+        drop(queue);
         self.changed.notify_all();
     }
 

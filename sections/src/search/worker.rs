@@ -176,6 +176,8 @@ impl Worker {
 
     fn go(&mut self, node: Node) -> Choice {
         let index = node.chosen;
+        self.part.before.truncate(self.part.path.len() - self.part.base);
+        self.part.before.push(self.part.executions);
         self.part.path.push(node);
         self.depth += 1;
         Choice { index, redundant: false }

@@ -1,0 +1,117 @@
+//! The estimate of how far a search is: always a share, 1 at the end, and about right where the tree is even.
+
+use crate::sync::atomic::AtomicI64;
+use crate::thread::spawn;
+use crate::{Checkpoint, Estimate, Execution, Reading, Search, Searched};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// The number of executions of a worker, and what it read of the estimate.
+type Read = (u64, Vec<Reading>);
+
+/// Three tasks store so often to one object. Their steps never commute, so every interleaving is an execution.
+fn even(stores: usize) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        let object = Arc::new(AtomicI64::new(0));
+        let task = |value| {
+            let object = Arc::clone(&object);
+            spawn(move || (0..stores).for_each(|_| object.store(value, SeqCst)))
+        };
+        [1, 2, 3].map(task).into_iter().for_each(|task| task.join().unwrap());
+    }
+}
+
+/// Four tasks change an object before another one. Which races there are depends on what comes first.
+fn uneven() {
+    let objects = Arc::new([(); 3].map(|()| AtomicI64::new(0)));
+    let task = |number: usize| {
+        let objects = Arc::clone(&objects);
+        spawn(move || {
+            if objects[0].fetch_max(number as i64, SeqCst) < number as i64 {
+                objects[1].store(number as i64, SeqCst);
+            }
+            _ = objects[1 + number % 2].load(SeqCst);
+        })
+    };
+    [1, 2, 3, 4].map(task).into_iter().for_each(|task| task.join().unwrap());
+}
+
+/// Searches with an estimate, and reads it after each execution.
+fn watched(
+    search: &Search,
+    from: Option<Checkpoint>,
+    body: impl Fn() + Clone + Send + Sync + 'static,
+) -> (Searched<Read>, Arc<Estimate>) {
+    let estimate = Arc::new(Estimate::default());
+    let (watched, read) = (Arc::clone(&estimate), Arc::clone(&estimate));
+    let search = Search { estimate: Some(estimate), ..search.clone() };
+    let visit = move |(executions, readings): &mut Read, _: Execution<()>| {
+        *executions += 1;
+        readings.extend(read.read());
+        ControlFlow::Continue(())
+    };
+    (search.resume(from, body, visit).unwrap(), watched)
+}
+
+fn kinds() -> [Search; 3] {
+    let races = Search { workers: 2, ..Search::default() };
+    let sleep_sets = Search { sources: false, ..races.clone() };
+    let bounded = Search { reduce: false, preemptions: Some(4), ..races.clone() };
+    [races, sleep_sets, bounded]
+}
+
+#[test]
+fn the_share_is_always_one_of_the_whole_and_all_of_it_at_the_end() {
+    for search in kinds() {
+        for (found, estimate) in [watched(&search, None, even(3)), watched(&search, None, uneven)] {
+            let readings: Vec<_> = found.accumulators.iter().flat_map(|(_, read)| read).collect();
+            for Reading { explored, left: (least, most) } in readings.iter().copied().copied() {
+                assert!((0.0..=1.0).contains(&explored), "{explored}");
+                assert!(most.is_none_or(|most| least <= most), "{least} {most:?}");
+            }
+            assert!(!readings.is_empty(), "{search:?}: {:?}", found.coverage);
+            assert_eq!(found.explored, 1.0);
+            let end = estimate.read().unwrap();
+            assert_eq!((end.explored, end.left), (1.0, (0, Some(0))));
+        }
+    }
+}
+
+/// How much of a search is explored when it is cut off, by the estimate and in truth. It is cut off so often before.
+fn cut_off(search: &Search, stores: usize, pieces: u64) -> (f64, f64) {
+    let (found, _) = watched(search, None, even(stores));
+    let all = found.coverage.complete + found.coverage.redundant;
+    let search = Search { executions: all / 5 / pieces, ..search.clone() };
+    let mut from = None;
+    let mut explored = 0.0;
+    for _ in 0..pieces {
+        let (found, _) = watched(&search, from, even(stores));
+        explored = found.explored;
+        from = found.rest.map(|rest| rest.to_string().parse().unwrap());
+    }
+    (explored, 0.2)
+}
+
+/// A fifth of the executions is found to be between a tenth and two fifths, in one piece and in several.
+#[test]
+fn the_share_of_an_even_tree_is_right_within_a_factor() {
+    for search in kinds() {
+        let search = Search { workers: 1, ..search };
+        for pieces in [1, 3] {
+            let (explored, truth) = cut_off(&search, 4, pieces);
+            assert!((truth / 2.0..=truth * 2.0).contains(&explored), "{explored}, {search:?}");
+        }
+    }
+}
+
+/// A search that has hardly begun has an estimate, too.
+#[test]
+fn the_share_of_one_execution_is_small() {
+    for search in kinds() {
+        let search = Search { executions: 1, workers: 1, ..search };
+        let (found, estimate) = watched(&search, None, even(4));
+        assert!(found.explored > 0.0 && found.explored <= 0.5, "{}", found.explored);
+        assert_eq!(estimate.read(), None);
+    }
+}
