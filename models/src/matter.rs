@@ -8,12 +8,14 @@
 //! 4. It takes a lease that nobody releases.
 //! 5. A choice in it made the violation certain.
 //! 6. It takes a lease that is held when the violation happens.
+//! 7. It does not come after the violation, and its line is the twin's own: the mistake is there.
 //!
 //! The rest is what the tasks do in every execution. Where none of 2, 4 and 5 holds for any section, and what is violated
 //! shows only after all tasks have ended, every section with an event matters: no order of them is to blame.
 
 use crate::catalogue::Invariant;
 use crate::checkers;
+use crate::code::{Code, code};
 use crate::history::{Event, History};
 use crate::replay::{Program, Replayed};
 use sections::{Outcome, Step};
@@ -81,6 +83,10 @@ pub fn matters(replayed: &Replayed, invariant: Invariant, certain: Option<usize>
         let last = |task: usize| steps.iter().rposition(|it| it.task == task).map(|it| it + 1);
         found.sections.extend(waiting.iter().filter_map(|(task, _)| last(*task)));
     }
+    let own = code(replayed);
+    let own = (1..).zip(&own).filter(|(_, code)| code.as_ref().is_some_and(Code::is_of_a_twin));
+    let end = end(replayed, place.map(|(_, at)| *at));
+    found.sections.extend(own.map(|(section, _)| section).filter(|it| *it <= end));
     found.races = races(replayed, invariant, &order);
     found.sections.extend(found.races.iter().flat_map(|(one, other)| [*one, *other]));
     found.sections.extend(judged(replayed, invariant, place.map(|(_, at)| *at)));
@@ -109,11 +115,13 @@ fn races(replayed: &Replayed, invariant: Invariant, order: &Order) -> Vec<(usize
     let passes = |first: usize, second: usize| {
         let (later, sooner): (Vec<usize>, Vec<usize>) =
             (first..second).partition(|it| *it == first || order.has(first, *it));
+        // Only if the two did change places, and not if the second one could not come first.
+        let begins = first + sooner.len() + 1;
         let reversed = (0..first).chain(sooner).chain([second]).chain(later);
         let all = reversed.chain(second + 1..steps.len());
         let tasks: Vec<_> = all.map(|it| steps[it].task).collect();
         let schedule = &replayed.execution.schedule;
-        program.violates(schedule, &tasks, invariant) == Some(false)
+        program.violates_in_order(schedule, &tasks, begins, invariant) == Some(false)
     };
     let mut found = Vec::new();
     for second in 0..steps.len() {
@@ -129,6 +137,16 @@ fn races(replayed: &Replayed, invariant: Invariant, order: &Order) -> Vec<(usize
     found
 }
 
+/// The section of the violation. Where what is violated shows at rest, no section comes after it.
+fn end(replayed: &Replayed, violation: Option<usize>) -> usize {
+    let records = &replayed.history.records;
+    let rest = records.iter().position(|it| it.event == Event::Rest);
+    match violation {
+        Some(at) if rest.is_none_or(|rest| at < rest) => records[at].step,
+        _ => usize::MAX,
+    }
+}
+
 /// The sections without whose events the judge sees no violation.
 fn judged(replayed: &Replayed, invariant: Invariant, violation: Option<usize>) -> BTreeSet<usize> {
     let history = &replayed.history;
@@ -137,12 +155,7 @@ fn judged(replayed: &Replayed, invariant: Invariant, violation: Option<usize>) -
     if !violates(history) {
         return BTreeSet::new();
     }
-    // Where what is violated shows at rest, no section comes after it.
-    let rest = history.records.iter().position(|it| it.event == Event::Rest);
-    let end = match violation {
-        Some(at) if rest.is_none_or(|rest| at < rest) => history.records[at].step,
-        _ => usize::MAX,
-    };
+    let end = end(replayed, violation);
     let with_events: BTreeSet<usize> = history.records.iter().map(|it| it.step).collect();
     let without = |section: usize| {
         let mut other = history.clone();

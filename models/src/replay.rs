@@ -3,11 +3,11 @@
 use crate::catalogue::{Invariant, PAYLOAD, Protocol, Scenario, Setup};
 use crate::checkers::{self, Violation};
 use crate::engine::{Cell, Example, Exploration};
-use crate::history::{History, Record};
+use crate::history::{Event, History, Record};
 use crate::stop;
 use crate::token::Token;
 use crate::verdict::Verdict;
-use sections::{Error, Execution, Failing, Outcome, Schedule, Search, shrink};
+use sections::{Error, Execution, Failing, Operation, Outcome, Schedule, Search, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -60,7 +60,10 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     }
     let history = match &execution.outcome {
         Outcome::Returned(history) => history.clone(),
-        _ => unfinished(token, records),
+        Outcome::Deadlock(waiting) => {
+            unfinished(token, without_giving_up(&execution, waiting, records))
+        }
+        Outcome::Panicked(_) => unfinished(token, records),
     };
     let violations = checkers::violated(&history);
     let verdict = match &execution.outcome {
@@ -71,6 +74,22 @@ pub fn replay(token: &Token) -> Result<Replayed, Outdated> {
     let not_in_the_table =
         if is_held { xfetch_on_sections::not_in_the_table(&history) } else { None };
     Ok(Replayed { token: now, execution, history, verdict, violations, not_in_the_table })
+}
+
+/// The records without those of tasks that were given up: a compute under which a task waits for ever has not ended.
+fn without_giving_up(
+    execution: &Execution<History>,
+    waiting: &[(usize, Operation)],
+    mut records: Vec<Record>,
+) -> Vec<Record> {
+    for (task, _) in waiting {
+        let last = execution.steps.iter().rposition(|it| it.task == *task).map(|it| it + 1);
+        records.retain(|it| {
+            let is_last = it.task == *task && Some(it.step) == last;
+            !(is_last && matches!(it.event, Event::ComputeFinished(..)))
+        });
+    }
+    records
 }
 
 /// The history of an execution that did not come to its end.
@@ -108,11 +127,7 @@ impl Program {
         self,
         schedule: &Schedule,
     ) -> Result<(Execution<History>, Vec<Record>), Error> {
-        let unfinished = |execution: &Execution<History>| match execution.outcome {
-            Outcome::Returned(_) => Vec::new(),
-            _ => xfetch_on_sections::unfinished(),
-        };
-        sections::replay_and(schedule, self.body(), unfinished)
+        sections::replay_and(schedule, self.body(), records_of_unfinished)
     }
 
     fn token(self, execution: &Execution<History>) -> Token {
@@ -121,21 +136,20 @@ impl Program {
         Token { scenario, protocol, callers, schedule, checksum }
     }
 
-    /// Whether the execution in which the tasks go on in this order violates the invariant. Nothing, if it does not
-    /// come to an end that can be judged.
-    pub(crate) fn violates(
+    /// Whether the execution in which the tasks go on in this order violates the invariant. Nothing, if they cannot go on
+    /// so for the first `begins` steps, or if it does not come to an end that can be judged.
+    pub(crate) fn violates_in_order(
         self,
         knows: &Schedule,
         order: &[usize],
+        begins: usize,
         invariant: Invariant,
     ) -> Option<bool> {
-        let unfinished = |execution: &Execution<History>| match execution.outcome {
-            Outcome::Returned(_) => Vec::new(),
-            _ => xfetch_on_sections::unfinished(),
-        };
-        let followed = sections::follow(knows, order, self.body(), unfinished);
+        let followed = sections::follow(knows, order, self.body(), records_of_unfinished);
         let (execution, records) = followed.ok()?;
-        Some(verdict(&execution, &records).violated.contains(&invariant))
+        let tasks = execution.steps.iter().map(|it| it.task);
+        let went_so = tasks.take(begins).eq(order.iter().take(begins).copied());
+        went_so.then(|| verdict(&execution, &records).violated.contains(&invariant))
     }
 
     /// The execution of this schedule, if it still violates the invariant. Nothing is tried once the search has to
@@ -165,10 +179,12 @@ impl Program {
 
     /// Searches the schedules with at most `bound` preemptions until one violates the invariant.
     fn search(self, bound: u32, invariant: Invariant) -> (Searched, Option<Example>) {
+        let executions =
+            if self.callers > 2 { BOUNDED_EXECUTIONS_OF_MANY } else { BOUNDED_EXECUTIONS };
         let search = Search {
             reduce: false,
             preemptions: Some(bound),
-            executions: BOUNDED_EXECUTIONS,
+            executions,
             workers: 1,
             stop: Some(stop::flag()),
             ..Search::default()
@@ -182,6 +198,14 @@ impl Program {
         let failing = violating.map(|(_, (_, example))| example).min();
         let executions = coverage.complete;
         (Searched { bound, callers: self.callers, executions, all: coverage.exhausted }, failing)
+    }
+}
+
+/// What was recorded of an execution that did not come to its end. It is on the OS thread of the execution.
+fn records_of_unfinished(execution: &Execution<History>) -> Vec<Record> {
+    match execution.outcome {
+        Outcome::Returned(_) => Vec::new(),
+        _ => xfetch_on_sections::unfinished(),
     }
 }
 
@@ -218,6 +242,8 @@ pub fn not_in_the_table(exploration: &Exploration) -> Option<(Token, &str)> {
 
 /// The most executions of one search for a smaller schedule.
 const BOUNDED_EXECUTIONS: u64 = 20_000;
+/// The same with more callers than two: a schedule of so many is rarely the smaller one, and a search of theirs is long.
+const BOUNDED_EXECUTIONS_OF_MANY: u64 = 5_000;
 /// The most callers of such a search.
 const FEW_CALLERS: usize = 4;
 

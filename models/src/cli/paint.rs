@@ -21,7 +21,11 @@ pub(super) fn paint(text: &str) -> String {
 
 fn style(place: usize, line: &str) -> Option<Style> {
     let is_what = place == 0 && line.ends_with(" is violated.");
-    if is_what || line.starts_with("violated") || line.contains("<- violat") {
+    if is_what
+        || line.starts_with("violated")
+        || line.contains("<- violat")
+        || line.contains("<- waits for ever")
+    {
         Some(WHAT)
     } else if line.starts_with("It was certain") || line.contains("<- certain") {
         Some(WHEN)

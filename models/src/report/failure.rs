@@ -1,7 +1,7 @@
 //! One failing execution: what happened, when it became certain, and the execution beside it that passes.
 
 use super::lanes::{Mark, Row, rows, svg};
-use crate::catalogue::Protocol;
+use crate::catalogue::{Protocol, Scenario};
 use crate::code::{Code, code, differences};
 use crate::explain::{Explained, Share, passing};
 use crate::history::History;
@@ -33,8 +33,11 @@ pub(super) fn article(
     let matters = &explained.matters;
     let shown = &matters.sections;
     let mark = |it: &Section| {
-        let violates = !it.marks.is_empty() || waits_for_ever(replayed, it);
-        match (violates, explained.certain == Some(it.number)) {
+        let is_certain = explained.certain == Some(it.number);
+        if waits_for_ever(replayed, it) {
+            return (Mark::Waits, if is_certain { "certain from here" } else { "" });
+        }
+        match (!it.marks.is_empty(), is_certain) {
             (true, true) => (Mark::Violates, "certain from here"),
             (true, false) => (Mark::Violates, ""),
             (false, true) => (Mark::Certain, ""),
@@ -57,7 +60,7 @@ pub(super) fn article(
     );
     html! {
         p { strong { "The twin. " } (replayed.token.protocol.about()) }
-        p { strong { "The scenario. " } (replayed.token.scenario.about()) }
+        p { strong { "The scenario. " } (about(replayed.token.scenario)) }
         @for line in why.lines().filter(|line| !line.is_empty()) { p.why { (line) } }
         p { strong { "The invariant. " } (explained.invariant) ": " (explained.invariant.about()) }
         (decisions(replayed.token.protocol))
@@ -80,6 +83,19 @@ pub(super) fn article(
         }
         (curve(name, &explained.shares))
         (lines(name, &code, &failing))
+    }
+}
+
+/// What a scenario is, with that of the scenario that it is like.
+pub(super) fn about(scenario: Scenario) -> Markup {
+    let text = scenario.about();
+    let like = text.strip_prefix("As `").and_then(|it| it.split_once('`'));
+    let like = like.and_then(|(name, _)| name.parse::<Scenario>().ok());
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 0 { (part) } @else { code { (part) } }
+        }
+        @if let Some(like) = like { " (" code { (like) } ": " (about(like)) ")" }
     }
 }
 
@@ -146,7 +162,8 @@ fn other(
         (mark, "")
     });
     html! {
-        p.note { "The same up to section " (same) ". From there, the first sections with an event." }
+        p.note { "The same twin, with the same mistake: only the order differs. The same up to section " (same) ". From \
+                  there, the first sections with an event." }
         (svg(&format!("{name}-passes"), &format!("{name}: the execution that passes"), &passing, &[], &[], tasks))
         (table(name, "the execution that passes", &passing, tasks))
     }

@@ -25,6 +25,8 @@ const CHARACTERS: usize = 34;
 pub(super) enum Mark {
     /// The violation happens here.
     Violates,
+    /// The task waits for ever from here.
+    Waits,
     /// The violation is certain from here.
     Certain,
     /// The first step that the other execution does not have.
@@ -38,7 +40,7 @@ pub(super) enum Mark {
 impl Mark {
     pub(super) fn class(self) -> &'static str {
         match self {
-            Self::Violates => "violates",
+            Self::Violates | Self::Waits => "violates",
             Self::Certain => "certain",
             Self::Differs => "differs",
             Self::Same => "same",
@@ -49,6 +51,7 @@ impl Mark {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Violates => "violated here",
+            Self::Waits => "waits for ever from here",
             Self::Certain => "certain from here",
             Self::Differs => "differs from here",
             Self::Same | Self::None => "",

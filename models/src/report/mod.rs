@@ -186,7 +186,7 @@ fn heading(
 }
 
 /// The words of the page that a reader of caches may not know. docs/GLOSSARY.md has them all.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     (
         "section",
         "What a task does between two choices of the scheduler: one synchronising operation, with all that follows it.",
@@ -222,6 +222,10 @@ const WORDS: [(&str, &str); 12] = [
     (
         "to revoke",
         "A write makes the lease of a compute under way void: what that compute publishes is discarded.",
+    ),
+    (
+        "to take over",
+        "A miss may take the lease of a refresh that is queued and has not begun to compute: the miss has a thread.",
     ),
     ("continuation", "One way to go on from a section to the end of the execution."),
     (
@@ -300,7 +304,7 @@ fn explorer(trees: &[Tree]) -> Markup {
                  The address has your choices: it can be shared."
             }
             dl.words {
-                @for scenario in EXPLORED { dt { (scenario) } dd { (scenario.about()) } }
+                @for scenario in EXPLORED { dt { (scenario) } dd { (failure::about(scenario)) } }
             }
             div.choose {
                 label for="scenario" { "Scenario" }

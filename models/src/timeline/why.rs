@@ -6,7 +6,7 @@ use super::words::{counted, say, violated};
 use super::{Rows, Section, table};
 use crate::code::code;
 use crate::explain::{Explained, Passing, Share, passing};
-use crate::history::{Event, History, Record};
+use crate::history::{Event, History, Record, Usage};
 use crate::replay::Replayed;
 use sections::{Execution, Outcome};
 use std::collections::BTreeSet;
@@ -107,6 +107,12 @@ pub(super) fn mark(sections: &mut [Section], replayed: &Replayed, explained: &Ex
         section.marks.retain(|it| *it == explained);
         section.marks.iter_mut().for_each(|it| *it = "<- violated".into());
     }
+    if let Outcome::Deadlock(waiting) = &replayed.execution.outcome {
+        for (task, _) in waiting {
+            let last = sections.iter_mut().rfind(|it| it.step.task == *task);
+            last.into_iter().for_each(|it| it.marks.push("<- waits for ever".into()));
+        }
+    }
     let certain = explained.certain.and_then(|it| sections.get_mut(it - 1));
     certain.into_iter().for_each(|it| it.marks.push("<- certain".into()));
 }
@@ -142,8 +148,18 @@ fn before(share: &Share) -> String {
     format!(" Before that choice, {violating} of {at_least}{all} violate it; after it, all do.")
 }
 
-/// What is violated by no event.
-const LEFT: &str = "after all tasks have ended, the cache still holds what it should not";
+/// What is violated by no event: what the cache has when all tasks have ended, and after everything has expired and was
+/// swept.
+fn left(history: &History) -> String {
+    let usage = |it: Usage| {
+        let (keys, slots) = (counted(it.keys, "key"), counted(it.slots, "slot"));
+        format!("{keys}, {} and {slots} of the lease table", counted(it.leases, "lease"))
+    };
+    let (rest, last) = (usage(history.at_rest), usage(history.at_last));
+    format!(
+        "after all tasks have ended, the cache holds {rest}; after all has expired and was swept, {last}"
+    )
+}
 
 /// Who did what where, as the record says that shows the violation.
 pub(super) fn what(
@@ -184,10 +200,10 @@ pub(super) fn what(
                 Some(said) => {
                     format!("{} {said} in section {}", tasks.name(record.task), record.step)
                 }
-                None => LEFT.into(),
+                None => left(&replayed.history),
             }
         }
-        (None, _) => LEFT.into(),
+        (None, _) => left(&replayed.history),
     }
 }
 
