@@ -14,9 +14,8 @@ use crate::page::Grid;
 use crate::replay::{Replayed, replay};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::json;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use tree::{CALLERS, MOST, Texts, Tree, tree};
 use xfetch_simulate::plan::{Plan, Shape, Wishes};
 use xfetch_simulate::report::Report as Day;
@@ -58,12 +57,11 @@ pub fn failures() -> Vec<(Replayed, Explained)> {
 fn in_parallel<T: Copy + Sync, R: Send>(of: &[T], give: impl Fn(T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let given = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(one) = of.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let place = of.iter().position(|it| std::ptr::eq(it, one));
-            let gives = give(*one);
-            given.lock().unwrap_or_else(PoisonError::into_inner).push((place, gives));
-        }
+    let work = || loop {
+        let place = next.fetch_add(1, Ordering::Relaxed);
+        let Some(one) = of.get(place) else { break };
+        let gives = give(*one);
+        given.lock().unwrap_or_else(PoisonError::into_inner).push((place, gives));
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));

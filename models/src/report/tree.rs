@@ -231,3 +231,42 @@ fn state(known: &Known, history: &History, tasks: &TaskNames) -> String {
         known.entry(history)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Texts, tree};
+    use crate::catalogue::{Protocol, Scenario};
+
+    /// How many ways lead from each moment to an end, and how many of them violate something.
+    fn counts(tree: &super::Tree) -> (u64, u64) {
+        let mut of: Vec<(u64, u64)> = Vec::new();
+        for moment in &tree.moments {
+            let end = moment.violated.iter().map(|it| (1, u64::from(!it.is_empty())));
+            let below = moment.steps.iter().map(|(_, to)| of[*to]);
+            of.push(end.chain(below).fold((0, 0), |all, it| (all.0 + it.0, all.1 + it.1)));
+        }
+        of.last().copied().unwrap_or_default()
+    }
+
+    /// 134 and 274 are the interleavings of two callers, as `explore --preemptions 100` counts them.
+    #[test]
+    fn the_ways_through_the_graph_are_the_interleavings() {
+        for (protocol, paths) in
+            [(Protocol::DoubleRecheck, 134), (Protocol::ReleaseBeforePublish, 274)]
+        {
+            let found =
+                tree(Scenario::Field, protocol, &mut Texts::default()).expect("it is small");
+            assert_eq!(found.paths, paths);
+            assert_eq!(counts(&found), (found.paths, found.violating));
+            assert!(found.moments.len() < paths as usize, "nothing is shared");
+        }
+    }
+
+    #[test]
+    fn a_caller_that_waits_for_ever_is_at_an_end_that_violates_something() {
+        let twin = Protocol::ReleaseWithoutNotify;
+        let found = tree(Scenario::Miss, twin, &mut Texts::default()).expect("it is small");
+        assert!(found.violating > 0);
+        assert_eq!(counts(&found), (found.paths, found.violating));
+    }
+}
