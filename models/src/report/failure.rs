@@ -191,7 +191,10 @@ fn table(name: &str, which: &str, rows: &[Row], tasks: &TaskNames) -> Markup {
                                     @if let Some(mark) = row.mark_in_words() { " " strong { (mark) } }
                                 }
                                 td { (row.entry) } td { (row.lease) } td { (row.computes) }
-                                td { code { (row.code) } @if row.is_of_the_twin { " the twin's own step" } }
+                                td {
+                                    code { (row.code) }
+                                    @if let Some(own) = &row.own { ", the twin's own step: " code { (own) } }
+                                }
                             }
                         }
                     }

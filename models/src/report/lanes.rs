@@ -69,8 +69,8 @@ pub(super) struct Row {
     pub(super) lease: String,
     pub(super) computes: String,
     pub(super) code: String,
-    /// Whether that line is the twin's own.
-    pub(super) is_of_the_twin: bool,
+    /// The text of that line, if it is the twin's own.
+    pub(super) own: Option<String>,
     pub(super) mark: Mark,
     /// Further words of the mark.
     pub(super) also: &'static str,
@@ -114,7 +114,7 @@ pub(super) fn rows(
             lease: if holders.is_empty() { "none".into() } else { holders },
             computes: format!("{begun} begun, {under_way} under way"),
             code: code.map(Code::short).unwrap_or_default(),
-            is_of_the_twin: code.is_some_and(Code::is_of_a_twin),
+            own: code.filter(|it| it.is_of_a_twin()).map(|it| it.text().unwrap_or_default()),
             mark,
             also,
         });
@@ -166,8 +166,9 @@ pub(super) fn svg(
         let lines = wrapped(&row.does, characters);
         let mut states = wrapped(&format!("entry {}; lease {}", row.entry, row.lease), characters);
         if !row.code.is_empty() {
-            let own = if row.is_of_the_twin { ", the twin's own step" } else { "" };
+            let own = if row.own.is_some() { ", the twin's own step:" } else { "" };
             states.push(format!("{}{own}", row.code));
+            states.extend(row.own.iter().flat_map(|text| wrapped(text, characters)));
         }
         let mark = row.mark_in_words();
         let height = (lines.len() + mark.iter().count() + states.len()) * LINE + SPACE;
