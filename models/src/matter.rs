@@ -1,7 +1,7 @@
 //! Which sections of a failing execution matter.
 //!
 //! A section matters if one of these holds:
-//! 1. The violation happens in it, or a task waits for ever after it.
+//! 1. The violation happens in it, or a task waits for ever after it, or it is the last one of such a task with an event.
 //! 2. It is one of two sections of different tasks in a race, and the violation goes away when they change places. Every
 //!    such pair is replayed in the other order, all else as before where it can.
 //! 3. It does not come after the violation, and without its events the judge sees none.
@@ -18,6 +18,7 @@ use crate::checkers;
 use crate::code::{Code, code};
 use crate::history::{Event, History};
 use crate::replay::{Program, Replayed};
+use crate::timeline::words::say;
 use sections::{Outcome, Step};
 use std::collections::BTreeSet;
 
@@ -81,7 +82,12 @@ pub fn matters(replayed: &Replayed, invariant: Invariant, certain: Option<usize>
     }
     if let Outcome::Deadlock(waiting) = &replayed.execution.outcome {
         let last = |task: usize| steps.iter().rposition(|it| it.task == task).map(|it| it + 1);
+        let event = |task: usize| {
+            let mut of_task = replayed.history.records.iter().filter(|it| it.task == task);
+            of_task.rfind(|it| say(it).is_some()).map(|it| it.step)
+        };
         found.sections.extend(waiting.iter().filter_map(|(task, _)| last(*task)));
+        found.sections.extend(waiting.iter().filter_map(|(task, _)| event(*task)));
     }
     let own = code(replayed);
     let own = (1..).zip(&own).filter(|(_, code)| code.as_ref().is_some_and(Code::is_of_a_twin));

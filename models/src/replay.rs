@@ -84,10 +84,14 @@ fn without_giving_up(
 ) -> Vec<Record> {
     for (task, _) in waiting {
         let last = execution.steps.iter().rposition(|it| it.task == *task).map(|it| it + 1);
-        records.retain(|it| {
-            let is_last = it.task == *task && Some(it.step) == last;
-            !(is_last && matches!(it.event, Event::ComputeFinished(..)))
-        });
+        let is_given_up = |it: &Record| {
+            // What it records then has the number of the last decision, which was another task's.
+            let step = it.step.checked_sub(1).and_then(|step| execution.steps.get(step));
+            let of_another = step.is_some_and(|step| step.task != *task);
+            let ends = Some(it.step) == last && matches!(it.event, Event::ComputeFinished(..));
+            it.task == *task && (of_another || ends)
+        };
+        records.retain(|it| !is_given_up(it));
     }
     records
 }

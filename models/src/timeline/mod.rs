@@ -1,5 +1,4 @@
-//! One execution as a timeline: a column for each task, a line for each section, and the state of the
-//! cache after it.
+//! One execution as a timeline: a line for each section, a column for each of two tasks, and the state of the cache after it.
 
 mod day;
 mod json;
@@ -34,6 +33,8 @@ pub enum Detail {
     All,
 }
 
+/// The most tasks that have a lane each. With more, each line names its task.
+const MOST_LANES: usize = 2;
 /// The most columns of a timeline, if its names let it.
 const WIDTH: u16 = 100;
 
@@ -211,7 +212,15 @@ fn table<'a>(
     let mut table = Table::new();
     let times = sections.iter().any(|section| section.time.is_some());
     let first = ["section".to_owned()].into_iter().chain(times.then(|| "at".into()));
-    let header = first.chain(tasks.all().map(|it| tasks.name(it)));
+    let lanes: Vec<usize> = tasks.all().collect();
+    // More lanes would be too narrow to read.
+    let has_lanes = lanes.len() <= MOST_LANES;
+    let of_tasks: Vec<String> = if has_lanes {
+        lanes.iter().map(|it| tasks.name(*it)).collect()
+    } else {
+        vec!["task".into(), "step".into()]
+    };
+    let header = first.chain(of_tasks);
     let code = sections.iter().any(|section| section.code.is_some());
     let header = header.chain(["lease".into(), "version".into()]);
     let header = header.chain(code.then(|| "code".into())).chain([String::new()]);
@@ -237,14 +246,17 @@ fn table<'a>(
         }
         let mut row = vec![numbers(fold)];
         row.extend(fold[0].time.map(|time| format!("{time:?}")));
-        row.extend(tasks.all().map(|task| {
-            let of_task: Vec<_> = fold.iter().filter(|it| it.step.task == task).collect();
-            match (of_task.as_slice(), fold.len()) {
-                ([], _) => String::new(),
-                ([section], 1) => objects.phrase(section.step, &section.notes, tasks),
-                (several, _) => objects.folded(several.iter().map(|section| section.step)),
-            }
-        }));
+        if has_lanes {
+            row.extend(lanes.iter().map(|task| {
+                let of_task = fold.iter().filter(|it| it.step.task == *task);
+                phrase(&of_task.collect::<Vec<_>>(), fold.len(), tasks, objects)
+            }));
+        } else {
+            let mut names: Vec<_> = fold.iter().map(|it| tasks.name(it.step.task)).collect();
+            names.dedup();
+            let all: Vec<_> = fold.iter().collect();
+            row.extend([names.join(", "), phrase(&all, fold.len(), tasks, objects)]);
+        }
         row.extend([cache.holders(tasks), cache.version()]);
         row.extend(code.then(|| fold[0].code.clone().unwrap_or_default()));
         row.push(
@@ -253,6 +265,15 @@ fn table<'a>(
         table.add_row(row);
     }
     table
+}
+
+/// What these sections did, of so many that share a line.
+fn phrase(sections: &[&Section], of: usize, tasks: &TaskNames, objects: &Objects) -> String {
+    match (sections, of) {
+        ([], _) => String::new(),
+        ([section], 1) => objects.phrase(section.step, &section.notes, tasks),
+        (several, _) => objects.folded(several.iter().map(|section| section.step)),
+    }
 }
 
 /// `7`, `7 !` or `7-9`.
