@@ -143,7 +143,7 @@ struct Place {
     y: usize,
     height: usize,
     lines: Vec<String>,
-    mark: Option<String>,
+    mark: Vec<String>,
     states: Vec<String>,
 }
 
@@ -170,8 +170,8 @@ pub(super) fn svg(
             states.push(format!("{}{own}", row.code));
             states.extend(row.own.iter().flat_map(|text| wrapped(text, characters)));
         }
-        let mark = row.mark_in_words();
-        let height = (lines.len() + mark.iter().count() + states.len()) * LINE + SPACE;
+        let mark = row.mark_in_words().map_or_else(Vec::new, |it| wrapped(&it, characters));
+        let height = (lines.len() + mark.len() + states.len()) * LINE + SPACE;
         let x = NUMBERS + lanes.get(&row.task).copied().unwrap_or(0) * lane;
         places.insert(row.number, Place { x, y, height, lines, mark, states });
         y += height;
@@ -210,7 +210,7 @@ fn step(row: &Row, places: &BTreeMap<usize, Place>, width: usize) -> Markup {
     let Some(Place { x, y, height, lines, mark, states }) = places.get(&row.number) else {
         return html! {};
     };
-    let (top, above) = (y + LINE, lines.len() + mark.iter().count());
+    let (top, above) = (y + LINE, lines.len() + mark.len());
     html! {
         g class=(row.mark.class()) {
             rect.back x="0" y=(y) width=(width) height=(height - 12) {}
@@ -222,8 +222,8 @@ fn step(row: &Row, places: &BTreeMap<usize, Place>, width: usize) -> Markup {
             @for (place, line) in states.iter().enumerate() {
                 text.state x=(x + 22) y=(top + (above + place) * LINE) { (line) }
             }
-            @if let Some(mark) = mark {
-                text.mark x=(x + 22) y=(top + lines.len() * LINE) { (mark) }
+            @for (place, line) in mark.iter().enumerate() {
+                text.mark x=(x + 22) y=(top + (lines.len() + place) * LINE) { (line) }
             }
         }
     }

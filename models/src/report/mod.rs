@@ -191,7 +191,7 @@ const WORDS: [(&str, &str); 13] = [
     ),
     (
         "lease",
-        "The right to compute the value of a key. One request holds it; it is a slot in the lease table.",
+        "The right to compute the value of a key. One request holds it. The lease table has a slot for it, which goes with the release.",
     ),
     (
         "stale",
