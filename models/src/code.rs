@@ -1,8 +1,10 @@
 //! The line of the protocol, or of the broken twin, from which each section of an execution was reached.
 
 use crate::catalogue::Protocol;
+use crate::history::History;
 use crate::replay::{Program, Replayed};
-use sections::{Frame, replay_with_stacks};
+use sections::{Execution, Frame, replay_and, replay_with_stacks};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -71,6 +73,24 @@ pub fn code(replayed: &Replayed) -> Vec<Option<Code>> {
     let again = replay_with_stacks(&replayed.execution.schedule, program.body());
     let steps = again.map(|it| it.steps).unwrap_or_default();
     steps.iter().map(|step| Code::of_stack(&step.stack)).collect()
+}
+
+/// The steps that the twin took in its own way, by the section in which it did.
+pub fn own_steps(replayed: &Replayed) -> BTreeMap<usize, BTreeSet<String>> {
+    let Program { scenario, protocol, callers } = Program::of(&replayed.token);
+    let body = move || xfetch_on_sections::run_with_decisions(scenario, protocol, callers);
+    let taken = |_: &Execution<History>| xfetch_on_sections::decisions();
+    let schedule = &replayed.execution.schedule;
+    let taken = replay_and(schedule, body, taken).map(|(_, taken)| taken).unwrap_or_default();
+    let steps = &replayed.execution.steps;
+    let mut own: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for (section, task, step) in taken {
+        // After the last section main looks once more: that is no step of a task.
+        if section.checked_sub(1).and_then(|it| steps.get(it)).is_some_and(|it| it.task == task) {
+            own.entry(section).or_default().insert(method_name(&format!("{step:?}")));
+        }
+    }
+    own
 }
 
 /// The text of a file of the repository, if the sources are where they were when this was built.

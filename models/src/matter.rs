@@ -8,19 +8,20 @@
 //! 4. It takes a lease that nobody releases.
 //! 5. A choice in it made the violation certain.
 //! 6. It takes a lease that is held when the violation happens.
-//! 7. It does not come after the violation, and its line is the twin's own: the mistake is there.
+//! 7. It is the last one before the violation in which the twin takes a step in its own way, if no section of those above
+//!    shows that step: the mistake is there.
 //!
 //! The rest is what the tasks do in every execution. Where none of 2, 4 and 5 holds for any section, and what is violated
 //! shows only after all tasks have ended, every section with an event matters: no order of them is to blame.
 
 use crate::catalogue::Invariant;
 use crate::checkers;
-use crate::code::{Code, code};
+use crate::code::own_steps;
 use crate::history::{Event, History};
 use crate::replay::{Program, Replayed};
 use crate::timeline::words::say;
 use sections::{Outcome, Step};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The sections that matter, counted from 1, and how they depend on each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,16 +90,14 @@ pub fn matters(replayed: &Replayed, invariant: Invariant, certain: Option<usize>
         found.sections.extend(waiting.iter().filter_map(|(task, _)| last(*task)));
         found.sections.extend(waiting.iter().filter_map(|(task, _)| event(*task)));
     }
-    let own = code(replayed);
-    let own = (1..).zip(&own).filter(|(_, code)| code.as_ref().is_some_and(Code::is_of_a_twin));
     let end = end(replayed, place.map(|(_, at)| *at));
-    found.sections.extend(own.map(|(section, _)| section).filter(|it| *it <= end));
     found.races = races(replayed, invariant, &order);
     found.sections.extend(found.races.iter().flat_map(|(one, other)| [*one, *other]));
     found.sections.extend(judged(replayed, invariant, place.map(|(_, at)| *at)));
     let kept: BTreeSet<usize> = kept_leases(&replayed.history).collect();
     found.sections.extend(&kept);
     found.sections.extend(certain);
+    found.sections.extend(decisions(replayed, &found.sections, end));
     let no_order = found.races.is_empty() && certain.is_none() && kept.is_empty();
     if no_order && is_at_rest(replayed, place.map(|(_, at)| *at)) {
         found.sections.extend(replayed.history.records.iter().map(|it| it.step));
@@ -141,6 +140,17 @@ fn races(replayed: &Replayed, invariant: Invariant, order: &Order) -> Vec<(usize
         }
     }
     found
+}
+
+/// Of each step that the twin takes in its own way, and that none of these sections shows, the last one up to the end.
+fn decisions(replayed: &Replayed, kept: &BTreeSet<usize>, end: usize) -> BTreeSet<usize> {
+    let own = own_steps(replayed);
+    let shown: BTreeSet<_> =
+        own.iter().filter(|(it, _)| kept.contains(it)).flat_map(|(_, it)| it).collect();
+    let before =
+        own.range(..=end).flat_map(|(section, steps)| steps.iter().map(move |it| (it, *section)));
+    let last: BTreeMap<_, _> = before.collect();
+    last.into_iter().filter(|(step, _)| !shown.contains(step)).map(|(_, section)| section).collect()
 }
 
 /// The section of the violation. Where what is violated shows at rest, no section comes after it.

@@ -1,6 +1,7 @@
 //! The scenarios and the twins, written once. Each backend is a package that has this text as a module; its
 //! module `backend` says what the text runs on.
 
+mod decisions;
 pub(crate) mod locks;
 pub(crate) mod recorder;
 pub(crate) mod stage;
@@ -11,6 +12,7 @@ use super::backend::{
     workers,
 };
 use core::steps::DoubleRecheck;
+pub use decisions::Decision;
 use twins::Twin;
 use xfetch_vocabulary::catalogue::{Protocol, Scenario};
 use xfetch_vocabulary::history::{History, Record};
@@ -28,6 +30,17 @@ pub fn run(scenario: Scenario, protocol: Protocol, callers: usize) -> History {
         }
         twin => stage::perform(Twin(twin), scenario, protocol, callers),
     }
+}
+
+/// The same, and which steps a twin took in its own way, where.
+pub fn run_with_decisions(scenario: Scenario, protocol: Protocol, callers: usize) -> History {
+    decisions::keep();
+    run(scenario, protocol, callers)
+}
+
+/// The steps of the last execution on this OS thread that a twin took in its own way.
+pub fn decisions() -> Vec<Decision> {
+    decisions::taken()
 }
 
 /// What was written down of the last execution on this OS thread, if it did not come to its end.

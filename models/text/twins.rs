@@ -10,7 +10,7 @@ use super::core::steps::{
     Turn, World, thread_local,
 };
 use super::core::{Error, Found, Swept};
-use super::locks;
+use super::{decisions, locks};
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -26,7 +26,11 @@ pub(crate) struct Twin(pub(crate) Name);
 impl Twin {
     /// The twin, if it differs in this step.
     fn in_step(self, step: Step) -> Option<Name> {
-        self.0.steps().contains(&step).then_some(self.0)
+        let differs = self.0.steps().contains(&step);
+        if differs {
+            decisions::note(step);
+        }
+        differs.then_some(self.0)
     }
 }
 

@@ -111,4 +111,4 @@ mod backend {
 #[path = "../../text/mod.rs"]
 mod text;
 
-pub use text::{backend_name, run, unfinished};
+pub use text::{Decision, backend_name, decisions, run, run_with_decisions, unfinished};

@@ -70,4 +70,4 @@ pub use sample::{Chance, Draws, sample};
 pub use search::{resume, search};
 pub use seen::{Example, Seen, check, check_unfinished};
 pub use text::stage::{Compute, Value};
-pub use text::{backend_name, run, unfinished};
+pub use text::{Decision, backend_name, decisions, run, run_with_decisions, unfinished};

@@ -2,7 +2,7 @@
 
 use super::lanes::{Mark, Row, rows, svg};
 use crate::catalogue::{Protocol, Scenario};
-use crate::code::{Code, code, differences};
+use crate::code::{Code, code, differences, own_steps};
 use crate::explain::{Explained, Share, passing};
 use crate::history::History;
 use crate::replay::Replayed;
@@ -12,7 +12,7 @@ use crate::timeline::why::{same, told, why};
 use crate::timeline::words::say;
 use maud::{Markup, html};
 use sections::{Execution, Outcome};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The command that replays a token.
 const REPLAY: &str = "cargo run --release -- replay";
@@ -30,6 +30,7 @@ pub(super) fn article(
     let sections = Section::all(steps, &replayed.history.records, &replayed.violations, say);
     let why = why(replayed, explained, &sections, &tasks, &objects);
     let code = code(replayed);
+    let own = own_steps(replayed);
     let matters = &explained.matters;
     let shown = &matters.sections;
     let mark = |it: &Section| {
@@ -45,9 +46,9 @@ pub(super) fn article(
         }
     };
     let history = &replayed.history;
-    let failing = rows(&sections, shown, history, &tasks, &objects, &code, mark);
+    let failing = rows(&sections, shown, history, &tasks, &objects, (&code, &own), mark);
     let every: BTreeSet<usize> = (1..=steps.len()).collect();
-    let whole = rows(&sections, &every, history, &tasks, &objects, &code, mark);
+    let whole = rows(&sections, &every, history, &tasks, &objects, (&code, &own), mark);
     let command = format!("{REPLAY} {}", replayed.token);
     let (few, all) = (failing.len(), steps.len());
     let picture = svg(
@@ -111,7 +112,7 @@ fn waits_for_ever(replayed: &Replayed, section: &Section) -> bool {
 fn decisions(twin: Protocol) -> Markup {
     let all = differences(twin);
     html! {
-        details {
+        details open {
             summary { "The decision: the twin's code beside the shipped code" span.sr { " of " (twin) } }
             @for it in &all {
                 p.note { "The step " code { (it.step) } }
@@ -153,14 +154,15 @@ fn other(
     let same = same(replayed, execution);
     let both = explained.matters.sections.iter().copied().filter(|it| *it <= same);
     let shown: BTreeSet<usize> = both.chain(told(&sections, same)).collect();
-    let passing = rows(&sections, &shown, history, tasks, &objects, &[], |it| {
-        let mark = match it.number {
-            number if number <= same => Mark::Same,
-            number if number == same + 1 => Mark::Differs,
-            _ => Mark::None,
-        };
-        (mark, "")
-    });
+    let passing =
+        rows(&sections, &shown, history, tasks, &objects, (&[], &BTreeMap::new()), |it| {
+            let mark = match it.number {
+                number if number <= same => Mark::Same,
+                number if number == same + 1 => Mark::Differs,
+                _ => Mark::None,
+            };
+            (mark, "")
+        });
     html! {
         p.note { "The same twin, with the same mistake: only the order differs. The same up to section " (same) ". From \
                   there, the first sections with an event." }
@@ -193,7 +195,7 @@ fn table(name: &str, which: &str, rows: &[Row], tasks: &TaskNames) -> Markup {
                                 td { (row.entry) } td { (row.lease) } td { (row.computes) }
                                 td {
                                     code { (row.code) }
-                                    @if let Some(own) = &row.own { ", the twin's own step: " code { (own) } }
+                                    @if let Some(own) = &row.own { "; " (own) }
                                 }
                             }
                         }

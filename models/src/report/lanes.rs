@@ -69,7 +69,7 @@ pub(super) struct Row {
     pub(super) lease: String,
     pub(super) computes: String,
     pub(super) code: String,
-    /// The text of that line, if it is the twin's own.
+    /// The steps that the twin takes in its own way there, and the text of the line if it is the twin's.
     pub(super) own: Option<String>,
     pub(super) mark: Mark,
     /// Further words of the mark.
@@ -90,7 +90,7 @@ pub(super) fn rows(
     history: &History,
     tasks: &TaskNames,
     objects: &Objects,
-    code: &[Option<Code>],
+    (code, own): (&[Option<Code>], &BTreeMap<usize, BTreeSet<String>>),
     mark: impl Fn(&Section) -> (Mark, &'static str),
 ) -> Vec<Row> {
     let mut known = Known::default();
@@ -114,12 +114,24 @@ pub(super) fn rows(
             lease: if holders.is_empty() { "none".into() } else { holders },
             computes: format!("{begun} begun, {under_way} under way"),
             code: code.map(Code::short).unwrap_or_default(),
-            own: code.filter(|it| it.is_of_a_twin()).map(|it| it.text().unwrap_or_default()),
+            own: own_step(code, own.get(&section.number)),
             mark,
             also,
         });
     }
     rows
+}
+
+/// What of a section is the twin's own.
+fn own_step(code: Option<&Code>, own: Option<&BTreeSet<String>>) -> Option<String> {
+    let text = code.filter(|it| it.is_of_a_twin()).and_then(Code::text);
+    let steps = own.map(|own| own.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+    match (steps, text) {
+        (None, None) => None,
+        (Some(steps), None) => Some(format!("the twin's own {steps}")),
+        (None, Some(text)) => Some(format!("the twin's own line: {text}")),
+        (Some(steps), Some(text)) => Some(format!("the twin's own {steps}: {text}")),
+    }
 }
 
 /// Lines of at most so many characters, broken between words.
@@ -144,6 +156,7 @@ struct Place {
     height: usize,
     lines: Vec<String>,
     mark: Vec<String>,
+    own: Vec<String>,
     states: Vec<String>,
 }
 
@@ -166,14 +179,13 @@ pub(super) fn svg(
         let lines = wrapped(&row.does, characters);
         let mut states = wrapped(&format!("entry {}; lease {}", row.entry, row.lease), characters);
         if !row.code.is_empty() {
-            let own = if row.own.is_some() { ", the twin's own step:" } else { "" };
-            states.push(format!("{}{own}", row.code));
-            states.extend(row.own.iter().flat_map(|text| wrapped(text, characters)));
+            states.push(row.code.clone());
         }
+        let own: Vec<String> = row.own.iter().flat_map(|it| wrapped(it, characters)).collect();
         let mark = row.mark_in_words().map_or_else(Vec::new, |it| wrapped(&it, characters));
-        let height = (lines.len() + mark.len() + states.len()) * LINE + SPACE;
+        let height = (lines.len() + mark.len() + own.len() + states.len()) * LINE + SPACE;
         let x = NUMBERS + lanes.get(&row.task).copied().unwrap_or(0) * lane;
-        places.insert(row.number, Place { x, y, height, lines, mark, states });
+        places.insert(row.number, Place { x, y, height, lines, mark, own, states });
         y += height;
     }
     let width = NUMBERS + lanes.len() * lane;
@@ -207,10 +219,10 @@ pub(super) fn svg(
 }
 
 fn step(row: &Row, places: &BTreeMap<usize, Place>, width: usize) -> Markup {
-    let Some(Place { x, y, height, lines, mark, states }) = places.get(&row.number) else {
+    let Some(Place { x, y, height, lines, mark, own, states }) = places.get(&row.number) else {
         return html! {};
     };
-    let (top, above) = (y + LINE, lines.len() + mark.len());
+    let (top, above) = (y + LINE, lines.len() + mark.len() + own.len());
     html! {
         g class=(row.mark.class()) {
             rect.back x="0" y=(y) width=(width) height=(height - 12) {}
@@ -218,6 +230,9 @@ fn step(row: &Row, places: &BTreeMap<usize, Place>, width: usize) -> Markup {
             circle cx=(x + 8) cy=(top - 4) r="5" {}
             @for (place, line) in lines.iter().enumerate() {
                 text x=(x + 22) y=(top + place * LINE) { (line) }
+            }
+            @for (place, line) in own.iter().enumerate() {
+                text.own x=(x + 22) y=(top + (lines.len() + mark.len() + place) * LINE) { (line) }
             }
             @for (place, line) in states.iter().enumerate() {
                 text.state x=(x + 22) y=(top + (above + place) * LINE) { (line) }

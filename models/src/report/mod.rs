@@ -115,7 +115,8 @@ pub fn page(checked: Option<&Checked>, failures: &[(Replayed, Explained)]) -> St
                              task, and time goes down. An arrow leads from a section to one that has to come after it; a red \
                              one is a race whose other order does not violate the invariant. \"!\" marks a preemption. Amber \
                              marks the choice that made the violation certain: it is the moment, and not the mistake. The \
-                             mistake is the twin's decision."
+                             mistake is the twin's decision: blue names the steps that the twin takes in its own way, where it \
+                             takes them."
                         }
                         (words())
                         p.cue { "Scroll a picture sideways to see all of its lanes." }

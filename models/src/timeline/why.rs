@@ -4,7 +4,7 @@ use super::known::Known;
 use super::names::{Objects, TaskNames};
 use super::words::{counted, say, violated};
 use super::{Rows, Section, table};
-use crate::code::code;
+use crate::code::{code, own_steps};
 use crate::explain::{Explained, Passing, Share, passing};
 use crate::history::{Event, History, Record, Usage};
 use crate::replay::Replayed;
@@ -115,6 +115,11 @@ pub(super) fn mark(sections: &mut [Section], replayed: &Replayed, explained: &Ex
     }
     let certain = explained.certain.and_then(|it| sections.get_mut(it - 1));
     certain.into_iter().for_each(|it| it.marks.push("<- certain".into()));
+    for (section, steps) in own_steps(replayed) {
+        let steps = steps.into_iter().collect::<Vec<_>>().join(", ");
+        let section = sections.get_mut(section - 1);
+        section.into_iter().for_each(|it| it.marks.push(format!("twin's {steps}")));
+    }
 }
 
 /// Who goes on in the execution that passes, and does what.
