@@ -64,7 +64,7 @@ pub(super) fn article(
         p { strong { "The scenario. " } (about(replayed.token.scenario)) }
         @for line in why.lines().filter(|line| !line.is_empty()) { p.why { (line) } }
         p { strong { "The invariant. " } (explained.invariant) ": " (explained.invariant.about()) }
-        (decisions(replayed.token.protocol))
+        (decisions(replayed.token.protocol, own.is_empty()))
         p.command {
             code { (command) } " "
             button type="button" data-copy=(command) { "Copy" span.sr { " the command for " (name) } }
@@ -109,7 +109,7 @@ fn waits_for_ever(replayed: &Replayed, section: &Section) -> bool {
 }
 
 /// The twin's steps beside the shipped ones.
-fn decisions(twin: Protocol) -> Markup {
+fn decisions(twin: Protocol, is_early: bool) -> Markup {
     let all = differences(twin);
     html! {
         details open {
@@ -122,6 +122,9 @@ fn decisions(twin: Protocol) -> Markup {
                 }
             }
             @if all.is_empty() { p.note { "The sources are not here." } }
+            @if is_early {
+                p.note { "This is asked for when the cache is made: no section has it." }
+            }
         }
     }
 }

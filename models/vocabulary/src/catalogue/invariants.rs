@@ -26,7 +26,8 @@ slugs! {
     InvalidationWins = "invalidation-wins",
     /// The versions of a key grow, and a value replaces only values that were begun before it.
     VersionsNeverRegress = "versions-never-regress",
-    /// A value that a request returns was servable at some moment between its question and its answer.
+    /// A value that a request returns was servable at some moment between its question and its answer; if the
+    /// request has computed itself, at some moment after that.
     NeverServeExpired = "never-serve-expired",
     /// No two leases of a key are held at the same time, but for one that was revoked.
     OneLeasePerKey = "one-lease-per-key",
