@@ -11,6 +11,9 @@
 //! 7. It is the last one before the violation in which the twin takes a step in its own way, if no section of those above
 //!    shows that step: the mistake is there.
 //!
+//! Of an execution of more than 400 sections no race is looked at, and after two seconds no further race and no further
+//! section: then [`Matters::is_complete`] is not set.
+//!
 //! The rest is what the tasks do in every execution. Where none of 2, 4 and 5 holds for any section, and what is violated
 //! shows only after all tasks have ended, every section with an event matters: no order of them is to blame.
 
@@ -22,6 +25,7 @@ use crate::replay::{Program, Replayed};
 use crate::timeline::words::say;
 use sections::{Outcome, Step};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// The sections that matter, counted from 1, and how they depend on each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +37,14 @@ pub struct Matters {
     /// Between sections of different tasks that matter: the first one happens before the other, and none that matters lies
     /// between them.
     pub edges: Vec<(usize, usize)>,
+    /// Whether every race and every section was looked at.
+    pub is_complete: bool,
 }
+
+/// No race and no section is looked at after so long.
+const TIME: Duration = Duration::from_secs(2);
+/// The most sections of an execution whose races are looked at.
+const LONG: usize = 400;
 
 /// What happens before what in an execution.
 struct Order {
@@ -73,8 +84,10 @@ fn conflict(one: &Step, other: &Step) -> bool {
 /// Finds the sections that matter for this invariant. A choice in section `certain` made its violation certain.
 pub fn matters(replayed: &Replayed, invariant: Invariant, certain: Option<usize>) -> Matters {
     let steps = &replayed.execution.steps;
-    let order = Order::of(steps);
-    let mut found = Matters::default();
+    let until = Instant::now() + TIME;
+    let is_short = steps.len() <= LONG;
+    let order = is_short.then(|| Order::of(steps));
+    let mut found = Matters { is_complete: is_short, ..Matters::default() };
     let place = replayed.violations.iter().find(|(it, _)| *it == invariant);
     let record = place.and_then(|(_, at)| replayed.history.records.get(*at));
     if let Some(record) = record.filter(|it| (1..=steps.len()).contains(&it.step)) {
@@ -91,19 +104,22 @@ pub fn matters(replayed: &Replayed, invariant: Invariant, certain: Option<usize>
         found.sections.extend(waiting.iter().filter_map(|(task, _)| event(*task)));
     }
     let end = end(replayed, place.map(|(_, at)| *at));
-    found.races = races(replayed, invariant, &order);
+    if let Some(order) = &order {
+        found.races = races(replayed, invariant, order, until);
+    }
     found.sections.extend(found.races.iter().flat_map(|(one, other)| [*one, *other]));
-    found.sections.extend(judged(replayed, invariant, place.map(|(_, at)| *at)));
+    found.sections.extend(judged(replayed, invariant, place.map(|(_, at)| *at), until));
+    found.is_complete &= Instant::now() < until;
     let kept: BTreeSet<usize> = kept_leases(&replayed.history).collect();
     found.sections.extend(&kept);
     found.sections.extend(certain);
     found.sections.extend(decisions(replayed, &found.sections, end));
     let no_order = found.races.is_empty() && certain.is_none() && kept.is_empty();
-    if no_order && is_at_rest(replayed, place.map(|(_, at)| *at)) {
+    if no_order && found.is_complete && is_at_rest(replayed, place.map(|(_, at)| *at)) {
         found.sections.extend(replayed.history.records.iter().map(|it| it.step));
     }
     found.sections.retain(|it| (1..=steps.len()).contains(it));
-    found.edges = edges(&found.sections, steps, &order);
+    found.edges = order.map_or_else(Vec::new, |order| edges(&found.sections, steps, &order));
     found
 }
 
@@ -114,7 +130,12 @@ fn is_at_rest(replayed: &Replayed, violation: Option<usize>) -> bool {
 }
 
 /// The races whose other order passes, by replay.
-fn races(replayed: &Replayed, invariant: Invariant, order: &Order) -> Vec<(usize, usize)> {
+fn races(
+    replayed: &Replayed,
+    invariant: Invariant,
+    order: &Order,
+    until: Instant,
+) -> Vec<(usize, usize)> {
     let steps = &replayed.execution.steps;
     let program = Program::of(&replayed.token);
     let passes = |first: usize, second: usize| {
@@ -134,7 +155,7 @@ fn races(replayed: &Replayed, invariant: Invariant, order: &Order) -> Vec<(usize
             let is_race = steps[first].task != steps[second].task
                 && conflict(&steps[first], &steps[second])
                 && !order.between(first, second, first + 1..second);
-            if is_race && passes(first, second) {
+            if is_race && Instant::now() < until && passes(first, second) {
                 found.push((first + 1, second + 1));
             }
         }
@@ -164,7 +185,12 @@ fn end(replayed: &Replayed, violation: Option<usize>) -> usize {
 }
 
 /// The sections without whose events the judge sees no violation.
-fn judged(replayed: &Replayed, invariant: Invariant, violation: Option<usize>) -> BTreeSet<usize> {
+fn judged(
+    replayed: &Replayed,
+    invariant: Invariant,
+    violation: Option<usize>,
+    until: Instant,
+) -> BTreeSet<usize> {
     let history = &replayed.history;
     let violates =
         |history: &History| checkers::violated(history).iter().any(|(it, _)| *it == invariant);
@@ -179,7 +205,8 @@ fn judged(replayed: &Replayed, invariant: Invariant, violation: Option<usize>) -
         other
     };
     let upto = |it: &usize| (1..=end).contains(it);
-    with_events.into_iter().filter(|it| upto(it) && !violates(&without(*it))).collect()
+    let in_time = with_events.into_iter().take_while(|_| Instant::now() < until);
+    in_time.filter(|it| upto(it) && !violates(&without(*it))).collect()
 }
 
 /// The sections that take a lease which nobody releases.

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use xfetch_models::catalogue::Protocol;
 use xfetch_models::explain::{Explained, explain, first_failure};
+use xfetch_models::matter::matters;
 use xfetch_models::replay::{Replayed, Shrunk, replay};
 use xfetch_models::report::page;
 use xfetch_models::timeline::{Detail, timeline};
+use xfetch_models::token::Token;
 
 /// The smallest failure of a twin, and what is known of it.
 fn failure(protocol: Protocol) -> (Shrunk, Replayed, Explained) {
@@ -80,4 +82,21 @@ fn no_share_grows_back_once_the_violation_is_certain() {
     assert!(shares.windows(2).all(|it| it[0].all >= it[1].all));
     let certain = explained.certain.expect("some schedule passes");
     assert!(shares.iter().all(|it| (it.section > certain) == it.is_certain()));
+}
+
+/// A hundred callers one after the other, and the second one computes during the back-off. There are far too many races to turn
+/// each of them round.
+#[test]
+fn an_execution_of_many_callers_is_explained_as_far_as_the_time_allows_and_says_so() {
+    let (_, replayed, explained) = failure(Protocol::NoBackOff);
+    let token = Token { callers: 100, checksum: 0, ..replayed.token };
+    let refused = replay(&token).expect_err("the checksum is another one").to_string();
+    let now = refused.split(", ").nth(1).and_then(|it| it.split(' ').next()).expect("it is named");
+    let checksum = u32::from_str_radix(now, 16).expect("it is a number");
+    let replayed = replay(&Token { checksum, ..token }).expect("it is of this build");
+    let matters = matters(&replayed, explained.invariant, None);
+    assert!(!matters.is_complete && !matters.sections.is_empty());
+    let explained = Explained { matters, ..explained };
+    let text = timeline(&replayed, Some(&explained), Detail::Folded);
+    assert!(text.contains("as far as was looked at in the time"), "{text}");
 }

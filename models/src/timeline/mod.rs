@@ -108,7 +108,9 @@ fn heading(replayed: &Replayed, explained: Option<&Explained>, detail: Detail) -
     );
     let shown = explained.map_or(0, |it| it.matters.sections.len());
     if shown > 0 && shown < execution.steps.len() && detail == Detail::Folded {
-        let _ = write!(out, "; shown are the {shown} that matter (--all shows every one)");
+        let known = explained.is_some_and(|it| it.matters.is_complete);
+        let known = if known { "" } else { ", as far as was looked at in the time" };
+        let _ = write!(out, "; shown are the {shown} that matter{known} (--all shows every one)");
     }
     out.push('\n');
     if execution.preemptions > 0 {
