@@ -39,13 +39,7 @@ where
     B: Fn() -> T + Clone + Send + Sync + 'static,
     L: Fn(&Execution<T>) -> R + Clone + Send + Sync + 'static,
 {
-    let driver = |end: &End| Replay {
-        schedule: schedule.clone(),
-        begun: false,
-        place: 0,
-        end: Arc::clone(end),
-    };
-    once(schedule, false, driver, body, look)
+    once(schedule, false, Replay::along(schedule), body, look)
 }
 
 /// As [`replay`], and records with each step the calls that led to it. That is slow: a millisecond for each step.
@@ -58,13 +52,7 @@ where
     T: Send + 'static,
     B: Fn() -> T + Clone + Send + Sync + 'static,
 {
-    let driver = |end: &End| Replay {
-        schedule: schedule.clone(),
-        begun: false,
-        place: 0,
-        end: Arc::clone(end),
-    };
-    once(schedule, true, driver, body, |_| ()).map(|(execution, ())| execution)
+    once(schedule, true, Replay::along(schedule), body, |_| ()).map(|(execution, ())| execution)
 }
 
 /// Runs `body` once. At each decision goes on the first task of `order` that can; its place in the order is used up. When
@@ -144,6 +132,13 @@ struct Replay {
     begun: bool,
     place: usize,
     end: End,
+}
+
+impl Replay {
+    /// A driver along this schedule, for each attempt.
+    fn along(schedule: &Schedule) -> impl Fn(&End) -> Self {
+        |end| Self { schedule: schedule.clone(), begun: false, place: 0, end: Arc::clone(end) }
+    }
 }
 
 impl Driver for Replay {

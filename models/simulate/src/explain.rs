@@ -32,8 +32,9 @@ pub struct Unusual {
 /// What is known of a failing case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explained {
-    /// How many of its arrivals are needed: without one of them the invariant is not violated.
-    pub needed_arrivals: usize,
+    /// How many of its arrivals are needed: without one of them the invariant is not violated. Nothing, if there was no
+    /// time to leave out each of them.
+    pub needed_arrivals: Option<usize>,
     /// Its unusual choices, in their order.
     pub unusual: Vec<Unusual>,
 }
@@ -52,8 +53,9 @@ pub fn explain(case: &Case, run: &Run, invariant: Invariant) -> Explained {
         other
     };
     let is_over = || began.elapsed() > TIME;
-    let needed = (0..case.arrivals.len()).take_while(|_| !is_over());
-    let needed_arrivals = needed.filter(|it| !still(&without_arrival(*it))).count();
+    let needed = |it: usize| (!is_over()).then(|| !still(&without_arrival(it)));
+    let needed: Option<Vec<bool>> = (0..case.arrivals.len()).map(needed).collect();
+    let needed_arrivals = needed.map(|all| all.into_iter().filter(|it| *it).count());
     let unusual = (0..case.deviations.len()).map(|place| {
         let mut without = case.clone();
         without.deviations.remove(place);

@@ -108,7 +108,7 @@ enum Command {
     #[command(alias = "certify")]
     FieldTest(FieldTest),
     /// Writes one HTML file that shows for each broken twin why it fails, beside the nearest execution that passes. It needs
-    /// no network.
+    /// no network. Exit code 1: a twin is missing in it.
     Report(Report),
     /// Measures which engine detects which broken twin, and how often: docs/CERTIFICATE.md.
     Certificate(Certificate),

@@ -70,8 +70,10 @@ pub(super) fn run(options: &Main) -> ExitCode {
         lines.insert(0, format!("{ran} of {all} cells of the {budget} budget ran."));
         lines.push(refined);
         let checked = Checked { lines, grids: table::grids(&explorations) };
-        if let Err(cannot) = super::report::put(&page_of(output), Some(&checked)) {
-            return refuse(cannot);
+        match super::report::put(&page_of(output), Some(&checked)) {
+            Err(cannot) => return refuse(cannot),
+            Ok(has_every_twin) if !has_every_twin && !stop::is_set() => return ExitCode::FAILURE,
+            Ok(_) => {}
         }
     }
     exit(&explorations, &not_run, &deviations)

@@ -280,13 +280,16 @@ fn day() -> Markup {
     let wishes = Wishes { shape: Shape::Service, ..Wishes::fleet(1, REQUESTS) };
     let command = format!("cargo run --release -- simulate --seed 1 --requests {REQUESTS}");
     let day = Day::of(Plan::new(&wishes), Watch::default(), command);
-    let picture = plot::svg(&day).unwrap_or_default();
+    let picture = plot::svg(&day);
     html! {
         section #day aria-labelledby="day-heading" {
             h2 #day-heading { "A simulated day" }
             p { "The shipped code under virtual time, with traffic and faults from one seed. Every invariant is judged." }
             div.scroll.paper tabindex="0" role="region" aria-label="Requests, computes and efficiency over the day" {
-                (PreEscaped(picture))
+                @match picture {
+                    Ok(picture) => { (PreEscaped(picture)) }
+                    Err(not_drawn) => { p { (not_drawn) } }
+                }
             }
             details { summary { "Its report" } pre tabindex="0" { (text::report(&day)) } }
         }

@@ -91,12 +91,13 @@ fn why(
     let explained = explain(case, run, invariant);
     let of = case.arrivals.len();
     let _ = match explained.needed_arrivals {
-        needed if needed == of => writeln!(
+        None => writeln!(out, "Which of its arrivals are needed is not known: there are too many."),
+        Some(needed) if needed == of => writeln!(
             out,
             "Without any one of its {} nothing of this is violated.",
             counted(of, "arrival")
         ),
-        needed => writeln!(out, "{needed} of its {} are needed.", counted(of, "arrival")),
+        Some(needed) => writeln!(out, "{needed} of its {} are needed.", counted(of, "arrival")),
     };
     for unusual in &explained.unusual {
         let Some(section) = sections.get(unusual.section - 1) else { continue };
@@ -132,8 +133,10 @@ fn interval(found: u64, all: u64) -> (f64, f64) {
 /// The timeline of a token's run, with a sentence for each violated invariant.
 pub fn day(token: &DayToken, run: &Run, detail: Detail) -> String {
     let case = &token.case;
-    let mut out = with_sections(token, run, |sections, _, tasks, objects| {
-        why(token, run, sections, tasks, objects)
+    let (mut out, table) = with_sections(token, run, |sections, records, tasks, objects| {
+        let before = records.iter().filter(|record| record.step == 0);
+        let table = table(sections, Rows::of(detail), tasks, objects, before);
+        (why(token, run, sections, tasks, objects), table)
     });
     let _ = writeln!(
         out,
@@ -144,10 +147,6 @@ pub fn day(token: &DayToken, run: &Run, detail: Detail) -> String {
         counted(case.deviations.len(), "unusual choice"),
         counted(run.steps.len(), "section"),
     );
-    let table = with_sections(token, run, |sections, records, tasks, objects| {
-        let before = records.iter().filter(|record| record.step == 0);
-        table(sections, Rows::of(detail), tasks, objects, before)
-    });
     let _ = writeln!(out, "{table}\n");
     for violation in run.judge.violations().values() {
         let invariant = violation.invariant;
