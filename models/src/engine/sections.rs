@@ -34,7 +34,7 @@ pub(super) fn explore(
     let before = before.filter(|_| !found.begins_again);
     before.into_iter().chain(found.accumulators).for_each(|seen| exploration.merge(seen));
     exploration.redundant = found.coverage.redundant;
-    exploration.explored = found.rest.is_some().then_some(found.explored);
+    exploration.explored = found.explored.filter(|_| found.rest.is_some());
     if found.coverage.exhausted {
         let complete =
             if budget.symmetry { Coverage::CompleteBySymmetry } else { Coverage::Complete };

@@ -1,11 +1,18 @@
 //! The estimate of how far a search is: always a share, 1 at the end, and about right where the tree is even.
 
+use super::against_the_oracle::programs;
+use super::mixes::mixes;
+use super::program::Program;
+use super::random::from_environment;
+use super::{announced, log};
+use crate::search::expected;
 use crate::sync::atomic::AtomicI64;
 use crate::thread::spawn;
 use crate::{Checkpoint, Estimate, Execution, Reading, Search, Searched};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
 
 /// The number of executions of a worker, and what it read of the estimate.
 type Read = (u64, Vec<Reading>);
@@ -37,7 +44,7 @@ fn uneven() {
     [1, 2, 3, 4].map(task).into_iter().for_each(|task| task.join().unwrap());
 }
 
-/// Searches with an estimate, and reads it after each execution.
+/// Searches with an estimate, and reads it after each execution. The first execution waits for it.
 fn watched(
     search: &Search,
     from: Option<Checkpoint>,
@@ -46,7 +53,12 @@ fn watched(
     let estimate = Arc::new(Estimate::default());
     let (watched, read) = (Arc::clone(&estimate), Arc::clone(&estimate));
     let search = Search { estimate: Some(estimate), ..search.clone() };
+    let began = Instant::now();
     let visit = move |(executions, readings): &mut Read, _: Execution<()>| {
+        while read.read().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60), "there is never an estimate");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         *executions += 1;
         readings.extend(read.read());
         ControlFlow::Continue(())
@@ -54,11 +66,12 @@ fn watched(
     (search.resume(from, body, visit).unwrap(), watched)
 }
 
-fn kinds() -> [Search; 3] {
+fn kinds() -> [Search; 4] {
     let races = Search { workers: 2, ..Search::default() };
     let sleep_sets = Search { sources: false, ..races.clone() };
     let bounded = Search { reduce: false, preemptions: Some(4), ..races.clone() };
-    [races, sleep_sets, bounded]
+    let symmetric = Search { symmetry: true, ..races.clone() };
+    [races, sleep_sets, bounded, symmetric]
 }
 
 #[test]
@@ -67,13 +80,13 @@ fn the_share_is_always_one_of_the_whole_and_all_of_it_at_the_end() {
         for (found, estimate) in [watched(&search, None, even(3)), watched(&search, None, uneven)] {
             let readings: Vec<_> = found.accumulators.iter().flat_map(|(_, read)| read).collect();
             for Reading { explored, left: (least, most) } in readings.iter().copied().copied() {
-                assert!((0.0..=1.0).contains(&explored), "{explored}");
-                assert!(most.is_none_or(|most| least <= most), "{least} {most:?}");
+                assert!((0.0..=0.95).contains(&explored), "{explored}");
+                assert!(least <= most, "{least} {most}");
             }
             assert!(!readings.is_empty(), "{search:?}: {:?}", found.coverage);
-            assert_eq!(found.explored, 1.0);
+            assert_eq!(found.explored, Some(1.0));
             let end = estimate.read().unwrap();
-            assert_eq!((end.explored, end.left), (1.0, (0, Some(0))));
+            assert_eq!((end.explored, end.left), (1.0, (0, 0)));
         }
     }
 }
@@ -84,13 +97,13 @@ fn cut_off(search: &Search, stores: usize, pieces: u64) -> (f64, f64) {
     let all = found.coverage.complete + found.coverage.redundant;
     let search = Search { executions: all / 5 / pieces, ..search.clone() };
     let mut from = None;
-    let mut explored = 0.0;
+    let mut explored = None;
     for _ in 0..pieces {
         let (found, _) = watched(&search, from, even(stores));
         explored = found.explored;
         from = found.rest.map(|rest| rest.to_string().parse().unwrap());
     }
-    (explored, 0.2)
+    (explored.expect("it was waited for"), 0.2)
 }
 
 /// A fifth of the executions is found to be between a tenth and two fifths, in one piece and in several.
@@ -105,13 +118,49 @@ fn the_share_of_an_even_tree_is_right_within_a_factor() {
     }
 }
 
-/// A search that has hardly begun has an estimate, too.
 #[test]
-fn the_share_of_one_execution_is_small() {
-    for search in kinds() {
-        let search = Search { executions: 1, workers: 1, ..search };
-        let (found, estimate) = watched(&search, None, even(4));
-        assert!(found.explored > 0.0 && found.explored <= 0.5, "{}", found.explored);
-        assert_eq!(estimate.read(), None);
+fn a_search_without_an_estimate_or_too_short_for_one_has_no_share() {
+    for estimate in [None, Some(Arc::default())] {
+        let search = Search { executions: 1, workers: 1, estimate, ..Search::default() };
+        let visit = |(): &mut (), _: Execution<()>| ControlFlow::Continue(());
+        let found = search.resume(None, even(4), visit).unwrap();
+        assert_eq!(found.explored, None);
     }
+}
+
+/// Programs of each mix; the environment can set another number.
+const PROGRAMS: usize = 3;
+
+/// What is expected and what is found differ by a tenth at most, for every kind of operation and of search. The samples
+/// are the same in every run, if the programs are.
+#[test]
+fn a_random_program_has_as_many_executions_as_are_expected() {
+    let number = from_environment("SECTIONS_PROGRAMS", PROGRAMS);
+    let (mut compared, mut more) = (0, 0);
+    for mix in mixes() {
+        for program in programs(&mix).take(number) {
+            let copies = Program(vec![program.0[0].clone(); 2]);
+            for search in kinds() {
+                let its = Arc::new(if search.symmetry { copies.clone() } else { program.clone() });
+                let body = move || {
+                    log::clear();
+                    announced::text::run_alike(&its);
+                };
+                let search = Search { workers: 1, executions: 5_000, ..search };
+                let (coverage, expected) = expected(&search, 4, body);
+                if !coverage.exhausted {
+                    continue;
+                }
+                let ratio = expected / coverage.complete as f64;
+                // With symmetry the search does not see that the children of two tasks have changed places.
+                let least = if search.symmetry && program.spawns() > 0 { 0.0 } else { 0.9 };
+                let is_right = (least..=1.1).contains(&ratio);
+                assert!(is_right, "{expected} of {coverage:?}: {search:?}, {program:?}");
+                compared += 1;
+                more += usize::from(coverage.complete > 1);
+            }
+        }
+    }
+    eprintln!("{compared} searches, {more} with more than one execution");
+    assert!(more > compared / 2);
 }

@@ -5,7 +5,6 @@ use super::node::Node;
 use super::parts::{Joint, Part, Parts, Stem};
 use super::races::Request;
 use super::sharing::Queue;
-use super::size::{Class, Sizes, Trend};
 use crate::learned::Learned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,7 +12,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The format. A change of what is saved, or of how a search goes on, changes it.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The rest of a search that was cut off: [`Search::resume`] goes on with it. Its text, by `to_string` and `parse`, can
 /// be kept in a file. It is good for the same scenario, built from the same code.
@@ -37,9 +36,6 @@ struct Tree {
     queue: Vec<Part>,
     joints: Vec<Option<SavedJoint>>,
     free: Vec<usize>,
-    executions: u64,
-    sizes: Sizes,
-    trend: Trend,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,23 +47,21 @@ struct SavedJoint {
     under_way: bool,
     below: usize,
     requests: Vec<Request>,
-    class: Option<Class>,
-    executions: u64,
 }
 
 impl SavedJoint {
     fn of(joint: &Joint) -> Self {
-        let Joint { above, under_way, below, class, executions, .. } = *joint;
+        let Joint { above, under_way, below, .. } = *joint;
         let (node, requests) = (joint.node.clone(), joint.requests.clone());
         let stem = joint.stem();
-        Self { node, above, stem, under_way, below, requests, class, executions }
+        Self { node, above, stem, under_way, below, requests }
     }
 
     fn load(self) -> Joint {
-        let Self { node, above, stem, under_way, below, requests, class, executions } = self;
+        let Self { node, above, stem, under_way, below, requests } = self;
         let on = |above, node| Some(Arc::new(Stem { node, above }));
         let stem = stem.into_iter().fold(None, on);
-        Joint { node, above, stem, under_way, below, requests, class, executions }
+        Joint { node, above, stem, under_way, below, requests }
     }
 }
 
@@ -76,14 +70,7 @@ impl Checkpoint {
         let Queue { parts, complete, redundant, unexplored, .. } = queue;
         let (complete, redundant, unexplored) = (*complete, *redundant, *unexplored);
         let joints = parts.joints.iter().map(|joint| joint.as_ref().map(SavedJoint::of)).collect();
-        let tree = Tree {
-            queue: parts.queue.clone(),
-            joints,
-            free: parts.free.clone(),
-            executions: parts.executions,
-            sizes: parts.sizes.clone(),
-            trend: parts.trend.clone(),
-        };
+        let tree = Tree { queue: parts.queue.clone(), joints, free: parts.free.clone() };
         let learned = learned.clone();
         let Search { reduce, sources, symmetry, preemptions, .. } = *search;
         let format = FORMAT;
@@ -108,9 +95,9 @@ impl Checkpoint {
     }
 
     pub(super) fn parts(&self, bound: u32) -> Parts {
-        let Tree { queue, joints, free, executions, sizes, trend } = self.tree.clone();
+        let Tree { queue, joints, free } = self.tree.clone();
         let joints = joints.into_iter().map(|joint| joint.map(SavedJoint::load)).collect();
-        Parts { bound, queue, joints, free, executions, sizes, trend }
+        Parts { bound, queue, joints, free }
     }
 
     /// The executions that were shown before.

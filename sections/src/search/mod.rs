@@ -7,21 +7,23 @@
 //! has been explored in another order. If all enabled tasks sleep, the execution is redundant.
 
 mod checkpoint;
+mod estimate;
 mod node;
+mod odds;
 mod parts;
 mod past;
 mod races;
 mod sharing;
-mod size;
 mod symmetry;
+mod traces;
 mod worker;
 
 use crate::error::Error;
 use crate::learned::Learned;
 use crate::schedule::{Execution, Schedule};
 pub use checkpoint::{Checkpoint, NotACheckpoint};
+pub use estimate::{Estimate, Reading};
 use sharing::Shared;
-pub use size::{Estimate, Reading};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -52,7 +54,8 @@ pub struct Search {
     pub record: bool,
     /// A counter of executions for a progress bar.
     pub progress: Option<Arc<AtomicU64>>,
-    /// An estimate of how far the search is, for a progress bar.
+    /// An estimate of how far the search is, for a progress bar. A further OS thread runs the scenario for it up to
+    /// 100,000 times, at random. `visit` does not get these executions.
     pub estimate: Option<Arc<Estimate>>,
     /// Once this is set, no execution begins, and the search is not exhausted.
     pub stop: Option<Arc<AtomicBool>>,
@@ -174,17 +177,42 @@ impl Search {
                 return Err(error);
             }
             let coverage = queue.coverage(&shared);
-            let parts = &queue.parts;
-            let is_cut = !parts.queue.is_empty();
+            let is_cut = !queue.parts.queue.is_empty();
             let goes_on = is_cut && self.below.is_none();
             let rest = goes_on.then(|| Checkpoint::new(self, &learned, &queue));
-            let explored = if is_cut { parts.size().explored() } else { 1.0 };
             if let Some(estimate) = self.estimate.as_ref().filter(|_| !is_cut) {
-                estimate.set(Some(Reading::END));
+                estimate.end();
             }
-            return Ok(Searched { coverage, accumulators, rest, explored, begins_again });
+            let reading = self.estimate.as_ref().and_then(|estimate| estimate.read());
+            let explored = if is_cut { reading.map(|reading| reading.explored) } else { Some(1.0) };
+            return Ok(Searched {
+                coverage,
+                accumulators,
+                rest,
+                explored,
+                begins_again,
+                #[cfg(test)]
+                learned,
+            });
         }
     }
+}
+
+/// What a search covers, and how many complete executions are expected of it after so many rounds of samples.
+#[cfg(test)]
+pub(crate) fn expected<T: 'static>(
+    search: &Search,
+    rounds: usize,
+    body: impl Fn() -> T + Clone + Send + Sync + 'static,
+) -> (Coverage, f64) {
+    let found = search.resume(None, body.clone(), |(): &mut (), _| ControlFlow::Continue(()));
+    let Searched { coverage, learned, .. } = found.expect("no error");
+    let estimate = Arc::<Estimate>::default();
+    let search = Search { estimate: Some(Arc::clone(&estimate)), ..search.clone() };
+    let shared = Arc::new(Shared::new(&search, Arc::new(learned.clone()), None));
+    let setup = crate::scheduler::Setup { learned: Arc::new(learned), ..Default::default() };
+    crate::run::run(traces::Sampler::new(shared, rounds), setup, body, |_| ()).expect("no error");
+    (coverage, estimate.expected())
 }
 
 /// The result of [`Search::resume`].
@@ -197,12 +225,12 @@ pub struct Searched<A> {
     pub accumulators: Vec<A>,
     /// What is left, if the search was cut off. A search below a prefix cannot go on.
     pub rest: Option<Checkpoint>,
-    /// An estimate of the share of the executions that is explored: 0 to 1. A child of a decision that is open counts
-    /// as the mean of the explored ones that look like it (Chen, *Heterogeneous sampling*, 1992), or else of its
-    /// siblings. It is no bound. Races that are still to be found ask for more children, which makes the share too
-    /// large.
-    pub explored: f64,
+    /// An estimate of the share of the executions that is explored: 0 to 1. It is no bound. `None` if the search was cut
+    /// off and had no [`estimate`](Search::estimate), or was too short for one.
+    pub explored: Option<f64>,
     /// The search learned something of the scenario that the searches before had not learned, and began anew. What they
     /// have seen, it has seen again.
     pub begins_again: bool,
+    #[cfg(test)]
+    pub(crate) learned: Learned,
 }

@@ -8,7 +8,6 @@
 
 use super::node::Node;
 use super::races::Request;
-use super::size::{Class, Sizes, Trend};
 use crate::operation::Footprint;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -35,10 +34,6 @@ pub(super) struct Joint {
     pub(super) below: usize,
     /// What races ask for, until everything below is explored.
     pub(super) requests: Vec<Request>,
-    /// The class of the child that leads here. The root has none.
-    pub(super) class: Option<Class>,
-    /// The executions below, of parts that were ended or split.
-    pub(super) executions: u64,
 }
 
 /// A part of the tree.
@@ -53,16 +48,6 @@ pub(super) struct Part {
     pub(super) executions: u64,
     /// What races ask of joints.
     pub(super) requests: Vec<Request>,
-    /// For each node from the base on: the executions before it was reached.
-    pub(super) before: Vec<u64>,
-}
-
-impl Part {
-    /// The executions below a node of its own.
-    pub(super) fn below(&self, place: usize) -> u64 {
-        let before = self.before.get(place - self.base).copied().unwrap_or_default();
-        self.executions.saturating_sub(before)
-    }
 }
 
 /// The parts that no worker has, and the joints above all parts.
@@ -72,10 +57,6 @@ pub(super) struct Parts {
     pub(super) queue: Vec<Part>,
     pub(super) joints: Vec<Option<Joint>>,
     pub(super) free: Vec<JointNumber>,
-    /// The executions of the parts that were ended or split.
-    pub(super) executions: u64,
-    pub(super) sizes: Sizes,
-    pub(super) trend: Trend,
 }
 
 impl Parts {
@@ -126,26 +107,10 @@ impl Parts {
         }
     }
 
-    /// These were executed below a joint.
-    fn count(&mut self, lowest: Option<JointNumber>, executions: u64) {
-        // The numbers may come from a file that anybody has written.
-        self.executions = self.executions.saturating_add(executions);
-        let mut at = lowest;
-        while let Some(number) = at {
-            let joint = self.joint(number);
-            joint.executions = joint.executions.saturating_add(executions);
-            at = joint.above;
-        }
-    }
-
     /// The part has been explored. `first` is what its first step touched.
     pub(super) fn end(&mut self, mut part: Part, first: Option<Footprint>) {
         self.deliver(part.joint, part.base, std::mem::take(&mut part.requests));
-        self.count(part.joint, part.executions);
         let Some(joint) = part.joint else { return };
-        let bound = self.bound;
-        let class = self.joint(joint).class_below(bound);
-        self.sizes.add(class, part.executions);
         self.joint(joint).under_way = false;
         self.joint(joint).node.step = first;
         self.settle(joint);
@@ -155,12 +120,9 @@ impl Parts {
     pub(super) fn split(&mut self, mut part: Part) {
         let (base, path) = (part.base, std::mem::take(&mut part.path));
         self.deliver(part.joint, base, std::mem::take(&mut part.requests));
-        self.count(part.joint, part.executions);
-        let (mut stem, mut class) = (None, None);
+        let mut stem = None;
         if let Some(above) = part.joint {
-            let bound = self.bound;
             let joint = self.joint(above);
-            class = Some(joint.class_below(bound));
             joint.under_way = false;
             joint.below += 1;
             joint.node.step.clone_from(&path[base - 1].step);
@@ -170,7 +132,6 @@ impl Parts {
         let mut new = Vec::with_capacity(path.len() - base);
         for (place, node) in path.iter().enumerate().skip(base) {
             let below = usize::from(place + 1 < path.len());
-            let of_node = node.class(place, self.bound);
             let joint = Joint {
                 node: node.clone(),
                 above,
@@ -178,10 +139,7 @@ impl Parts {
                 under_way: false,
                 below,
                 requests: Vec::new(),
-                class,
-                executions: part.below(place),
             };
-            class = Some(of_node);
             stem = Some(joint.child_stem());
             let number = self.add(joint);
             new.push(number);
@@ -217,8 +175,6 @@ impl Parts {
                 self.queue.push(Part { joint: Some(number), path, base, ..Part::default() });
             } else if joint.below == 0 {
                 at = joint.above;
-                let (class, executions) = (joint.class, joint.executions);
-                class.into_iter().for_each(|class| self.sizes.add(class, executions));
                 self.joints[number] = None;
                 self.free.push(number);
                 if let Some(above) = at {
@@ -238,16 +194,6 @@ impl Joint {
         node.done.clear();
         node.deferred.clear();
         Arc::new(Stem { node, above: self.stem.clone() })
-    }
-
-    /// The class of the chosen child.
-    fn class_below(&self, bound: u32) -> Class {
-        self.node.class(self.place(), bound)
-    }
-
-    /// The number of nodes above.
-    pub(super) fn place(&self) -> usize {
-        std::iter::successors(self.stem.as_ref(), |stem| stem.above.as_ref()).count()
     }
 
     /// The nodes above, from the root.

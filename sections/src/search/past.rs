@@ -10,6 +10,16 @@ impl Past {
         self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
     }
 
+    /// Whether all of its steps are before this place.
+    pub(super) fn is_before(&self, place: usize) -> bool {
+        let of_word = |(at, word): (usize, &u64)| match at.cmp(&(place / 64)) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Equal => word >> (place % 64) == 0,
+            std::cmp::Ordering::Greater => *word == 0,
+        };
+        self.0.iter().enumerate().all(of_word)
+    }
+
     pub(super) fn add(&mut self, place: usize) {
         if self.0.len() <= place / 64 {
             self.0.resize(place / 64 + 1, 0);

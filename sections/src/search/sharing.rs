@@ -1,7 +1,8 @@
 //! What the OS threads of a search share: the parts of the tree, the counts, and the limits.
 
 use super::checkpoint::Checkpoint;
-use super::parts::{Part, Parts, SPLIT};
+use super::parts::{Part, Parts};
+use super::traces::{ROUNDS, Sampler};
 use super::worker::Worker;
 use super::{Coverage, Search};
 use crate::error::Error;
@@ -29,8 +30,6 @@ pub(super) struct Queue {
     pub(super) learned: Learned,
     pub(super) complete: u64,
     pub(super) redundant: u64,
-    /// The executions at the last estimate.
-    estimated: u64,
 }
 
 impl Queue {
@@ -38,18 +37,6 @@ impl Queue {
         let any = self.complete > 0 || shared.executions.load(Ordering::Relaxed) > 0;
         let exhausted = !self.cut && !self.unexplored && any;
         Coverage { complete: self.complete, redundant: self.redundant, exhausted }
-    }
-
-    /// Estimates how far the search is. That takes a fraction of a millisecond, so it is not done after every part.
-    fn estimate(&mut self, search: &Search) {
-        let Some(estimate) = &search.estimate else { return };
-        let executions = self.parts.executions;
-        if executions < self.estimated + SPLIT {
-            return;
-        }
-        self.estimated = executions;
-        let size = self.parts.size();
-        estimate.set(Some(self.parts.trend.read(size)));
     }
 }
 
@@ -67,8 +54,8 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(search: &Search, learned: Arc<Learned>, from: Option<&Checkpoint>) -> Self {
         let bound = search.preemptions.unwrap_or(u32::MAX);
-        // A search that begins again knows nothing.
-        search.estimate.iter().for_each(|estimate| estimate.set(None));
+        let (complete, redundant) = from.map_or((0, 0), |from| (from.complete, from.redundant));
+        search.estimate.iter().for_each(|estimate| estimate.begin(complete, redundant));
         let queue = Queue {
             parts: from.map_or_else(|| Parts::new(bound), |from| from.parts(bound)),
             idle: 0,
@@ -78,9 +65,8 @@ impl Shared {
             unexplored: from.is_some_and(|from| from.unexplored),
             error: None,
             learned: Learned::default(),
-            complete: from.map_or(0, |from| from.complete),
-            redundant: from.map_or(0, |from| from.redundant),
-            estimated: 0,
+            complete,
+            redundant,
         };
         Self {
             search: search.clone(),
@@ -129,6 +115,7 @@ impl Shared {
             }
             if queue.begun && queue.idle == self.search.workers {
                 queue.stop = true;
+                self.stopped.store(true, Ordering::Relaxed);
                 self.changed.notify_all();
                 break None;
             }
@@ -143,7 +130,6 @@ impl Shared {
     pub(super) fn change(&self, change: impl FnOnce(&mut Parts)) {
         let mut queue = self.lock();
         change(&mut queue.parts);
-        queue.estimate(&self.search);
         drop(queue);
         self.changed.notify_all();
     }
@@ -164,11 +150,21 @@ impl Shared {
                 #[cfg(not(test))]
                 self.work(body.clone(), visit.clone())
             };
+            if self.search.estimate.is_some() && self.search.below.is_none() {
+                scope.spawn(|| self.sample(body.clone()));
+            }
             let others: Vec<_> = (1..self.search.workers).map(|_| scope.spawn(work)).collect();
             let mut accumulators = vec![work()];
             accumulators.extend(others.into_iter().filter_map(|other| other.join().ok()));
             accumulators
         })
+    }
+
+    /// Estimates how many executions there are.
+    fn sample<T: 'static>(self: &Arc<Self>, body: impl Fn() -> T + Send + Sync + 'static) {
+        let setup = Setup { learned: Arc::clone(&self.learned), ..Setup::default() };
+        // What goes wrong in a sample goes wrong in the search, which reports it. There is no estimate then.
+        let _ = run(Sampler::new(Arc::clone(self), ROUNDS), setup, body, |_| ());
     }
 
     /// The work of one OS thread.

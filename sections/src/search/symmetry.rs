@@ -89,3 +89,26 @@ fn is_alike(
         && step.swapped(one, other).is_like(of_image)
         && past.is(order.past(image))
 }
+
+/// How many traces there are like that of the path, which has ended, under all exchanges of names within the classes.
+pub(super) fn images(order: &Order, path: &[Node], classes: &[(TaskNumber, Class)]) -> f64 {
+    let mut images = 1.0;
+    // Tasks that can be swapped, by their first ones.
+    let mut groups: Vec<(TaskNumber, Class, f64)> = Vec::new();
+    for (index, (task, class)) in classes.iter().enumerate() {
+        // n tasks of a class have n! exchanges. Those within a group change nothing.
+        images *= classes[..=index].iter().filter(|(_, its)| its == class).count() as f64;
+        let is_swapped = |first: TaskNumber| {
+            order.steps_of(first).len() == order.steps_of(*task).len()
+                && (0..path.len()).all(|place| is_alike(order, path, place, first, *task))
+        };
+        match groups.iter_mut().find(|(first, its, _)| its == class && is_swapped(*first)) {
+            Some((_, _, count)) => {
+                *count += 1.0;
+                images /= *count;
+            }
+            None => groups.push((*task, *class, 1.0)),
+        }
+    }
+    images
+}

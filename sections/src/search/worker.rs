@@ -176,8 +176,6 @@ impl Worker {
 
     fn go(&mut self, node: Node) -> Choice {
         let index = node.chosen;
-        self.part.before.truncate(self.part.path.len() - self.part.base);
-        self.part.before.push(self.part.executions);
         self.part.path.push(node);
         self.depth += 1;
         Choice { index, redundant: false }
@@ -282,6 +280,9 @@ impl Driver for Worker {
             self.shared.lock().unexplored = true;
         }
         self.redundant_so_far += u64::from(self.redundant);
+        if let Some(estimate) = &self.shared.search.estimate {
+            estimate.count(self.redundant);
+        }
         if let Some(node) = self.part.path.last_mut().filter(|_| !self.redundant) {
             node.step.get_or_insert(ended.step);
         }
